@@ -1,0 +1,91 @@
+"""Partial differential equations solved by physics-informed neural networks with second-order training."""
+
+from pinnml._version import __version__
+from pinnml.network import (
+    MLP,
+    Custom,
+    FourierFeatures,
+    Identity,
+    Normalised,
+    PeriodicEmbedding,
+    ResNet,
+    Sin,
+    Tanh,
+)
+from pinnml.optim import (
+    LBFGS,
+    Adam,
+    Armijo,
+    Evaluations,
+    GradientNorm,
+    Iterations,
+    Loss,
+    Seconds,
+    Sequential,
+    StrongWolfe,
+    Work,
+    minimise,
+)
+from pinnml.points import Grid, Hammersley, LatinHypercube, Sobol, Uniform
+from pinnml.problem import (
+    Box,
+    Data,
+    DeclarationError,
+    Derivative,
+    Interior,
+    Lifting,
+    Periodic,
+    Problem,
+    Reference,
+    Value,
+)
+from pinnml.solution import Error, Solution
+from pinnml.solve import DeclarationWarning, Setup, solve
+
+load = Solution.load
+
+__all__ = [
+    "LBFGS",
+    "MLP",
+    "Adam",
+    "Armijo",
+    "Box",
+    "Custom",
+    "Data",
+    "DeclarationError",
+    "DeclarationWarning",
+    "Derivative",
+    "Error",
+    "Evaluations",
+    "FourierFeatures",
+    "GradientNorm",
+    "Grid",
+    "Hammersley",
+    "Identity",
+    "Interior",
+    "Iterations",
+    "LatinHypercube",
+    "Lifting",
+    "Loss",
+    "Normalised",
+    "Periodic",
+    "PeriodicEmbedding",
+    "Problem",
+    "Reference",
+    "ResNet",
+    "Seconds",
+    "Sequential",
+    "Setup",
+    "Sin",
+    "Sobol",
+    "Solution",
+    "StrongWolfe",
+    "Tanh",
+    "Uniform",
+    "Value",
+    "Work",
+    "__version__",
+    "load",
+    "minimise",
+    "solve",
+]

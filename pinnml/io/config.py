@@ -1,0 +1,62 @@
+"""Settings and solver states as plain data, and back: only the package's own records are ever built."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml import network, objective, optim, points
+from pinnml.io.files import declaration_error
+from pinnml.optim import adam, lbfgs, sequential
+from pinnml.problem import suggestion
+
+_RECORDS: dict[str, type] = {
+    kind.__name__: kind
+    for module in (network, points, optim, objective, adam, lbfgs, sequential)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+} | {"Sequential": optim.Sequential}
+
+_DTYPES = {str(dtype): dtype for dtype in (torch.float64, torch.float32)}
+
+
+def encode(value: Any) -> Any:
+    """Return records as dictionaries with their kind under "type"; tensors, numbers and strings stay as they are."""
+    if isinstance(value, optim.Sequential):
+        return {"type": "Sequential", "phases": [encode(phase) for phase in value.phases]}
+    if type(value).__name__ in _RECORDS:
+        parts = {part.name: encode(getattr(value, part.name)) for part in dataclasses.fields(value)}
+        return {"type": type(value).__name__} | parts
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    if isinstance(value, torch.dtype):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str | Tensor):
+        return value
+    return {"type": "unknown", "description": repr(value)}
+
+
+def decode(data: Any, where: str) -> Any:
+    """Build records from what `encode` made; raise `DeclarationError` for a kind that is not the package's own."""
+    if isinstance(data, list):
+        return tuple(decode(item, where) for item in data)
+    if not isinstance(data, Mapping):
+        return _DTYPES.get(data, data) if isinstance(data, str) else data
+    if "type" not in data:
+        return {key: decode(item, where) for key, item in data.items()}
+    kind = data["type"]
+    if kind not in _RECORDS:
+        raise declaration_error(f"Unknown kind {kind!r}.", where, suggestion(str(kind), _RECORDS))
+    parts = {key: decode(item, where) for key, item in data.items() if key != "type"}
+    try:
+        if kind == "Sequential":
+            return optim.Sequential(*(phase if phase[1] is not None else phase[0] for phase in parts["phases"]))
+        return _RECORDS[kind](**parts)
+    except (TypeError, KeyError) as error:
+        raise declaration_error(f"{kind} has wrong arguments: {error}.", where, "restore the file.") from error

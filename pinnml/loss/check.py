@@ -1,0 +1,69 @@
+"""Checks of a loss at its start, before anything is trained."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pinnml.loss.pinn import PinnObjective
+from pinnml.loss.placed import place
+from pinnml.network import Workspace
+from pinnml.problem import Finding, Term
+
+PROBES = 64
+HELD = 1e-6
+DISPARITY = 1e4
+
+
+def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
+    """Look at dtype and device, at residuals that are not finite, at hard conditions, and at the conditions' scales."""
+    findings = _check_placement(objective, theta)
+    if findings:
+        return findings
+    losses = objective.losses(theta)
+    for name, loss in losses.items():
+        if loss != loss or loss == float("inf"):
+            what = "The residual of the untrained network is not finite."
+            findings.append(Finding(what, f"condition {name!r}", "mend its function, or choose another seed."))
+    for name, term in objective.problem.hard_terms.items():
+        findings += _check_held(objective, theta, name, term)
+    return findings or _check_scales(losses)
+
+
+def _check_placement(objective: PinnObjective, theta: Tensor) -> list[Finding]:
+    findings = []
+    for name, points in objective.collocation.items():
+        if points.x.dtype != theta.dtype or points.x.device.type != theta.device.type:
+            what = f"The points are {points.x.dtype} on {points.x.device}, θ is {theta.dtype} on {theta.device}."
+            findings.append(Finding(what, f"condition {name!r}", "give both one dtype and one device."))
+    return findings
+
+
+def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) -> list[Finding]:
+    """Evaluate a hard condition of the untrained network: it must hold whatever θ is."""
+    generator = torch.Generator().manual_seed(0)
+    unit = torch.rand(PROBES, objective.problem.domain.dimension, generator=generator, dtype=torch.float64)
+    x = term.region.place(unit, objective.problem.domain).to(theta)
+    placed = place(objective.problem, term, objective.network, x, x.new_ones(term.region.count(x)))
+    with torch.no_grad():
+        linearised = placed.at(theta, Workspace())
+    scale = 1 + max(float(leaf.detach().abs().max()) for leaf in linearised.leaves)
+    # single precision holds a condition to its own rounding only
+    tolerance = max(HELD, 1e3 * torch.finfo(theta.dtype).eps) * scale
+    gap = float(linearised.residual.abs().max())
+    if gap <= tolerance:
+        return []
+    what = f"The untrained network misses a condition that should hold by construction, by {gap:.1e}."
+    remedy = "take it out of hard, mend the lifting, or use a PeriodicEmbedding for a Periodic condition."
+    return [Finding(what, f"hard condition {name!r}", remedy)]
+
+
+def _check_scales(losses: dict[str, float]) -> list[Finding]:
+    positive = {name: loss for name, loss in losses.items() if loss > 0}
+    if not positive:
+        return []
+    largest, smallest = max(positive, key=positive.__getitem__), min(positive, key=positive.__getitem__)
+    if positive[largest] <= DISPARITY * positive[smallest]:
+        return []
+    what = f"At the start the loss of {largest!r} is {positive[largest] / positive[smallest]:.0e} times that of {smallest!r}."
+    return [Finding(what, "the weights of the conditions", "weigh them alike with weight=…, or make one hard.", False)]

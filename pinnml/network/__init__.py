@@ -1,0 +1,35 @@
+"""Networks: θ and points in, jets (the derivatives asked for, and no others) out."""
+
+from pinnml.network.activation import Activation, Sin, Tanh
+from pinnml.network.chain import MLP, ChainNetwork, Layer, ResNet
+from pinnml.network.embedding import Embedding, FourierFeatures, Identity, Normalised, PeriodicEmbedding
+from pinnml.network.indices import closure, leibniz
+from pinnml.network.module import Custom, ModuleNetwork
+from pinnml.network.nested import nested
+from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
+from pinnml.network.workspace import Workspace
+
+__all__ = [
+    "MLP",
+    "AbstractLinearisation",
+    "AbstractNetwork",
+    "Activation",
+    "Architecture",
+    "Block",
+    "ChainNetwork",
+    "Custom",
+    "Embedding",
+    "FourierFeatures",
+    "Identity",
+    "Layer",
+    "ModuleNetwork",
+    "Normalised",
+    "PeriodicEmbedding",
+    "ResNet",
+    "Sin",
+    "Tanh",
+    "Workspace",
+    "closure",
+    "leibniz",
+    "nested",
+]

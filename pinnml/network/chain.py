@@ -1,0 +1,240 @@
+"""Chains of layers with jets carried forward: multilayer perceptrons and residual networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from pinnml.network.activation import Activation, Tanh
+from pinnml.network.chain_rule import ChainRule, Tape
+from pinnml.network.embedding import Embedding, FeatureMap, Normalised
+from pinnml.network.indices import MultiIndex
+from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
+from pinnml.network.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Layer:
+    """h ↦ skip·h + step·σ(Wh + b), or the affine map Wh + b where there is no activation."""
+
+    inputs: int
+    outputs: int
+    activation: Activation | None = None
+    skip: bool = False
+    step: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """The number of weights and biases."""
+        return self.outputs * (self.inputs + 1)
+
+    def split(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Return W (outputs, inputs) and b (outputs,) as views."""
+        weight = parameters[: self.outputs * self.inputs].view(self.outputs, self.inputs)
+        return weight, parameters[self.outputs * self.inputs :]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One layer's part in a forward pass: its input jet (C, w, n), its weight, and the activation's tape."""
+
+    layer: Layer
+    h: Tensor
+    weight: Tensor
+    tape: Tape | None
+
+
+class ChainLinearisation(AbstractLinearisation):
+    """Jets of a chain, with one backward pass a cotangent: δ_c, the adjoint of each layer's pre-activation.
+
+    Layer by layer ∂/∂W = Σ_c δ_c ⊗ h_c and ∂/∂b = δ_0, since a bias enters the undifferentiated channel only.
+    """
+
+    def __init__(
+        self,
+        network: ChainNetwork,
+        theta: Tensor,
+        embedded: Tensor,
+        indices: Sequence[MultiIndex],
+        workspace: Workspace,
+    ) -> None:
+        self._network = network
+        self._rules = network.rules(indices)
+        self._workspace = workspace
+        self._record: list[Recorded] = []
+        h = embedded
+        for layer, block in zip(network.layers, network.blocks, strict=True):
+            h = self._forward(layer, theta[block.start : block.stop], h)
+        self.values = h
+
+    def _forward(self, layer: Layer, parameters: Tensor, h: Tensor) -> Tensor:
+        weight, bias = layer.split(parameters)
+        z = self._product(weight, h)
+        z[0] += bias[:, None]
+        if layer.activation is None:
+            self._record.append(Recorded(layer, h, weight, None))
+            return z
+        out, tape = self._rules[layer.activation].forward(z, self._workspace)
+        self._record.append(Recorded(layer, h, weight, tape))
+        if layer.skip:
+            return torch.add(h, out, alpha=layer.step, out=out)
+        return out if layer.step == 1.0 else out.mul_(layer.step)
+
+    def _product(self, matrix: Tensor, jet: Tensor) -> Tensor:
+        out = self._workspace.empty((jet.shape[0], matrix.shape[0], jet.shape[2]), jet)
+        return torch.matmul(matrix, jet, out=out)
+
+    def adjoints(self, cotangent: Tensor, lowest: int = 0) -> list[Tensor]:
+        """Return δ (C, w_out, n) for each layer from number `lowest` up, given the adjoint of the output jets."""
+        deltas: list[Tensor] = []
+        for number in range(len(self._record) - 1, lowest - 1, -1):
+            recorded = self._record[number]
+            delta = self._through_activation(recorded, cotangent)
+            deltas.append(delta)
+            if number > lowest:
+                below = self._product(recorded.weight.T, delta)
+                cotangent = below.add_(cotangent) if recorded.layer.skip else below
+        return deltas[::-1]
+
+    def _through_activation(self, recorded: Recorded, cotangent: Tensor) -> Tensor:
+        layer = recorded.layer
+        if layer.activation is None or recorded.tape is None:
+            return cotangent
+        if layer.skip:
+            # the cotangent itself goes on along the skip connection
+            copied = self._workspace.empty(cotangent.shape, cotangent)
+            cotangent = torch.mul(cotangent, layer.step, out=copied)
+        elif layer.step != 1.0:
+            cotangent.mul_(layer.step)
+        return self._rules[layer.activation].backward(recorded.tape, cotangent, self._workspace)
+
+    def pullback(self, cotangent: Tensor) -> Tensor:
+        """Return the gradient of Σ cotangent·values, shape (p,)."""
+        parts = []
+        for recorded, delta in zip(self._record, self.adjoints(cotangent), strict=True):
+            parts.append(torch.bmm(delta, recorded.h.transpose(1, 2)).sum(0).flatten())
+            parts.append(delta[0].sum(1))
+        return torch.cat(parts)
+
+    def rows(self, cotangent: Tensor, start: int, stop: int) -> Tensor:
+        """Return the rows Σ_c δ_c[i] ⊗ h_c[i], then δ_0[i], of the layers that fill θ[start:stop]."""
+        chosen = [n for n, block in enumerate(self._network.blocks) if start <= block.start and block.stop <= stop]
+        if not chosen or sum(self._network.layers[n].size for n in chosen) != stop - start:
+            raise ValueError(f"θ[{start}:{stop}] is not made of whole layers; where: rows; use the network's blocks.")
+        deltas = self.adjoints(cotangent, chosen[0])
+        parts = []
+        for number in chosen:
+            delta, h = deltas[number - chosen[0]], self._record[number].h
+            parts.append(torch.einsum("con,cin->noi", delta, h).flatten(1))
+            parts.append(delta[0].T)
+        return torch.cat(parts, 1)
+
+    def along(self, cotangent: Tensor, direction: Tensor) -> Tensor:
+        """Return Σ_layers Σ_c δ_c[i]·(V h_c[i]) + δ_0[i]·v with (V, v) the layer's part of the direction."""
+        total = torch.zeros_like(self.values[0, 0])
+        blocks = self._network.blocks
+        for recorded, delta, block in zip(self._record, self.adjoints(cotangent), blocks, strict=True):
+            weight, bias = recorded.layer.split(direction[block.start : block.stop])
+            moved = torch.matmul(weight, recorded.h)
+            moved[0] += bias[:, None]
+            total += (delta * moved).sum((0, 1))
+        return total
+
+
+class ChainNetwork(AbstractNetwork):
+    """An embedding followed by layers; θ holds W (by rows) and b of each layer in order."""
+
+    def __init__(self, features: FeatureMap, layers: Sequence[Layer]) -> None:
+        self.features = features
+        self.layers = tuple(layers)
+        stops = torch.tensor([layer.size for layer in layers]).cumsum(0).tolist()
+        self.blocks = tuple(
+            Block(f"layer {number}", start, stop)
+            for number, (start, stop) in enumerate(zip([0, *stops], stops, strict=False))
+        )
+        self._rules: dict[tuple[MultiIndex, ...], dict[Activation, ChainRule]] = {}
+
+    def rules(self, indices: Sequence[MultiIndex]) -> dict[Activation, ChainRule]:
+        """Return the chain rule of each activation for jets with these multi-indices, built once."""
+        key = tuple(indices)
+        if key not in self._rules:
+            kinds = {layer.activation for layer in self.layers if layer.activation is not None}
+            self._rules[key] = {activation: ChainRule(key, activation) for activation in kinds}
+        return self._rules[key]
+
+    def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Draw W from Glorot's normal law of variance 2/(inputs + outputs) and set b = 0 (Glorot, Bengio 2010, eq. 12).
+
+        Drawn in float64 on the CPU, so that one seed means one θ on every device.
+        """
+        parts = []
+        for layer in self.layers:
+            deviation = math.sqrt(2 / (layer.inputs + layer.outputs))
+            weight = torch.randn(layer.outputs * layer.inputs, generator=generator, dtype=torch.float64)
+            parts += [deviation * weight, torch.zeros(layer.outputs, dtype=torch.float64)]
+        return torch.cat(parts).to(device, dtype)
+
+    def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
+        """Return the features' jets, shape (C, features, n)."""
+        return self.features.jet(x, indices)
+
+    def linearise(
+        self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace
+    ) -> ChainLinearisation:
+        """Carry the jets forward through the layers."""
+        return ChainLinearisation(self, theta, embedded, indices, workspace)
+
+
+@dataclass(frozen=True)
+class MLP(Architecture):
+    """A multilayer perceptron: `depth` layers h ↦ tanh(Wh + b) of equal width, then an affine layer."""
+
+    width: int = 20
+    depth: int = 8
+    embedding: Embedding = field(default_factory=Normalised)
+    activation: Activation = field(default_factory=Tanh)
+
+    def __post_init__(self) -> None:
+        _check_positive("MLP", width=self.width, depth=self.depth)
+
+    def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ChainNetwork:
+        """Return the chain for these inputs and outputs."""
+        features = self.embedding.bind(names, lower, upper)
+        widths = [features.features, *[self.width] * self.depth]
+        hidden = [Layer(a, b, self.activation) for a, b in pairwise(widths)]
+        return ChainNetwork(features, [*hidden, Layer(self.width, outputs)])
+
+
+@dataclass(frozen=True)
+class ResNet(Architecture):
+    """A residual network: h ↦ tanh(Wh + b), then `blocks` times h ↦ h + dt·tanh(Wh + b), then an affine layer.
+
+    Source: E, Comm. Math. Stat. 5 (2017), eq. (2.3): one forward Euler step of h′ = tanh(Wh + b) a block.
+    """
+
+    width: int = 16
+    blocks: int = 9
+    dt: float = 1.0
+    embedding: Embedding = field(default_factory=Normalised)
+    activation: Activation = field(default_factory=Tanh)
+
+    def __post_init__(self) -> None:
+        _check_positive("ResNet", width=self.width, blocks=self.blocks, dt=self.dt)
+
+    def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ChainNetwork:
+        """Return the chain for these inputs and outputs."""
+        features = self.embedding.bind(names, lower, upper)
+        block = Layer(self.width, self.width, self.activation, skip=True, step=self.dt)
+        first = Layer(features.features, self.width, self.activation)
+        return ChainNetwork(features, [first, *[block] * self.blocks, Layer(self.width, outputs)])
+
+
+def _check_positive(kind: str, **arguments: float) -> None:
+    for name, value in arguments.items():
+        if not isinstance(value, int | float) or not value > 0:
+            raise ValueError(f"{name} is {value!r}; where: {kind}; give a number greater than zero.")

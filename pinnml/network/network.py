@@ -1,0 +1,86 @@
+"""What every network offers: its parameters as one vector θ, its jets, and their linearisation in θ."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnml.network.indices import MultiIndex
+from pinnml.network.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Block:
+    """The part θ[start:stop] that belongs to one layer."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class AbstractLinearisation(ABC):
+    """The jets of a network at some θ and points, and the linear map from parameters to jets there.
+
+    `values` has shape (C, m, n): derivative, field, point.
+    """
+
+    values: Tensor
+
+    @abstractmethod
+    def pullback(self, cotangent: Tensor) -> Tensor:
+        """Return Σ cotangent·∂values/∂θ, shape (p,), for a cotangent of shape (C, m, n)."""
+
+    @abstractmethod
+    def rows(self, cotangent: Tensor, start: int, stop: int) -> Tensor:
+        """Return cotangent_i·∂values_i/∂θ[start:stop] point by point, shape (n, stop − start).
+
+        The range is made of whole layers where the network has layers.
+        """
+
+    @abstractmethod
+    def along(self, cotangent: Tensor, direction: Tensor) -> Tensor:
+        """Return cotangent_i·(∂values_i/∂θ · direction) point by point, shape (n,), for a direction (p,)."""
+
+
+class AbstractNetwork(ABC):
+    """A network whose inputs and outputs are known; stateless, its parameters θ (p,) are handed in."""
+
+    blocks: tuple[Block, ...]
+    thread_safe: bool = True
+
+    @property
+    def size(self) -> int:
+        """The number p of parameters."""
+        return self.blocks[-1].stop
+
+    @abstractmethod
+    def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Draw θ (p,) to start from."""
+
+    @abstractmethod
+    def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
+        """Return what `linearise` takes as its points: all that depends on x (n, d) and not on θ."""
+
+    @abstractmethod
+    def linearise(
+        self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace
+    ) -> AbstractLinearisation:
+        """Return the jets at embedded points and their linearisation, which is good until the workspace is rewound."""
+
+    def evaluate(self, theta: Tensor, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
+        """Return the jets at points x (n, d), shape (C, m, n)."""
+        return self.linearise(theta, self.embed(x, indices), indices, Workspace()).values
+
+
+class Architecture(ABC):
+    """A network as the user says it, before inputs and outputs are known."""
+
+    @abstractmethod
+    def bind(
+        self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int
+    ) -> AbstractNetwork:
+        """Return the network for coordinates `names` in the box [lower, upper] and a number of output fields."""

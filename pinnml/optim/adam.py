@@ -1,0 +1,60 @@
+"""Adam as a solver, by torch's own implementation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+from pinnml.objective import AbstractObjective, Iterate
+from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.status import Status
+
+
+@dataclass(frozen=True)
+class AdamState:
+    """First and second moments (p,) and the number of steps taken (a 0-dimensional tensor)."""
+
+    first: Tensor
+    second: Tensor
+    steps: Tensor
+
+
+@dataclass(frozen=True)
+class Adam(AbstractSolver):
+    """Adam (Kingma, Ba 2015, algorithm 1); one step is one evaluation, and the loss may rise.
+
+    A step to a point that is not finite is undone and ends the run with that reason.
+    """
+
+    rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0:
+            raise ValueError(f"rate is {self.rate!r}; where: Adam; give a learning rate greater than zero.")
+
+    def init(self, objective: AbstractObjective, iterate: Iterate) -> AdamState:
+        """Return zero moments."""
+        zero = torch.zeros_like(iterate.theta)
+        return AdamState(zero, zero, torch.zeros((), dtype=torch.float32))
+
+    def step(
+        self, objective: AbstractObjective, iterate: Iterate, state: AdamState
+    ) -> tuple[Iterate, AdamState, Status]:
+        """Take one step."""
+        theta, first, second = iterate.theta.clone(), state.first.clone(), state.second.clone()
+        steps = state.steps.clone()
+        with torch.no_grad():
+            adam(
+                [theta], [iterate.grad], [first], [second], [], [steps],
+                amsgrad=False, beta1=self.betas[0], beta2=self.betas[1],
+                lr=self.rate, weight_decay=0.0, eps=self.epsilon, maximize=False,
+            )  # fmt: skip
+        following = objective.at(theta)
+        if not following.is_finite():
+            return iterate, state, Status.NOT_FINITE
+        return following, AdamState(first, second, steps), Status.RUNNING

@@ -1,0 +1,53 @@
+"""Secant pairs and the inverse-Hessian products of L-BFGS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SecantMemory:
+    """Pairs (s, y) = (θ⁺ − θ, ∇f⁺ − ∇f), oldest first: S and Y of shape (k, p), and SYᵀ of shape (k, k)."""
+
+    s: Tensor
+    y: Tensor
+    products: Tensor
+
+    @staticmethod
+    def empty(theta: Tensor) -> SecantMemory:
+        """Return a memory without pairs for vectors like θ (p,)."""
+        return SecantMemory(theta.new_empty(0, len(theta)), theta.new_empty(0, len(theta)), theta.new_empty(0, 0))
+
+    def __len__(self) -> int:
+        return len(self.s)
+
+    def pushed(self, s: Tensor, y: Tensor, size: int) -> SecantMemory:
+        """Return a memory with one pair more and the oldest dropped beyond `size`."""
+        drop = max(0, len(self) + 1 - size)
+        old_s, old_y, old = self.s[drop:], self.y[drop:], self.products[drop:, drop:]
+        new = torch.cat([torch.cat([old, (old_s @ y)[:, None]], 1), torch.cat([old_y @ s, s.dot(y)[None]])[None]])
+        return SecantMemory(torch.cat([old_s, s[None]]), torch.cat([old_y, y[None]]), new)
+
+    def inverse_times(self, gradient: Tensor) -> Tensor:
+        """Return H∇f with H₀ = γI, γ = s·y/y·y of the newest pair (Nocedal, Wright 2006, algorithm 7.4 and eq. 7.20).
+
+        The two loops are two triangular solves: with R = triu(SYᵀ) and D = diag(SYᵀ), the first loop's α solves
+        Rα = S∇f, and the second's α − β = δ solves Rᵀδ = Dα − γY(∇f − Yᵀα); then H∇f = γ(∇f − Yᵀα) + Sᵀδ.
+        """
+        if not len(self):
+            return gradient
+        upper = self.products.triu()
+        gamma = self.products[-1, -1] / self.y[-1].dot(self.y[-1])
+        alpha = torch.linalg.solve_triangular(upper, (self.s @ gradient)[:, None], upper=True)[:, 0]
+        scaled = gamma * (gradient - alpha @ self.y)
+        right = self.products.diagonal() * alpha - self.y @ scaled
+        delta = torch.linalg.solve_triangular(upper.T, right[:, None], upper=False)[:, 0]
+        return scaled + delta @ self.s
+
+
+def has_curvature(s: Tensor, y: Tensor, tolerance: float) -> bool:
+    """Tell whether s·y > tolerance·‖s‖‖y‖, so that the pair keeps H positive definite (False where not finite)."""
+    return bool(s.dot(y) > tolerance * s.norm() * y.norm())

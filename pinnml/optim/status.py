@@ -1,0 +1,54 @@
+"""How a step or a run ended: a value with a sentence, never an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pinnml.objective import Counts, Iterate
+
+
+class Status(Enum):
+    """The outcome of a step or a run; the value is its sentence."""
+
+    RUNNING = "The run goes on."
+    STOPPED = "A stop that the user set was reached."
+    CONVERGED = "The gradient is zero."
+    AT_ROUNDING = "The loss cannot be lowered further in this floating-point precision."
+    SEARCH_FAILED = "No step along the search direction lowered the loss."
+    NOT_FINITE = "The loss or its gradient is not finite."
+    FINISHED = "Every phase has ended."
+    INTERRUPTED = "The run was interrupted; the best iterate so far was kept."
+
+    @property
+    def success(self) -> bool:
+        """Whether the run ended as it should: at a stop, or where nothing more can be gained."""
+        return self in (Status.STOPPED, Status.CONVERGED, Status.AT_ROUNDING, Status.FINISHED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives back, in SciPy's manner; `state` is the solver's, to go on from."""
+
+    status: Status
+    message: str
+    iterate: Iterate
+    nit: int
+    seconds: float
+    counts: Counts
+    state: object
+
+    @property
+    def success(self) -> bool:
+        """Whether the run ended as it should."""
+        return self.status.success
+
+    @property
+    def nfev(self) -> int:
+        """Evaluations of any kind, line searches included."""
+        return self.counts.evaluations
+
+    @property
+    def ngev(self) -> int:
+        """Evaluations of value and gradient, line searches included."""
+        return self.counts.gradients

@@ -1,0 +1,127 @@
+"""When to stop: limits that combine with `|`, as in `Seconds(60) | Loss(1e-10)`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from pinnml.objective import Counts, Iterate
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback and a stop see after every iteration; iteration 0 is the start."""
+
+    iteration: int
+    iterate: Iterate
+    seconds: float
+    counts: Counts
+
+
+class Stop(ABC):
+    """A limit; `a | b` stops at whichever is reached first."""
+
+    @abstractmethod
+    def reason(self, progress: Progress) -> str | None:
+        """Return a sentence if the limit is reached after an iteration, else None."""
+
+    def spent(self, seconds: float, counts: Counts) -> bool:
+        """Tell whether even one more evaluation is too many; checked before each, line searches included."""
+        return False
+
+    def __or__(self, other: Stop) -> Stop:
+        return AnyOf((self, other))
+
+
+@dataclass(frozen=True)
+class AnyOf(Stop):
+    """Stops when any of its limits is reached."""
+
+    stops: tuple[Stop, ...]
+
+    def reason(self, progress: Progress) -> str | None:
+        """Return the first reason found."""
+        return next((reason for stop in self.stops if (reason := stop.reason(progress)) is not None), None)
+
+    def spent(self, seconds: float, counts: Counts) -> bool:
+        """Tell whether any budget is spent."""
+        return any(stop.spent(seconds, counts) for stop in self.stops)
+
+
+@dataclass(frozen=True)
+class Limit(Stop):
+    """A number that must not be negative."""
+
+    limit: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not self.limit >= 0:
+            raise ValueError(f"The limit is {self.limit!r}; where: {type(self).__name__}; give a number of at least 0.")
+
+
+@dataclass(frozen=True)
+class Seconds(Limit):
+    """Wall-clock seconds; no evaluation is begun after them."""
+
+    def reason(self, progress: Progress) -> str | None:
+        """Compare the time since the start."""
+        return f"The time limit of {self.limit:g} s was reached." if self.spent(progress.seconds, Counts()) else None
+
+    def spent(self, seconds: float, counts: Counts) -> bool:
+        """Compare the time since the start."""
+        return seconds >= self.limit
+
+
+@dataclass(frozen=True)
+class Work(Limit):
+    """Work units (one is one loss and gradient of the whole network on all points); never exceeded by a whole one."""
+
+    def reason(self, progress: Progress) -> str | None:
+        """Compare the work done."""
+        return f"The limit of {self.limit:g} work units was reached." if self.spent(0, progress.counts) else None
+
+    def spent(self, seconds: float, counts: Counts) -> bool:
+        """Compare the work done."""
+        return counts.work >= self.limit
+
+
+@dataclass(frozen=True)
+class Evaluations(Limit):
+    """Evaluations of any kind, line searches included; never exceeded."""
+
+    def reason(self, progress: Progress) -> str | None:
+        """Compare the count."""
+        return f"The limit of {self.limit:g} evaluations was reached." if self.spent(0, progress.counts) else None
+
+    def spent(self, seconds: float, counts: Counts) -> bool:
+        """Compare the count."""
+        return counts.evaluations >= self.limit
+
+
+@dataclass(frozen=True)
+class Iterations(Limit):
+    """Iterations of the outer solver."""
+
+    def reason(self, progress: Progress) -> str | None:
+        """Compare the count."""
+        reached = progress.iteration >= self.limit
+        return f"The limit of {self.limit:g} iterations was reached." if reached else None
+
+
+@dataclass(frozen=True)
+class Loss(Limit):
+    """A loss f at or below a value."""
+
+    def reason(self, progress: Progress) -> str | None:
+        """Compare f (reads one number from the device)."""
+        return f"The loss fell to {self.limit:g}." if float(progress.iterate.f) <= self.limit else None
+
+
+@dataclass(frozen=True)
+class GradientNorm(Limit):
+    """A Euclidean norm ‖∇f‖ at or below a value."""
+
+    def reason(self, progress: Progress) -> str | None:
+        """Compare the norm (reads one number from the device)."""
+        norm = float(progress.iterate.grad.norm())
+        return f"The gradient's norm fell to {self.limit:g}." if norm <= self.limit else None

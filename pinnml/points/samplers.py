@@ -1,0 +1,111 @@
+"""Samplers of the unit cube; each condition's region maps its sample into place."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampler(ABC):
+    """n points for the equation and `boundary` points for every other condition.
+
+    Without `boundary`, a condition on faces gets 4·n^((d−1)/d) points, at most n.
+    Raises `ValueError` for a number of points below one.
+    """
+
+    n: int = 10_000
+    boundary: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, count in (("n", self.n), ("boundary", self.boundary)):
+            if count is not None and (not isinstance(count, int) or count < 1):
+                raise ValueError(
+                    f"{name} is {count!r}; where: {type(self).__name__}; give a whole number of points, at least 1."
+                )
+
+    def on_boundary(self, dimension: int) -> int:
+        """Return how many points a condition on faces gets."""
+        return self.boundary or min(self.n, math.ceil(4 * self.n ** ((dimension - 1) / dimension)))
+
+    @abstractmethod
+    def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        """Return points of the unit cube, shape (count or nearly so, d), float64 on the CPU."""
+
+
+@dataclass(frozen=True)
+class Uniform(Sampler):
+    """Independent uniform points."""
+
+    def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        """Draw from the generator."""
+        return torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Sobol(Sampler):
+    """Scrambled Sobol' points (Owen 1998); the scrambling comes from the generator."""
+
+    def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        """Draw one seed, then the sequence."""
+        seed = int(torch.randint(2**31, (), generator=generator))
+        engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=seed)
+        return engine.draw(count, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Hammersley(Sampler):
+    """The Hammersley set ((i + ½)/n, φ_2(i), φ_3(i), …) with φ_b the radical inverse (Hammersley 1960); no chance."""
+
+    def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        """Return the set; the generator is not used."""
+        numbers = torch.arange(count)
+        columns = [(numbers + 0.5) / count]
+        columns += [_radical_inverse(numbers, base) for base in _primes(dimension - 1)]
+        return torch.stack([column.to(torch.float64) for column in columns], 1)
+
+
+@dataclass(frozen=True)
+class LatinHypercube(Sampler):
+    """One point in each of n slices along every axis (McKay, Beckman, Conover 1979)."""
+
+    def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        """Draw one permutation an axis and one place in each slice."""
+        slices = torch.stack([torch.randperm(count, generator=generator) for _ in range(dimension)], 1)
+        return (slices + torch.rand(count, dimension, generator=generator, dtype=torch.float64)) / count
+
+
+@dataclass(frozen=True)
+class Grid(Sampler):
+    """Midpoints of a uniform grid with about n cells: ⌊n^(1/d)⌋ an axis, which also makes it the midpoint rule."""
+
+    def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        """Return the grid; the generator is not used."""
+        side = max(1, math.floor(count ** (1 / dimension) + 1e-9))
+        axis = (torch.arange(side, dtype=torch.float64) + 0.5) / side
+        return torch.cartesian_prod(*[axis] * dimension).reshape(-1, dimension)
+
+
+def _radical_inverse(numbers: Tensor, base: int) -> Tensor:
+    """Mirror the digits of whole numbers at the point: φ_b(Σ a_k b^k) = Σ a_k b^(−k−1)."""
+    result = torch.zeros(len(numbers), dtype=torch.float64)
+    left, scale = numbers.clone(), 1.0
+    while left.any():
+        scale /= base
+        result += scale * (left % base)
+        left //= base
+    return result
+
+
+def _primes(count: int) -> list[int]:
+    primes: list[int] = []
+    candidate = 2
+    while len(primes) < count:
+        if all(candidate % prime for prime in primes):
+            primes.append(candidate)
+        candidate += 1
+    return primes

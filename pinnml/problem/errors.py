@@ -1,0 +1,39 @@
+"""What the package raises when a declaration is wrong, and the record of one finding."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class DeclarationError(ValueError):
+    """A problem, network, solver or command was declared wrongly; the message says what, where and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of a check: what is wrong, where, and how to mend it; a fatal one stops the solve."""
+
+    what: str
+    where: str
+    remedy: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what} Where: {self.where}. Remedy: {self.remedy}"
+
+
+def raise_fatal(findings: Iterable[Finding]) -> None:
+    """Raise one `DeclarationError` that tells every fatal finding; return where there is none."""
+    fatal = [str(finding) for finding in findings if finding.fatal]
+    if fatal:
+        raise DeclarationError("\n".join(fatal))
+
+
+def suggestion(name: str, valid: Iterable[str]) -> str:
+    """Return "Did you mean 'near'? Valid names: …" for a name that fits nothing."""
+    names = list(valid)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    return f"{hint}Valid names: {', '.join(names) if names else 'none'}."

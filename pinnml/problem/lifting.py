@@ -1,0 +1,142 @@
+"""Hard conditions: u = g(x) + ℓ(x) N(θ, x) holds them by construction (Lagaris, Likas, Fotiadis 1998)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.problem.conditions import Value, bind_data, prescribed
+from pinnml.problem.domain import Box, Face
+from pinnml.problem.errors import DeclarationError, suggestion
+from pinnml.problem.vocabulary import BoundFunction, Vocabulary, as_column
+
+PointFunction = Callable[[Tensor], Tensor]
+"""A function of points (n, d) with values of shape (n,)."""
+
+FaceData = dict[Face, BoundFunction | float]
+
+
+class Lifting:
+    """g and ℓ handed over by the user for some fields: `Lifting(u=(lambda t, x: …, lambda t, x: …))`."""
+
+    def __init__(self, **fields: tuple[Callable[..., Any], Callable[..., Any]]) -> None:
+        self.fields = fields
+
+
+@dataclass(frozen=True)
+class FieldLifting:
+    """g and ℓ of one field as functions of points (n, d); both dimensionless factors of the user's units."""
+
+    offset: PointFunction
+    distance: PointFunction
+
+    @property
+    def trivial(self) -> bool:
+        """Whether the field is the network's output itself, g = 0 and ℓ = 1."""
+        return self.offset is _zero and self.distance is _one
+
+
+def bind_lifting(
+    given: Lifting | None, hard: Mapping[str, Any], domain: Box, vocabulary: Vocabulary
+) -> tuple[FieldLifting, ...]:
+    """Return one lifting per field: the user's where given, else derived from the hard `Value` conditions."""
+    chosen = given.fields if given is not None else {}
+    for name in chosen:
+        if name not in vocabulary.fields:
+            raise DeclarationError(f"Lifting of {name!r}; where: lifting. {suggestion(name, vocabulary.fields)}")
+    data = _face_data(hard, domain, vocabulary, set(chosen))
+    liftings = []
+    for field in vocabulary.fields:
+        if field in chosen:
+            offset, distance = (_bind(part, f"the lifting of {field!r}", vocabulary) for part in chosen[field])
+            liftings.append(FieldLifting(offset, distance))
+        else:
+            liftings.append(_derived(data[field], domain))
+    return tuple(liftings)
+
+
+def _face_data(hard: Mapping[str, Any], domain: Box, vocabulary: Vocabulary, chosen: set[str]) -> dict[str, FaceData]:
+    """Collect, field by field, what the hard conditions prescribe on each face."""
+    data: dict[str, FaceData] = {field: {} for field in vocabulary.fields}
+    for name, condition in hard.items():
+        if not isinstance(condition, Value):
+            continue
+        for symbol, value in bind_data(condition.fields, vocabulary, f"condition {name!r}"):
+            field = vocabulary.fields[symbol.field]
+            if field in chosen:
+                continue
+            for text in condition.on:
+                data[field][domain.face(text, f"condition {name!r}")] = value
+    return data
+
+
+def _derived(data: FaceData, domain: Box) -> FieldLifting:
+    if not data:
+        return FieldLifting(_zero, _one)
+    by_axis: dict[int, FaceData] = {}
+    for face, value in data.items():
+        by_axis.setdefault(face.axis, {})[face] = value
+    offset: PointFunction = _zero
+    for faces in by_axis.values():
+        offset = _corrected(offset, faces, domain)
+    return FieldLifting(offset, _face_distance(tuple(data), domain))
+
+
+def _corrected(inner: PointFunction, faces: FaceData, domain: Box) -> PointFunction:
+    """Correct an extension on the faces of one axis: g + Σ_faces blend·(value − g) (Gordon's Boolean sum, 1971).
+
+    Where the data agree on the edges, earlier axes keep their values, so that all faces hold in the end.
+    """
+
+    def offset(x: Tensor) -> Tensor:
+        total = inner(x)
+        for face, value in faces.items():
+            position = domain.position(face)
+            on_face = x.index_copy(1, torch.tensor([face.axis], device=x.device), torch.full_like(x[:, :1], position))
+            correction = prescribed(value, on_face) - inner(on_face)
+            total = total + _blend(x[:, face.axis], face, faces, domain) * correction
+        return total
+
+    return offset
+
+
+def _blend(x: Tensor, face: Face, faces: FaceData, domain: Box) -> Tensor:
+    """Return 1 on the face and 0 on the opposite one, linear between; constantly 1 where that one is free."""
+    if Face(face.axis, not face.upper) not in faces:
+        return torch.ones_like(x)
+    opposite = domain.position(Face(face.axis, not face.upper))
+    return (x - opposite) / (domain.position(face) - opposite)
+
+
+def _face_distance(faces: tuple[Face, ...], domain: Box) -> PointFunction:
+    """Return ℓ = ∏ |x − face| / length, with a factor 4 for an axis with both ends so that its maximum is 1."""
+    axes = [face.axis for face in faces]
+
+    def distance(x: Tensor) -> Tensor:
+        product = torch.ones_like(x[:, 0])
+        for face in faces:
+            both = 2.0 if axes.count(face.axis) == 2 else 1.0
+            sign = -1.0 if face.upper else 1.0
+            product = product * (both * sign / domain.lengths[face.axis]) * (x[:, face.axis] - domain.position(face))
+        return product
+
+    return distance
+
+
+def _bind(function: Callable[..., Any], where: str, vocabulary: Vocabulary) -> PointFunction:
+    bound = vocabulary.bind(function, where)
+    if bound.derivatives:
+        raise DeclarationError(f"It depends on a field; where: {where}; use coordinates and parameters only.")
+    return lambda x: as_column(bound(x), x, where)
+
+
+def _zero(x: Tensor) -> Tensor:
+    return torch.zeros_like(x[:, 0])
+
+
+def _one(x: Tensor) -> Tensor:
+    return torch.ones_like(x[:, 0])

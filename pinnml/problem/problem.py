@@ -1,0 +1,109 @@
+"""The declaration of a problem: domain, fields, parameters, conditions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from pinnml.problem.check import check_declaration
+from pinnml.problem.conditions import AbstractCondition, Periodic, Term, Value
+from pinnml.problem.domain import Box
+from pinnml.problem.errors import DeclarationError, Finding, suggestion
+from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
+from pinnml.problem.reference import Reference
+from pinnml.problem.vocabulary import Vocabulary
+
+
+class Problem:
+    """A boundary- or initial-value problem on a box, declared by argument names.
+
+    Conditions in `hard` hold by construction through u = g + ℓN: for `Value` on faces g and ℓ are derived, for other
+    conditions hand over a `Lifting`; a hard `Periodic` relies on a periodic embedding of the network. The others are
+    penalty terms. Raises `DeclarationError` at construction for a wrong name, face, shape or value.
+    """
+
+    def __init__(
+        self,
+        domain: Box,
+        fields: Sequence[str],
+        *,
+        conditions: Mapping[str, AbstractCondition],
+        parameters: Mapping[str, float] = MappingProxyType({}),
+        hard: Collection[str] = (),
+        lifting: Lifting | None = None,
+        reference: Reference | None = None,
+        name: str = "problem",
+        description: str = "",
+    ) -> None:
+        if not isinstance(domain, Box):
+            raise DeclarationError(f"domain is a {type(domain).__name__}; where: Problem; give a Box(x=(0, 1), …).")
+        if isinstance(fields, str) or not fields:
+            raise DeclarationError(f"fields is {fields!r}; where: Problem; give a list of names such as ['u'].")
+        self.domain = domain
+        self.fields = tuple(fields)
+        self.parameters = {key: _finite(key, value) for key, value in parameters.items()}
+        self.conditions = dict(conditions)
+        self.hard = frozenset({hard} if isinstance(hard, str) else hard)
+        self.reference = reference
+        self.name = name
+        self.description = description
+        self.vocabulary = Vocabulary(domain.names, self.fields, self.parameters)
+        self.terms: dict[str, Term] = self._bind_terms()
+        self._check_hard(lifting)
+        hard_conditions = {key: self.conditions[key] for key in self.conditions if key in self.hard}
+        self.liftings: tuple[FieldLifting, ...] = bind_lifting(lifting, hard_conditions, domain, self.vocabulary)
+
+    def _bind_terms(self) -> dict[str, Term]:
+        if not self.conditions:
+            raise DeclarationError("conditions is empty; where: Problem; give at least one Interior(residual).")
+        terms = {}
+        for name, condition in self.conditions.items():
+            if not isinstance(condition, AbstractCondition):
+                raise DeclarationError(
+                    f"A {type(condition).__name__} is no condition; where: condition {name!r}; "
+                    "use Interior, Value, Derivative, Periodic or Data."
+                )
+            terms[name] = condition.bind(name, self.domain, self.vocabulary)
+        return terms
+
+    def _check_hard(self, lifting: Lifting | None) -> None:
+        for name in self.hard:
+            if name not in self.conditions:
+                raise DeclarationError(f"Unknown condition {name!r}; where: hard. {suggestion(name, self.conditions)}")
+            lifted = set(lifting.fields) if lifting is not None else set()
+            needed = {self.fields[symbol.field] for symbol in self.terms[name].derivatives}
+            if not isinstance(self.conditions[name], Value | Periodic) and not needed <= lifted:
+                raise DeclarationError(
+                    f"No lifting can be derived for a {type(self.conditions[name]).__name__} condition; "
+                    f"where: hard condition {name!r}; hand over lifting=Lifting(u=(g, l)), or leave it out of hard."
+                )
+        if not self.soft_terms:
+            raise DeclarationError("Every condition is hard; where: Problem; leave the equation itself out of hard.")
+
+    @property
+    def soft_terms(self) -> dict[str, Term]:
+        """The terms that enter the loss."""
+        return {name: term for name, term in self.terms.items() if name not in self.hard}
+
+    @property
+    def hard_terms(self) -> dict[str, Term]:
+        """The terms that hold by construction."""
+        return {name: term for name, term in self.terms.items() if name in self.hard}
+
+    def check(self) -> list[Finding]:
+        """Return what is wrong or suspicious in the declaration, each finding with what, where and a remedy.
+
+        Fatal findings stop a solve before training; the others are warnings.
+        """
+        return check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{name}: {type(condition).__name__}" for name, condition in self.conditions.items())
+        return f"Problem({self.name!r}, {self.domain}, fields={list(self.fields)}, conditions={{{kinds}}})"
+
+
+def _finite(name: str, value: float) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise DeclarationError(f"The parameter {name!r} is {value!r}; where: parameters; give a finite number.")
+    return float(value)

@@ -1,0 +1,182 @@
+"""The names that a problem knows, and functions bound to them by their argument names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.problem.errors import DeclarationError, suggestion
+
+MultiIndex = tuple[int, ...]
+"""Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
+
+MAX_ORDER = 4
+
+
+@dataclass(frozen=True)
+class FieldDerivative:
+    """The derivative ∂^index of a field, both by number."""
+
+    field: int
+    index: MultiIndex
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A coordinate by its axis."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the equation by its value (units are the user's own)."""
+
+    value: float
+
+
+Symbol = FieldDerivative | Coordinate | Parameter
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Coordinates, fields and parameters of a problem by name.
+
+    Raises `DeclarationError` for a name that is no identifier or is given twice.
+    """
+
+    coordinates: tuple[str, ...]
+    fields: tuple[str, ...]
+    parameters: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for name in (*self.coordinates, *self.fields, *self.parameters):
+            if not (isinstance(name, str) and name.isidentifier()):
+                raise DeclarationError(f"{name!r} is no name; where: Problem; use letters, digits and underscores.")
+            if name in seen:
+                raise DeclarationError(f"The name {name!r} is given twice; where: Problem; rename one of the two.")
+            seen.add(name)
+
+    def symbol(self, name: str, where: str) -> Symbol:
+        """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
+        if name in self.coordinates:
+            return Coordinate(self.coordinates.index(name))
+        if name in self.parameters:
+            return Parameter(self.parameters[name])
+        found = self._derivatives(name)
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            raise DeclarationError(f"{name!r} can be read in several ways; where: {where}; rename a coordinate.")
+        raise DeclarationError(f"Unknown name {name!r}; where: {where}. {suggestion(name, self._examples())}")
+
+    def _derivatives(self, name: str) -> set[FieldDerivative]:
+        zero = (0,) * len(self.coordinates)
+        found = set()
+        for number, field in enumerate(self.fields):
+            if name == field:
+                found.add(FieldDerivative(number, zero))
+            elif name.startswith(field + "_"):
+                found |= {FieldDerivative(number, index) for index in self._indices(name[len(field) + 1 :])}
+        return {symbol for symbol in found if sum(symbol.index) <= MAX_ORDER}
+
+    def _indices(self, suffix: str) -> set[MultiIndex]:
+        """Return every way to read a suffix such as "txx" as a product of coordinate names."""
+        if not suffix:
+            return {(0,) * len(self.coordinates)}
+        found = set()
+        for axis, coordinate in enumerate(self.coordinates):
+            if suffix.startswith(coordinate):
+                for rest in self._indices(suffix[len(coordinate) :]):
+                    found.add(tuple(order + (position == axis) for position, order in enumerate(rest)))
+        return found
+
+    def _examples(self) -> list[str]:
+        first = [f"{field}_{x}" for field in self.fields for x in self.coordinates]
+        second = [
+            f"{field}_{x}{y}"
+            for field in self.fields
+            for number, x in enumerate(self.coordinates)
+            for y in self.coordinates[number:]
+        ]
+        return [*self.fields, *first, *second, *self.coordinates, *self.parameters]
+
+    def bind(self, function: Callable[..., Any], where: str) -> BoundFunction:
+        """Read a function's signature once and bind each argument to what its name stands for."""
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            raise DeclarationError(
+                f"{function!r} is no function with named arguments; where: {where}; give a Python function."
+            ) from None
+        symbols: dict[str, Symbol] = {}
+        for parameter in parameters:
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise DeclarationError(
+                    f"The argument *{parameter.name} has no name of its own; where: {where}; name every argument."
+                )
+            try:
+                symbols[parameter.name] = self.symbol(parameter.name, where)
+            except DeclarationError:
+                if parameter.default is parameter.empty:
+                    raise
+        return BoundFunction(function, symbols, where)
+
+
+@dataclass(frozen=True)
+class BoundFunction:
+    """A user's function whose arguments are known: call it with coordinates and field derivatives."""
+
+    function: Callable[..., Any]
+    symbols: Mapping[str, Symbol]
+    where: str
+
+    @property
+    def derivatives(self) -> tuple[FieldDerivative, ...]:
+        """The field derivatives that the function names, without repetition, in order of appearance."""
+        named = (symbol for symbol in self.symbols.values() if isinstance(symbol, FieldDerivative))
+        return tuple(dict.fromkeys(named))
+
+    def __call__(self, x: Tensor, values: Mapping[FieldDerivative, Tensor] | None = None) -> Any:
+        """Evaluate at points x (n, d) with field derivatives of shape (n,) each."""
+        arguments: dict[str, Any] = {}
+        for name, symbol in self.symbols.items():
+            if isinstance(symbol, Coordinate):
+                arguments[name] = x[:, symbol.axis]
+            elif isinstance(symbol, Parameter):
+                arguments[name] = symbol.value
+            elif values is not None:
+                arguments[name] = values[symbol]
+        return self.function(**arguments)
+
+
+def as_column(result: Any, x: Tensor, where: str) -> Tensor:
+    """Return a function's result as a tensor of shape (n,), a number being spread over the n points.
+
+    Raises `DeclarationError` where the result has another shape or dtype than the points.
+    """
+    if not isinstance(result, Tensor):
+        if not isinstance(result, int | float):
+            raise DeclarationError(
+                f"A {type(result).__name__} came out; where: {where}; return a tensor of shape (n,) or a number."
+            )
+        return torch.full((len(x),), float(result), dtype=x.dtype, device=x.device)
+    if result.ndim == 0:
+        result = result.expand(len(x))
+    if result.shape != (len(x),):
+        raise DeclarationError(
+            f"The result has shape {tuple(result.shape)} for {len(x)} points; where: {where}; "
+            "return one value per point, shape (n,)."
+        )
+    if result.dtype != x.dtype or result.device != x.device:
+        raise DeclarationError(
+            f"The result is {result.dtype} on {result.device}, the points are {x.dtype} on {x.device}; "
+            f"where: {where}; build tensors like the arguments (torch.full_like(x, …), x.new_tensor(…))."
+        )
+    return result

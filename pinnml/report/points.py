@@ -1,0 +1,66 @@
+"""Where the collocation points lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from pinnml.report.figures import PALETTE, Array, math_label, new_figure
+
+MOST = 5000  # points drawn of one condition
+
+
+def _thinned(points: Array) -> Array:
+    """At most `MOST` of the points, drawn evenly at random: a fixed stride would pick lines out of a grid."""
+    if len(points) <= MOST:
+        return points
+    chosen = np.random.default_rng(0).choice(len(points), MOST, replace=False)
+    return np.asarray(points[np.sort(chosen)])
+
+
+def _size(count: int) -> float:
+    """A marker's area [points^2]: large enough to see few points, small enough to tell many apart."""
+    return float(np.clip(4000.0 / max(count, 1), 2.0, 8.0))
+
+
+def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[int, int] = (0, 1)) -> Axes:
+    """Plot the points of every condition in its own colour, with their number in the legend.
+
+    `points` gives arrays of shape (n, d) by condition, `names` the d coordinates, and `axes` which two of
+    them are horizontal and vertical; with d = 1 each condition has a row of its own. Of more than 5000 points
+    of a condition 5000 are drawn. Raises ValueError where the shapes do not fit.
+    """
+    dimension = len(names)
+    for condition, array in points.items():
+        shape = np.shape(array)
+        if len(shape) != 2 or shape[1] != dimension:
+            raise ValueError(f"points[{condition!r}] must have the shape (n, {dimension}), not {shape}.")
+    if dimension > 1 and not all(0 <= axis < dimension for axis in axes):
+        raise ValueError(f"axes={axes} must be two of the coordinates {list(names)}, counted from 0.")
+    drawing = new_figure(6.8, 4.2 if dimension > 1 else 0.9 + 0.35 * len(points)).add_subplot()
+    for number, (condition, array) in enumerate(points.items()):
+        shown = _thinned(np.asarray(array, dtype=float))
+        horizontal = shown[:, axes[0] if dimension > 1 else 0]
+        vertical = shown[:, axes[1]] if dimension > 1 else np.full(len(shown), -float(number))
+        drawing.scatter(
+            horizontal,
+            vertical,
+            s=_size(len(shown)),
+            color=PALETTE[number % len(PALETTE)],
+            linewidths=0,
+            label=f"{condition} ({len(array):,})",
+            zorder=2 + number / 100,  # above what was drawn before
+            clip_on=False,  # points on the boundary are drawn whole
+            rasterized=True,
+        )
+    drawing.set_xlabel(math_label(names[axes[0] if dimension > 1 else 0]))
+    if dimension > 1:
+        drawing.set_ylabel(math_label(names[axes[1]]))
+    else:
+        drawing.set_yticks([])
+    drawing.margins(x=0.02, y=0.02 if dimension > 1 else 0.3)
+    if points:
+        drawing.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=2.0)
+    return drawing

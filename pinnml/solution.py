@@ -1,0 +1,167 @@
+"""A trained network as a function of named coordinates: numpy in, numpy out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.evaluate import Scorer, field_values, grid_points, residual_values, uniform_axes
+from pinnml.io.history import HistoryRow
+from pinnml.network import AbstractNetwork
+from pinnml.optim import Result
+from pinnml.points import Collocation
+from pinnml.problem import DeclarationError, Everywhere, Problem, check_inside, suggestion
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pinnml.solve import Setup
+
+
+@dataclass(frozen=True)
+class Error:
+    """How far a solution is from its reference on the reference's grid.
+
+    `relative_l2` = ‖u − u_ref‖₂/‖u_ref‖₂ (dimensionless) and `maximum` = max |u − u_ref| (the field's units).
+    """
+
+    relative_l2: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What `solve` gives back: the problem, the network with its parameters θ, and the run's record."""
+
+    problem: Problem
+    setup: Setup
+    network: AbstractNetwork
+    result: Result
+    history: Sequence[HistoryRow]
+    collocation: Collocation
+
+    @property
+    def theta(self) -> Tensor:
+        """The trained parameters, shape (p,)."""
+        return self.result.iterate.theta
+
+    def __call__(self, *names: str, **coordinates: Any) -> Any:
+        """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
+
+        Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
+        shape for one name, a dictionary of arrays for several. Raises `DeclarationError` for a missing or unknown
+        coordinate and for points outside the domain.
+        """
+        asked = list(names or self.problem.fields)
+        arrays = np.broadcast_arrays(*self._ordered(coordinates))
+        points = np.stack([array.astype(float).ravel() for array in arrays], 1)
+        x = torch.from_numpy(points)
+        check_inside(x, self.problem.domain, "the solution's arguments")
+        values = field_values(self.problem, self.network, self.theta, x.to(self.theta), asked).cpu().numpy()
+        shaped = {name: value.reshape(arrays[0].shape) for name, value in zip(asked, values, strict=True)}
+        return shaped[asked[0]] if len(asked) == 1 else shaped
+
+    def _ordered(self, coordinates: Mapping[str, Any]) -> list[Any]:
+        names = self.problem.domain.names
+        for name in coordinates:
+            if name not in names:
+                raise DeclarationError(
+                    f"Unknown coordinate {name!r}; where: the solution's arguments. {suggestion(name, names)}"
+                )
+        missing = [name for name in names if name not in coordinates]
+        if missing:
+            raise DeclarationError(
+                f"No value for {', '.join(missing)}; where: the solution's arguments; give every one of {list(names)}."
+            )
+        return [coordinates[name] for name in names]
+
+    @cached_property
+    def scorer(self) -> Scorer | None:
+        """The reference on its grid, None where the problem has no reference."""
+        return Scorer(self.problem, self.problem.reference) if self.problem.reference is not None else None
+
+    def error(self) -> Error | None:
+        """Compare with the reference on its grid; None where the problem has no reference."""
+        if self.scorer is None:
+            return None
+        difference = self.scorer.errors(self.network, self.theta)
+        relative = float(np.linalg.norm(difference) / np.linalg.norm(self.scorer.exact))
+        return Error(relative, float(np.abs(difference).max()))
+
+    def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
+        """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
+
+        Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
+        """
+        interior = [name for name, term in self.problem.terms.items() if isinstance(term.region, Everywhere)]
+        name = interior[0] if condition is None else condition
+        if name not in interior:
+            raise DeclarationError(f"No interior condition {name!r}; where: residual. {suggestion(name, interior)}")
+        if coordinates:
+            arrays = np.broadcast_arrays(*self._ordered(coordinates))
+        else:
+            arrays = np.meshgrid(*self.axes().values(), indexing="ij")
+        x = torch.from_numpy(np.stack([array.astype(float).ravel() for array in arrays], 1))
+        check_inside(x, self.problem.domain, "the residual's arguments")
+        values = residual_values(self.problem, self.network, self.theta, name, x.to(self.theta)).cpu().numpy()
+        shaped = values.reshape(len(values), *arrays[0].shape)
+        return shaped[0] if len(shaped) == 1 else shaped
+
+    def axes(self) -> dict[str, np.ndarray]:
+        """Return the coordinates of the uniform grid on which errors, figures and files are made."""
+        return uniform_axes(self.problem.domain, self.problem.reference)
+
+    def on_grid(self) -> dict[str, np.ndarray]:
+        """Return solution, residual and error (where a reference exists) of every field on the grid, by name."""
+        axes = self.axes()
+        shape = tuple(len(axis) for axis in axes.values())
+        x = torch.from_numpy(grid_points(axes)).to(self.theta)
+        fields = field_values(self.problem, self.network, self.theta, x, list(self.problem.fields)).cpu().numpy()
+        data = {name: value.reshape(shape) for name, value in zip(self.problem.fields, fields, strict=True)}
+        residual = self.residual()
+        parts = residual[None] if residual.shape == shape else residual
+        for number, part in enumerate(parts):
+            data["residual" if len(parts) == 1 else f"residual_{number}"] = part
+        if self.scorer is not None:
+            for name, part in zip(self.problem.fields, self.scorer.errors(self.network, self.theta), strict=True):
+                data[f"{name}_error"] = part.reshape(shape)
+        return data
+
+    def figures(self) -> dict[str, Figure]:
+        """Return every figure of the run by name: solution, residual, error, slices, points, convergence."""
+        from pinnml.report.gallery import figures
+
+        return figures(self)
+
+    def plot(self) -> Figure:
+        """Return one figure with the solution, its residual and, where a reference exists, its error side by side."""
+        from pinnml.report.gallery import overview
+
+        return overview(self)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the run folder: config, history, summary, checkpoint and figures. Raises for an unwritable folder."""
+        from pinnml.io.run import save
+
+        save(self, folder)
+
+    @staticmethod
+    def load(folder: str | os.PathLike[str], problem: Problem | None = None) -> Solution:
+        """Read a run folder; hand over the problem where it is not a bundled one, since functions are not stored."""
+        from pinnml.io.run import load
+
+        return load(folder, problem)
+
+    def to_vtu(self, path: str | os.PathLike[str]) -> None:
+        """Write solution, residual and error on the grid as point fields of a VTU file (up to three coordinates)."""
+        from pinnml.io.vtu import write_vtu
+
+        axes = self.axes()
+        write_vtu(path, list(axes.values()), list(axes), self.on_grid())

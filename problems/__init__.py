@@ -1,0 +1,33 @@
+"""The bundled problems by name: `get("burgers")` returns a ready `Problem` with its reference solution."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from pinnml.problem import DeclarationError, Problem, suggestion
+
+_FUNCTIONS = {
+    "poisson": ("poisson", "poisson_2d"),
+    "poisson-multiscale": ("poisson", "poisson_multiscale"),
+    "poisson-3d": ("poisson", "poisson_3d"),
+    "burgers": ("burgers", "burgers"),
+    "allen-cahn": ("allen_cahn", "allen_cahn"),
+    "allen-cahn-periodic": ("allen_cahn", "allen_cahn_periodic"),
+    "allen-cahn-kinked": ("allen_cahn", "allen_cahn_kinked"),
+}
+"""Name -> (module of this package, function without required arguments); modules are imported on demand."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all bundled problems."""
+    return tuple(_FUNCTIONS)
+
+
+def get(name: str) -> Problem:
+    """Return the bundled problem of that name; raise `DeclarationError` with the nearest name otherwise."""
+    if name not in _FUNCTIONS:
+        known = suggestion(str(name), names())
+        raise DeclarationError(f"Unknown problem {name!r}; where: problems.get. {known}")
+    module, function = _FUNCTIONS[name]
+    problem: Problem = getattr(import_module(f".{module}", __name__), function)()
+    return problem

@@ -1,0 +1,119 @@
+"""What the files of the repository promise one another: packages, version and pins agree."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pinnml
+
+ROOT = Path(__file__).parents[1]
+
+OPEN_TO_PROBLEMS = {"pinnml.problem", "pinnml.problems", "numpy", "scipy", "torch", *sys.stdlib_module_names}
+"""What a bundled problem may import: the room that declares problems, its neighbours, and arrays."""
+
+
+def pyproject() -> dict[str, Any]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def packages_under(folder: Path, name: str) -> set[str]:
+    """Dotted names of `folder`, installed as `name`, and of all packages within it."""
+    found = [init.parent.relative_to(folder).parts for init in folder.rglob("__init__.py")]
+    return {".".join((name, *parts)) for parts in found}
+
+
+def imported(source: str) -> Iterator[str]:
+    """Dotted names that Python source imports, also inside functions; `from .x import …` is left out."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level != 1:
+            yield from (f"{'.' * node.level}{node.module}.{alias.name}" for alias in node.names)
+
+
+def strangers(source: str) -> list[str]:
+    """The imports that are closed to a bundled problem."""
+    return [
+        name
+        for name in imported(source)
+        if not any(name == room or name.startswith(f"{room}.") for room in OPEN_TO_PROBLEMS)
+    ]
+
+
+def normalised(requirement: str) -> str:
+    """The name in a requirement as packaging tools compare it: lower case, one hyphen for each separator."""
+    name = re.match(r"[\w.-]+", requirement)
+    assert name is not None, requirement
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def test_every_package_on_disk_is_installed() -> None:
+    on_disk = packages_under(ROOT / "pinnml", "pinnml") | packages_under(ROOT / "problems", "pinnml.problems")
+    listed = pyproject()["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted(on_disk)
+
+
+def test_bundled_problems_import_under_their_installed_name() -> None:
+    assert importlib.import_module("pinnml.problems").__name__ == "pinnml.problems"
+
+
+def test_version_is_the_same_everywhere() -> None:
+    citation = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert citation is not None
+    assert metadata.version("pinnml") == pinnml.__version__ == citation[1]
+    assert f"## [{pinnml.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_constraints_pin_every_declared_dependency_exactly() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    project = pyproject()["project"]
+    declared = {normalised(r) for r in project["dependencies"] + project["optional-dependencies"]["dev"]}
+    assert declared - {normalised(line) for line in lines} == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "problems").rglob("*.py")), ids=lambda path: path.stem)
+def test_bundled_problems_know_of_nothing_but_declarations(path: Path) -> None:
+    assert strangers(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import pinnml as pm", ["pinnml"]),
+        ("from pinnml import solve", ["pinnml.solve"]),
+        ("def f():\n    from pinnml.points import Sobol", ["pinnml.points.Sobol"]),
+        ("from ..solve import solve", ["..solve.solve"]),
+        ("import matplotlib.pyplot as plt", ["matplotlib.pyplot"]),
+        ("from pinnml import problem\nfrom . import burgers\nimport scipy.fft, math", []),
+    ],
+)
+def test_strangers_are_found(source: str, found: list[str]) -> None:
+    assert strangers(source) == found
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "docs/problems.md",
+        pytest.param("README.md", marks=pytest.mark.slow),
+        pytest.param("docs/getting-started.md", marks=pytest.mark.slow),
+    ],
+)
+def test_snippets_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All Python of a page, one block after another; solves of a minute are cut to a second."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    source = re.sub(r"(seconds=|Seconds\()60\b", r"\g<1>1", "\n".join(blocks))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(source, page, "exec"), {"__name__": page})
