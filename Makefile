@@ -17,7 +17,7 @@ installed := .venv/.installed
 .PHONY: solve test lint docs bench clean
 
 solve: $(installed)
-	$(bin)/pinnml solve burgers --seconds 60 --out runs/burgers
+	$(bin)/pinnml solve burgers --seconds 60
 
 test: $(installed)
 	$(bin)/python -m pytest $(ARGS)

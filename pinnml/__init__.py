@@ -3,6 +3,7 @@
 from pinnml._version import __version__
 from pinnml.network import (
     MLP,
+    Compiled,
     Custom,
     FourierFeatures,
     Identity,
@@ -50,6 +51,7 @@ __all__ = [
     "Adam",
     "Armijo",
     "Box",
+    "Compiled",
     "Custom",
     "Data",
     "DeclarationError",

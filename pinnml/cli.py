@@ -68,13 +68,22 @@ SAMPLERS: dict[str, type[Sampler]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     parsed = _parser().parse_args(arguments)
-    console = Console(stderr=False)
-    warnings.showwarning = lambda message, *rest, **more: console.print(f"[yellow]warning[/] {message}")
+    console, complaints = Console(), Console(stderr=True)
     try:
-        return int(parsed.command(parsed, console))
-    except ValueError as error:
-        Console(stderr=True).print(f"[red]error[/] {error}", highlight=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *rest, **more: _say(complaints, f"warning: {message}", "yellow")
+            return int(parsed.command(parsed, console))
+    except (ValueError, OSError) as error:
+        _say(complaints, f"error: {error}", "red")
         return WRONG_INPUT
+    except KeyboardInterrupt:
+        _say(complaints, "interrupted", "red")
+        return INTERRUPTED
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """Print text as it is: no markup, no line breaks of our own, so that paths can be copied."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,7 +132,7 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
         raise DeclarationError(
             f"{folder} already holds a run; where: --out; name another folder, or `pinnml resume` it."
         )
-    console.print(f"{problem.name}: {problem.description}", highlight=False)
+    _say(console, f"{problem.name}: {problem.description}")
     with ProgressLine(console, title=problem.name, budget=parsed.seconds) as line:
         solution = solve(
             problem,
@@ -137,6 +146,7 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
             out=folder,
             callback=line.update,
         )
+        line.update(solution.history[-1])  # by now with its error
     return _finish(solution, folder, console)
 
 
@@ -162,17 +172,18 @@ def _resume(parsed: argparse.Namespace, console: Console) -> int:
             state=before.result.state,
             earlier=history,
         )
+        line.update(solution.history[-1])
     return _finish(solution, Path(parsed.folder), console)
 
 
 def _plot(parsed: argparse.Namespace, console: Console) -> int:
     solution = load(parsed.folder)
     for path in save_figures(solution, parsed.folder):
-        console.print(str(path), highlight=False)
+        _say(console, str(path))
     if parsed.vtu:
         path = Path(parsed.folder) / "solution.vtu"
         solution.to_vtu(path)
-        console.print(str(path), highlight=False)
+        _say(console, str(path))
     return 0
 
 
@@ -182,15 +193,15 @@ def _list(parsed: argparse.Namespace, console: Console) -> int:
         table.add_row(name, problems.get(name).description)
     console.print(table)
     for title, names in (("networks", NETWORKS), ("solvers", SOLVERS), ("samplers", SAMPLERS)):
-        console.print(f"{title}: {', '.join(names)}", highlight=False)
+        _say(console, f"{title}: {', '.join(names)}")
     return 0
 
 
 def _finish(solution: Solution, folder: Path, console: Console) -> int:
     shown = summary(solution)
     console.print(summary_table({key: shown[key] for key in SHOWN}))
-    console.print(f"Figures and files are in {folder}/:", highlight=False)
-    console.print("  " + "  ".join(sorted(path.name for path in folder.iterdir())), highlight=False)
+    _say(console, f"Figures and files are in {folder}/:")
+    _say(console, "  " + "  ".join(sorted(path.name for path in folder.iterdir())))
     if solution.result.status is Status.INTERRUPTED:
         return INTERRUPTED
     return 0 if solution.result.success else FAILED

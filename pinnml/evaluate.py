@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnml.loss import PlacedTerm, place
 from pinnml.network import AbstractNetwork, Workspace
-from pinnml.problem import Box, Everywhere, FieldDerivative, Problem, Reference, Term
+from pinnml.problem import Box, DeclarationError, Everywhere, FieldDerivative, Problem, Reference, Term, suggestion
 
 CHUNK = 5000
 
@@ -23,7 +23,11 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
     symbols = [problem.vocabulary.symbol(name, "the solution's arguments") for name in names]
     derivatives = [symbol for symbol in symbols if isinstance(symbol, FieldDerivative)]
     if len(derivatives) < len(symbols):
-        raise ValueError(f"{names} are not all fields or derivatives; where: the solution's arguments; name fields.")
+        strange = next(n for n, s in zip(names, symbols, strict=True) if not isinstance(s, FieldDerivative))
+        raise DeclarationError(
+            f"{strange!r} is no field and no derivative; where: the solution's arguments. "
+            f"{suggestion(strange, problem.fields)}"
+        )
     asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values: x)
 
     def values(placed: PlacedTerm) -> Tensor:
@@ -68,6 +72,12 @@ class Scorer:
         points = grid_points(self.axes)
         self._x = torch.from_numpy(points)
         exact = reference(dict(zip(problem.domain.names, points.T, strict=True)))
+        for field, values in exact.items():
+            if values.shape != (len(points),) or not np.isfinite(values).all():
+                raise DeclarationError(
+                    f"The reference of {field!r} gives values of shape {values.shape} for {len(points)} points, "
+                    f"{np.isfinite(values).sum()} of them finite; where: reference; return one finite number a point."
+                )
         self.exact = np.stack([exact[field] for field in problem.fields])
 
     def errors(self, network: AbstractNetwork, theta: Tensor) -> np.ndarray:

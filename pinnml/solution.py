@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pinnml.evaluate import Scorer, field_values, grid_points, residual_values, uniform_axes
 from pinnml.io.history import HistoryRow
-from pinnml.network import AbstractNetwork
-from pinnml.optim import Result
+from pinnml.network import AbstractNetwork, Architecture
+from pinnml.optim import AbstractSolver, Result, Stop
 from pinnml.points import Collocation
 from pinnml.problem import DeclarationError, Everywhere, Problem, check_inside, suggestion
 
@@ -60,27 +60,29 @@ class Solution:
         coordinate and for points outside the domain.
         """
         asked = list(names or self.problem.fields)
-        arrays = np.broadcast_arrays(*self._ordered(coordinates))
-        points = np.stack([array.astype(float).ravel() for array in arrays], 1)
-        x = torch.from_numpy(points)
-        check_inside(x, self.problem.domain, "the solution's arguments")
-        values = field_values(self.problem, self.network, self.theta, x.to(self.theta), asked).cpu().numpy()
-        shaped = {name: value.reshape(arrays[0].shape) for name, value in zip(asked, values, strict=True)}
+        x, shape = self._points(coordinates, "the solution's arguments")
+        values = field_values(self.problem, self.network, self.theta, x, asked).cpu().numpy()
+        shaped = {name: value.reshape(shape) for name, value in zip(asked, values, strict=True)}
         return shaped[asked[0]] if len(asked) == 1 else shaped
 
-    def _ordered(self, coordinates: Mapping[str, Any]) -> list[Any]:
+    def _points(self, coordinates: Mapping[str, Any], where: str) -> tuple[Tensor, tuple[int, ...]]:
+        """Return points (n, d) of θ's dtype and device, and the shape that their coordinates broadcast to."""
         names = self.problem.domain.names
         for name in coordinates:
             if name not in names:
-                raise DeclarationError(
-                    f"Unknown coordinate {name!r}; where: the solution's arguments. {suggestion(name, names)}"
-                )
+                raise DeclarationError(f"Unknown coordinate {name!r}; where: {where}. {suggestion(name, names)}")
         missing = [name for name in names if name not in coordinates]
         if missing:
+            raise DeclarationError(f"No value for {', '.join(missing)}; where: {where}; give all of {list(names)}.")
+        try:
+            arrays = np.broadcast_arrays(*(np.asarray(coordinates[name], dtype=float) for name in names))
+        except (TypeError, ValueError, RuntimeError) as error:
             raise DeclarationError(
-                f"No value for {', '.join(missing)}; where: the solution's arguments; give every one of {list(names)}."
-            )
-        return [coordinates[name] for name in names]
+                f"The coordinates are no arrays that broadcast: {error}; where: {where}; give numbers or such arrays."
+            ) from error
+        x = torch.from_numpy(np.stack([array.ravel() for array in arrays], 1))
+        check_inside(x, self.problem.domain, where)
+        return x.to(self.theta), arrays[0].shape
 
     @cached_property
     def scorer(self) -> Scorer | None:
@@ -100,33 +102,36 @@ class Solution:
 
         Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
         """
-        interior = [name for name, term in self.problem.terms.items() if isinstance(term.region, Everywhere)]
-        name = interior[0] if condition is None else condition
-        if name not in interior:
-            raise DeclarationError(f"No interior condition {name!r}; where: residual. {suggestion(name, interior)}")
-        if coordinates:
-            arrays = np.broadcast_arrays(*self._ordered(coordinates))
-        else:
-            arrays = np.meshgrid(*self.axes().values(), indexing="ij")
-        x = torch.from_numpy(np.stack([array.astype(float).ravel() for array in arrays], 1))
-        check_inside(x, self.problem.domain, "the residual's arguments")
-        values = residual_values(self.problem, self.network, self.theta, name, x.to(self.theta)).cpu().numpy()
-        shaped = values.reshape(len(values), *arrays[0].shape)
+        names = self._equations()
+        name = names[0] if condition is None and names else str(condition)
+        if name not in names:
+            raise DeclarationError(f"No interior condition {name!r}; where: residual. {suggestion(name, names)}")
+        meshes = np.meshgrid(*self.axes().values(), indexing="ij")
+        given = coordinates or dict(zip(self.problem.domain.names, meshes, strict=True))
+        x, shape = self._points(given, "the residual's arguments")
+        values = residual_values(self.problem, self.network, self.theta, name, x).cpu().numpy()
+        shaped = values.reshape(len(values), *shape)
         return shaped[0] if len(shaped) == 1 else shaped
+
+    def _equations(self) -> list[str]:
+        """The names of the interior conditions."""
+        return [name for name, term in self.problem.terms.items() if isinstance(term.region, Everywhere)]
 
     def axes(self) -> dict[str, np.ndarray]:
         """Return the coordinates of the uniform grid on which errors, figures and files are made."""
         return uniform_axes(self.problem.domain, self.problem.reference)
 
     def on_grid(self) -> dict[str, np.ndarray]:
-        """Return solution, residual and error (where a reference exists) of every field on the grid, by name."""
+        """Return solution, residual and error (where a reference exists) of every field on the grid, by name.
+
+        Of several equations the residuals are named `residual_0`, `residual_1`, … in the order of their declaration.
+        """
         axes = self.axes()
         shape = tuple(len(axis) for axis in axes.values())
         x = torch.from_numpy(grid_points(axes)).to(self.theta)
         fields = field_values(self.problem, self.network, self.theta, x, list(self.problem.fields)).cpu().numpy()
         data = {name: value.reshape(shape) for name, value in zip(self.problem.fields, fields, strict=True)}
-        residual = self.residual()
-        parts = residual[None] if residual.shape == shape else residual
+        parts = [part for name in self._equations() for part in self.residual(name).reshape(-1, *shape)]
         for number, part in enumerate(parts):
             data["residual" if len(parts) == 1 else f"residual_{number}"] = part
         if self.scorer is not None:
@@ -153,11 +158,22 @@ class Solution:
         save(self, folder)
 
     @staticmethod
-    def load(folder: str | os.PathLike[str], problem: Problem | None = None) -> Solution:
-        """Read a run folder; hand over the problem where it is not a bundled one, since functions are not stored."""
+    def load(
+        folder: str | os.PathLike[str],
+        problem: Problem | None = None,
+        network: Architecture | nn.Module | None = None,
+        solver: AbstractSolver | None = None,
+        *,
+        stop: Stop | None = None,
+    ) -> Solution:
+        """Read a run folder: hand over what is your own, a problem above all, since functions are not stored.
+
+        Tensors go to the run's device, or to the CPU where there is no such device. Raises `DeclarationError` for a
+        folder without a run, a damaged file, something of your own that is missing, or another problem than the run's.
+        """
         from pinnml.io.run import load
 
-        return load(folder, problem)
+        return load(folder, problem, network, solver, stop=stop)
 
     def to_vtu(self, path: str | os.PathLike[str]) -> None:
         """Write solution, residual and error on the grid as point fields of a VTU file (up to three coordinates)."""

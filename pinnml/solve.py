@@ -16,7 +16,7 @@ from pinnml.evaluate import Scorer
 from pinnml.io.history import HistoryRow
 from pinnml.loss import PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
-from pinnml.optim import LBFGS, AbstractSolver, Progress, Seconds, Stop, minimise
+from pinnml.optim import LBFGS, AbstractSolver, Progress, Result, Seconds, Stop, minimise
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import DeclarationError, Finding, Problem, raise_fatal
 from pinnml.solution import Solution
@@ -63,13 +63,18 @@ def solve(
     and proved writable at the start. `callback` gets every row of the history. An interrupt from the keyboard ends
     the run with what was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
     """
+    _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
     setup = Setup(seed=seed, device=_device(device), dtype=_dtype(dtype))
     if network is not None:
         setup = replace(setup, network=_architecture(network))
     if solver is not None:
+        _expect(solver, AbstractSolver, "solver", "a solver, such as LBFGS()")
         setup = replace(setup, solver=solver)
     if points is not None:
+        _expect(points, Sampler | Mapping, "points", "a sampler, such as Sobol(5000), or tensors by condition")
         setup = replace(setup, points=points)
+    if stop is not None:
+        _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
     if seconds is not None or stop is not None:
         setup = replace(setup, stop=_combined(seconds, stop))
     return run(problem, setup, out=out, callback=callback)
@@ -101,6 +106,7 @@ def run(
     _report(check_start(objective, theta))
     history = _History(problem, network, callback, list(earlier or []))
     result = minimise(objective, theta, setup.solver, setup.stop, state=state, callback=history)
+    history.finish(result)
     solution = Solution(problem, setup, network, result, history.rows, collocation)
     if out is not None:
         solution.save(out)
@@ -144,6 +150,15 @@ class _History:
         self.rows.append(row)
         self._callback(row)
 
+    def finish(self, result: Result) -> None:
+        """Score the last iterate, so that the history ends with the error that the solution has."""
+        if not self.rows or self.rows[-1].iteration != self._before.iteration + result.nit:
+            # an interrupt came between a step and its row
+            self(Progress(result.nit, result.iterate, result.seconds, result.counts))
+        if self._scorer is not None and self.rows[-1].relative_l2 is None:
+            error = self._scorer.relative_l2(self._network, result.iterate.theta)
+            self.rows[-1] = replace(self.rows[-1], relative_l2=error)
+
     def _score(self, progress: Progress) -> float | None:
         if self._scorer is None or progress.seconds < self._due:
             return None
@@ -163,6 +178,11 @@ def _collocation(problem: Problem, setup: Setup, generator: torch.Generator) -> 
     if isinstance(setup.points, Sampler):
         return sample(problem, setup.points, generator, dtype=setup.dtype, device=setup.device)
     return given(problem, setup.points, dtype=setup.dtype, device=setup.device)
+
+
+def _expect(value: object, kind: Any, name: str, remedy: str) -> None:
+    if not isinstance(value, kind):
+        raise DeclarationError(f"{name} is {value!r}; where: solve; give {remedy}.")
 
 
 def _architecture(network: Architecture | nn.Module) -> Architecture:

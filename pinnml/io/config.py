@@ -21,14 +21,20 @@ _RECORDS: dict[str, type] = {
     if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 } | {"Sequential": optim.Sequential}
 
+STRANGE = "not the package's own"
+"""The kind of everything that is only described."""
+
 _DTYPES = {str(dtype): dtype for dtype in (torch.float64, torch.float32)}
 
 
 def encode(value: Any) -> Any:
-    """Return records as dictionaries with their kind under "type"; tensors, numbers and strings stay as they are."""
+    """Return records as dictionaries with their kind under "type"; tensors, numbers and strings stay as they are.
+
+    Of an object that is not the package's own, only the description is kept.
+    """
     if isinstance(value, optim.Sequential):
         return {"type": "Sequential", "phases": [encode(phase) for phase in value.phases]}
-    if type(value).__name__ in _RECORDS:
+    if is_own(value):
         parts = {part.name: encode(getattr(value, part.name)) for part in dataclasses.fields(value)}
         return {"type": type(value).__name__} | parts
     if isinstance(value, Mapping):
@@ -39,7 +45,12 @@ def encode(value: Any) -> Any:
         return str(value)
     if value is None or isinstance(value, bool | int | float | str | Tensor):
         return value
-    return {"type": "unknown", "description": repr(value)}
+    return {"type": STRANGE, "description": repr(value)}
+
+
+def is_own(value: Any) -> bool:
+    """Tell whether a value is one of the package's own records; a user's class of the same name is not."""
+    return _RECORDS.get(type(value).__name__) is type(value)
 
 
 def decode(data: Any, where: str) -> Any:
@@ -51,6 +62,9 @@ def decode(data: Any, where: str) -> Any:
     if "type" not in data:
         return {key: decode(item, where) for key, item in data.items()}
     kind = data["type"]
+    if kind == STRANGE:
+        what = f"{data.get('description')} is an object of your own, which a run folder does not hold."
+        raise declaration_error(what, where, "hand it over, as in load(folder, problem, network, solver, stop=stop).")
     if kind not in _RECORDS:
         raise declaration_error(f"Unknown kind {kind!r}.", where, suggestion(str(kind), _RECORDS))
     parts = {key: decode(item, where) for key, item in data.items() if key != "type"}

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from pinnml._version import __version__
-from pinnml.io.config import decode, encode
+from pinnml.io.config import decode, encode, is_own
 from pinnml.io.files import atomic_path, declaration_error, prepare_folder, read_json, write_json
 from pinnml.io.history import read_history, write_history
+from pinnml.network import Architecture, Custom
 from pinnml.objective import Iterate
-from pinnml.optim import Result, Status
-from pinnml.points import ConditionPoints
+from pinnml.optim import AbstractSolver, Result, Status, Stop
+from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import Problem
 
 if TYPE_CHECKING:
     from pinnml.solution import Solution
+    from pinnml.solve import Setup
 
 CONFIG, HISTORY, SUMMARY, CHECKPOINT = "config.json", "history.csv", "summary.json", "checkpoint.pt"
 
@@ -75,18 +78,29 @@ def summary(solution: Solution) -> dict[str, Any]:
 
 def _config(solution: Solution) -> dict[str, Any]:
     setup = solution.setup
-    points = encode(setup.points) if hasattr(setup.points, "unit") else "given"
-    return {
-        "problem": solution.problem.name,
-        "equation_parameters": solution.problem.parameters,
+    own = is_own(setup.points)
+    return _declaration(solution.problem) | {
         "network": encode(setup.network),
         "solver": encode(setup.solver),
-        "points": points,
+        "points": encode(setup.points) if own else "given",
         "stop": encode(setup.stop),
         "seed": setup.seed,
         "device": setup.device,
         "dtype": str(setup.dtype),
         "version": __version__,
+    }
+
+
+def _declaration(problem: Problem) -> dict[str, Any]:
+    """What of a problem can be written down, and is held against the problem handed over when a run is read."""
+    domain = problem.domain
+    return {
+        "problem": problem.name,
+        "domain": {n: [low, high] for n, low, high in zip(domain.names, domain.lower, domain.upper, strict=True)},
+        "fields": list(problem.fields),
+        "equation_parameters": problem.parameters,
+        "conditions": {name: type(condition).__name__ for name, condition in problem.conditions.items()},
+        "hard": sorted(problem.hard),
     }
 
 
@@ -107,29 +121,64 @@ def _checkpoint(solution: Solution) -> dict[str, Any]:
     }
 
 
-def load(folder: str | os.PathLike[str], problem: Problem | None = None) -> Solution:
-    """Read a run folder; raise `DeclarationError` for a missing or damaged file, or another problem."""
+def load(
+    folder: str | os.PathLike[str],
+    problem: Problem | None = None,
+    network: Architecture | nn.Module | None = None,
+    solver: AbstractSolver | None = None,
+    *,
+    stop: Stop | None = None,
+) -> Solution:
+    """Read a run folder, taking what is handed over in place of what is stored; see `Solution.load`."""
     from pinnml.solution import Solution
-    from pinnml.solve import Setup, bind
+    from pinnml.solve import bind
 
     path = Path(folder)
+    for name in (CONFIG, HISTORY, CHECKPOINT):
+        if not (path / name).is_file():
+            raise declaration_error(f"There is no {name}.", str(path), "name a folder that a run has left.")
     config = read_json(path / CONFIG)
     problem = _problem(config, problem, str(path))
-    checkpoint = _read_checkpoint(path / CHECKPOINT)
-    collocation = {name: ConditionPoints(x, weights) for name, (x, weights) in checkpoint["points"].items()}
+    given = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
+    device = _device(config)
+    checkpoint = _read_checkpoint(path / CHECKPOINT, device)
+    try:
+        collocation = {name: ConditionPoints(x, weights) for name, (x, weights) in checkpoint["points"].items()}
+        setup = _setup(config, {key: value for key, value in given.items() if value is not None}, collocation, path)
+        result = _result(checkpoint, str(path / CHECKPOINT))
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"The files lack what a run leaves in them: {type(error).__name__} {error}."
+        raise declaration_error(what, str(path), "restore the folder's files.") from error
+    bound = bind(problem, setup)
+    if bound.size != len(result.iterate.theta):
+        raise declaration_error(
+            f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}.",
+            str(path),
+            "restore the folder's files, which belong to different runs, or hand over the run's network.",
+        )
+    return Solution(problem, setup, bound, result, read_history(path / HISTORY), collocation)
+
+
+def _device(config: dict[str, Any]) -> str:
+    """The run's device, or the CPU where there is no such device."""
+    device = str(config.get("device", "cpu"))
+    return device if device.startswith("cuda") and torch.cuda.is_available() else "cpu"
+
+
+def _setup(config: dict[str, Any], given: dict[str, Any], collocation: Collocation, path: Path) -> Setup:
+    from pinnml.solve import Setup
+
     where = str(path / CONFIG)
-    setup = Setup(
-        network=decode(config["network"], where),
-        solver=decode(config["solver"], where),
-        points={name: points.x for name, points in collocation.items()}
-        if config["points"] == "given"
-        else decode(config["points"], where),
-        stop=decode(config["stop"], where),
-        seed=config["seed"],
-        device="cpu",
-        dtype=decode(config["dtype"], where),
+    parts = {key: decode(config[key], where) for key in ("network", "solver", "points", "stop") if key not in given}
+    if parts["points"] == "given":
+        parts["points"] = {name: points.x for name, points in collocation.items()}
+    return Setup(
+        **(parts | given), seed=config["seed"], device=_device(config), dtype=decode(config["dtype"], where)
     )
-    result = Result(
+
+
+def _result(checkpoint: dict[str, Any], where: str) -> Result:
+    return Result(
         Status[checkpoint["status"]],
         checkpoint["message"],
         Iterate(checkpoint["theta"], checkpoint["f"], checkpoint["grad"]),
@@ -138,40 +187,35 @@ def load(folder: str | os.PathLike[str], problem: Problem | None = None) -> Solu
         decode(checkpoint["counts"], where),
         decode(checkpoint["state"], where),
     )
-    network = bind(problem, setup)
-    if network.size != len(result.iterate.theta):
-        raise declaration_error(
-            f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {network.size}.",
-            str(path),
-            "restore the folder's files; they belong to different runs.",
-        )
-    return Solution(problem, setup, network, result, read_history(path / HISTORY), collocation)
 
 
 def _problem(config: dict[str, Any], problem: Problem | None, where: str) -> Problem:
     import pinnml.problems as problems
 
-    name = config["problem"]
     if problem is None:
+        name = str(config.get("problem"))
         if name not in problems.names():
-            remedy = "hand the problem over, as in Solution.load(folder, problem)."
+            remedy = "hand the problem over, as in load(folder, problem)."
             raise declaration_error(f"{name!r} is not a bundled problem.", where, remedy)
         problem = problems.get(name)
-    if problem.name != name or problem.parameters != config["equation_parameters"]:
-        raise declaration_error(
-            f"The run solved {name!r} with {config['equation_parameters']}, this is {problem.name!r} with "
-            f"{problem.parameters}.",
-            where,
-            "hand over the problem that the run solved.",
-        )
+    differences = [
+        f"{key} {config.get(key)} against {value}"
+        for key, value in _declaration(problem).items()
+        if config.get(key) != value
+    ]
+    if differences:
+        remedy = "hand over the problem that the run solved."
+        raise declaration_error(f"The run solved another problem: {'; '.join(differences)}.", where, remedy)
     return problem
 
 
-def _read_checkpoint(path: Path) -> dict[str, Any]:
+def _read_checkpoint(path: Path, device: str) -> dict[str, Any]:
     try:
         # weights_only: tensors and plain data, never code
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise declaration_error("There is no checkpoint.", str(path), "name a folder that a run has left.") from None
+        checkpoint = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise declaration_error(f"The checkpoint cannot be read: {error}.", str(path), "restore the file.") from error
+        first = str(error).partition("\n")[0]
+        raise declaration_error(f"The checkpoint cannot be read: {first}", str(path), "restore the file.") from error
+    if not isinstance(checkpoint, dict):
+        raise declaration_error("The checkpoint holds no run.", str(path), "restore the file.")
+    return checkpoint

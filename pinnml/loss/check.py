@@ -65,5 +65,6 @@ def _check_scales(losses: dict[str, float]) -> list[Finding]:
     largest, smallest = max(positive, key=positive.__getitem__), min(positive, key=positive.__getitem__)
     if positive[largest] <= DISPARITY * positive[smallest]:
         return []
-    what = f"At the start the loss of {largest!r} is {positive[largest] / positive[smallest]:.0e} times that of {smallest!r}."
+    ratio = positive[largest] / positive[smallest]
+    what = f"At the start the loss of {largest!r} is {ratio:.0e} times that of {smallest!r}."
     return [Finding(what, "the weights of the conditions", "weigh them alike with weight=…, or make one hard.", False)]

@@ -14,26 +14,28 @@ from torch import Tensor
 from pinnml.loss.placed import LinearisedTerm, PlacedTerm, place
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.objective import AbstractLeastSquares, Iterate
-from pinnml.points import Collocation
+from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import DeclarationError, Problem
 
 T = TypeVar("T")
 
-CHUNK = 1250
-"""Points evaluated at once on a CPU: the jets of one layer then stay in a core's cache (docs/benchmarks.md)."""
+CHUNKS = (1000, 5000)
+"""Fewest and most points evaluated at once on a CPU, where every thread gets an equal share (docs/benchmarks.md)."""
 
 
 class PinnObjective(AbstractLeastSquares):
     """f(θ) = ½ Σ_conditions λ_c Σ_i w_i r_c(x_i)², with r the weighted residuals of all soft conditions.
 
-    On a CPU, chunks of points run side by side, one on each of torch's threads, and are summed in their order, so
-    that results do not depend on the number of threads. The residual functions must therefore be pure.
-    Raises `DeclarationError` for a condition without points.
+    On a CPU, chunks of points run side by side, one on each of torch's threads, and are summed in their order: for
+    one size of `chunk` results do not depend on the number of threads. Residual functions must therefore be pure.
+    Raises `DeclarationError` for a condition without points, and for a chunk of less than one.
     """
 
     def __init__(
         self, problem: Problem, network: AbstractNetwork, collocation: Collocation, *, chunk: int | None = None
     ) -> None:
+        if chunk is not None and chunk < 1:
+            raise DeclarationError(f"chunk is {chunk!r}; where: PinnObjective; give at least one point, or None.")
         self.problem = problem
         self.network = network
         self.collocation = collocation
@@ -44,7 +46,7 @@ class PinnObjective(AbstractLeastSquares):
             if name not in collocation or len(collocation[name].weights) == 0:
                 raise DeclarationError(f"No points; where: condition {name!r}; sample or hand over at least one.")
             points = collocation[name]
-            size = chunk or (CHUNK if points.x.device.type == "cpu" else len(points.weights))
+            size = chunk or _chunk_size(points)
             for part in points.chunks(term.region, size):
                 scale = (term.weight * part.weights).sqrt()
                 self.chunks.append(place(problem, term, network, part.x, scale))
@@ -114,3 +116,11 @@ class PinnObjective(AbstractLeastSquares):
         for name, half in halves:
             parts[name] += float(half)
         return parts
+
+
+def _chunk_size(points: ConditionPoints) -> int:
+    count = len(points.weights)
+    if points.x.device.type != "cpu":
+        return count
+    fewest, most = CHUNKS
+    return min(most, max(fewest, -(-count // torch.get_num_threads())))

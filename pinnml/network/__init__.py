@@ -2,6 +2,7 @@
 
 from pinnml.network.activation import Activation, Sin, Tanh
 from pinnml.network.chain import MLP, ChainNetwork, Layer, ResNet
+from pinnml.network.compiled import Compiled
 from pinnml.network.embedding import Embedding, FourierFeatures, Identity, Normalised, PeriodicEmbedding
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
@@ -17,6 +18,7 @@ __all__ = [
     "Architecture",
     "Block",
     "ChainNetwork",
+    "Compiled",
     "Custom",
     "Embedding",
     "FourierFeatures",

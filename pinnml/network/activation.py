@@ -27,7 +27,7 @@ class Tanh(Activation):
 
     def value(self, z: Tensor, out: Tensor) -> Tensor:
         """Return tanh z = 2/(1 + exp(−2z)) − 1: the vectorised sigmoid is four times faster than tanh in float64."""
-        return torch.mul(z, 2, out=out).sigmoid_().mul_(2).sub_(1)
+        return torch.add(z.new_full((), -1), torch.mul(z, 2, out=out).sigmoid_(), alpha=2, out=out)
 
     def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
         """Differentiate the polynomial of the order before by σ, times σ′."""
@@ -36,9 +36,9 @@ class Tanh(Activation):
             case 1:
                 return torch.addcmul(s.new_ones(()), s, s, value=-1, out=out)
             case 2:
-                return torch.mul(s, lower[1], out=out).mul_(-2)
+                return torch.addcmul(s.new_zeros(()), s, lower[1], value=-2, out=out)
             case 3:
-                return torch.mul(lower[1], -6, out=out).add_(4).mul_(lower[1])
+                return torch.addcmul(lower[1], lower[1], lower[1], value=-1.5, out=out).mul_(4)
             case 4:
                 return torch.mul(lower[1], 24, out=out).sub_(8).mul_(lower[1]).mul_(s)
             case 5:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
+from pinnml.network.compiled import Compiled, FusedChainRule
 from pinnml.network.embedding import Embedding, FeatureMap, Normalised
 from pinnml.network.indices import MultiIndex
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
@@ -20,13 +21,12 @@ from pinnml.network.workspace import Workspace
 
 @dataclass(frozen=True)
 class Layer:
-    """h ↦ skip·h + step·σ(Wh + b), or the affine map Wh + b where there is no activation."""
+    """h ↦ σ(Wh + b); h + step·σ(Wh + b) where a step is given; the affine map Wh + b where there is no activation."""
 
     inputs: int
     outputs: int
     activation: Activation | None = None
-    skip: bool = False
-    step: float = 1.0
+    step: float | None = None
 
     @property
     def size(self) -> int:
@@ -81,9 +81,9 @@ class ChainLinearisation(AbstractLinearisation):
             return z
         out, tape = self._rules[layer.activation].forward(z, self._workspace)
         self._record.append(Recorded(layer, h, weight, tape))
-        if layer.skip:
-            return torch.add(h, out, alpha=layer.step, out=out)
-        return out if layer.step == 1.0 else out.mul_(layer.step)
+        if layer.step is None:
+            return out
+        return torch.add(h, out, alpha=layer.step, out=self._workspace.empty(out.shape, out))
 
     def _product(self, matrix: Tensor, jet: Tensor) -> Tensor:
         out = self._workspace.empty((jet.shape[0], matrix.shape[0], jet.shape[2]), jet)
@@ -92,25 +92,26 @@ class ChainLinearisation(AbstractLinearisation):
     def adjoints(self, cotangent: Tensor, lowest: int = 0) -> list[Tensor]:
         """Return δ (C, w_out, n) for each layer from number `lowest` up, given the adjoint of the output jets."""
         deltas: list[Tensor] = []
+        if self._record[-1].tape is not None:
+            # the way back through an activation works in place, and this cotangent is the caller's
+            cotangent = cotangent.clone()
         for number in range(len(self._record) - 1, lowest - 1, -1):
             recorded = self._record[number]
             delta = self._through_activation(recorded, cotangent)
             deltas.append(delta)
             if number > lowest:
                 below = self._product(recorded.weight.T, delta)
-                cotangent = below.add_(cotangent) if recorded.layer.skip else below
+                cotangent = below if recorded.layer.step is None else below.add_(cotangent)
         return deltas[::-1]
 
     def _through_activation(self, recorded: Recorded, cotangent: Tensor) -> Tensor:
         layer = recorded.layer
         if layer.activation is None or recorded.tape is None:
             return cotangent
-        if layer.skip:
+        if layer.step is not None:
             # the cotangent itself goes on along the skip connection
-            copied = self._workspace.empty(cotangent.shape, cotangent)
-            cotangent = torch.mul(cotangent, layer.step, out=copied)
-        elif layer.step != 1.0:
-            cotangent.mul_(layer.step)
+            scaled = self._workspace.empty(cotangent.shape, cotangent)
+            cotangent = torch.mul(cotangent, layer.step, out=scaled)
         return self._rules[layer.activation].backward(recorded.tape, cotangent, self._workspace)
 
     def pullback(self, cotangent: Tensor) -> Tensor:
@@ -164,7 +165,7 @@ class ChainNetwork(AbstractNetwork):
         key = tuple(indices)
         if key not in self._rules:
             kinds = {layer.activation for layer in self.layers if layer.activation is not None}
-            self._rules[key] = {activation: ChainRule(key, activation) for activation in kinds}
+            self._rules[key] = {activation: _chain_rule(key, activation) for activation in kinds}
         return self._rules[key]
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -229,9 +230,15 @@ class ResNet(Architecture):
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ChainNetwork:
         """Return the chain for these inputs and outputs."""
         features = self.embedding.bind(names, lower, upper)
-        block = Layer(self.width, self.width, self.activation, skip=True, step=self.dt)
+        block = Layer(self.width, self.width, self.activation, step=self.dt)
         first = Layer(features.features, self.width, self.activation)
         return ChainNetwork(features, [first, *[block] * self.blocks, Layer(self.width, outputs)])
+
+
+def _chain_rule(indices: Sequence[MultiIndex], activation: Activation) -> ChainRule:
+    if isinstance(activation, Compiled):
+        return FusedChainRule(indices, activation.inner)
+    return ChainRule(indices, activation)
 
 
 def _check_positive(kind: str, **arguments: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -21,16 +20,17 @@ class Product:
     channel: int
     count: int
     blocks: tuple[int, ...]
+    others: tuple[tuple[int, int, tuple[int, ...]], ...]
 
-    @cached_property
-    def others(self) -> dict[int, tuple[int, tuple[int, ...]]]:
-        """Map each block to its multiplicity and the blocks left when one copy of it is taken away."""
-        left = {}
-        for block in set(self.blocks):
-            rest = list(self.blocks)
+    @staticmethod
+    def of(channel: int, count: int, blocks: tuple[int, ...]) -> Product:
+        """Return the term; `others` lists each block with its multiplicity and the blocks left without one copy."""
+        others = []
+        for block in sorted(set(blocks)):
+            rest = list(blocks)
             rest.remove(block)
-            left[block] = (self.blocks.count(block), tuple(rest))
-        return left
+            others.append((block, blocks.count(block), tuple(rest)))
+        return Product(channel, count, blocks, tuple(others))
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,18 @@ class ChainRule:
         self.order = max(sum(index) for index in indices)
         number = {index: channel for channel, index in enumerate(indices)}
         self.products = [
-            Product(channel, count, tuple(number[block] for block in blocks))
+            Product.of(channel, count, tuple(number[block] for block in blocks))
             for index, channel in number.items()
             for blocks, count in partitions(index).items()
             if len(blocks) >= 2
         ]
 
     def forward(self, z: Tensor, workspace: Workspace) -> tuple[Tensor, Tape]:
-        """Return σ(z) and the tape for `backward`, both in the workspace's memory."""
-        derivatives = [self.activation.value(z[0], workspace.empty(z[0].shape, z))]
+        """Return σ(z) and the tape for `backward`, both in the workspace's memory; the tape refers to σ(z), too."""
+        h = workspace.empty(z.shape, z)
+        derivatives = [self.activation.value(z[0], h[0])]
         for _ in range(self.order):
             derivatives.append(self.activation.following(z[0], derivatives, workspace.empty(z[0].shape, z)))
-        h = workspace.empty(z.shape, z)
-        h[0] = derivatives[0]
         if self.order:
             torch.mul(z[1:], derivatives[1], out=h[1:])
         products = []
@@ -99,7 +98,7 @@ class ChainRule:
         cotangent.mul_(above[1])
         cotangent[0].add_(lifted)
         for term, weight in zip(self.products, weights, strict=True):
-            for block, (multiplicity, rest) in term.others.items():
+            for block, multiplicity, rest in term.others:
                 factor = z[rest[0]] if len(rest) == 1 else _multiply(z, rest, workspace)
                 cotangent[block].addcmul_(weight, factor, value=term.count * multiplicity)
         return cotangent

@@ -26,7 +26,7 @@ class Custom(Architecture):
         parameters = list(self.module.parameters())
         if not parameters:
             raise ValueError("The module has no parameters; where: network; give a module that can be trained.")
-        centre = torch.tensor([lower, upper]).mean(0, keepdim=True).to(parameters[0])
+        centre = torch.tensor([lower, upper], dtype=torch.float64).mean(0, keepdim=True).to(parameters[0])
         try:
             shape = tuple(self.module(centre).shape)
         except RuntimeError as error:

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim.line_search import Outcome, Search, Searched, StrongWolfe
+from pinnml.optim.line_search import Outcome, Search, Searched, StrongWolfe, rounding
 from pinnml.optim.secant import SecantMemory, has_curvature
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
 
+PATIENCE = 20
+"""Steps in a row without progress beyond rounding, after which a run is at rounding."""
+
+PROGRESS = 0.9
+"""A gradient's norm below this share of its smallest so far is progress too, while the loss changes by rounding."""
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Loss and smallest gradient norm when there was progress last, and the steps taken since."""
+
+    f: float = float("inf")
+    norm: float = float("inf")
+    steps: int = 0
+
+    def after(self, iterate: Iterate) -> Plateau:
+        """Return the record after one more step, which ended at `iterate`."""
+        f, norm = float(iterate.f), float(iterate.grad.norm())
+        if self.f - f > rounding(iterate.f) or norm < PROGRESS * self.norm:
+            return Plateau(f, min(norm, self.norm))
+        return replace(self, steps=self.steps + 1)
+
 
 @dataclass(frozen=True)
 class LBFGSState:
-    """The secant pairs of the past steps."""
+    """The secant pairs of the past steps, and how long nothing but rounding has changed."""
 
     memory: SecantMemory
+    plateau: Plateau = field(default_factory=Plateau)
 
 
 @dataclass(frozen=True)
@@ -26,7 +48,8 @@ class LBFGS(AbstractSolver):
     """θ⁺ = θ − αH∇f with H from the last `memory` secant pairs (Liu, Nocedal, Math. Prog. 45, 1989).
 
     A pair enters only if s·y > `curvature`·‖s‖‖y‖. A failed search drops the memory and tries steepest descent; if that
-    fails too, the run ends at the best iterate with the reason.
+    fails too, the run ends at the best iterate with the reason. It ends at rounding, too, when for `PATIENCE` steps
+    neither the loss nor the gradient's norm has fallen by more than rounding.
     """
 
     memory: int = 50
@@ -39,7 +62,7 @@ class LBFGS(AbstractSolver):
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LBFGSState:
         """Return an empty memory."""
-        return LBFGSState(SecantMemory.empty(iterate.theta))
+        return LBFGSState(SecantMemory.empty(iterate.theta), Plateau().after(iterate))
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState
@@ -49,16 +72,19 @@ class LBFGS(AbstractSolver):
         direction = -memory.inverse_times(iterate.grad)
         slope = float(iterate.grad.dot(direction))
         if not -float("inf") < slope < 0:
-            memory, direction = SecantMemory.empty(iterate.theta), -iterate.grad
-            slope = float(iterate.grad.dot(direction))
+            memory = SecantMemory.empty(iterate.theta)
+            direction, slope = _steepest(iterate.grad)
         if slope == 0:
-            return iterate, LBFGSState(memory), Status.CONVERGED
+            return iterate, replace(state, memory=memory), Status.CONVERGED
         first = 1.0 if len(memory) else min(1.0, 1 / float(direction.norm()))
         found = self.search(objective, iterate, direction, slope, first)
-        if found.outcome is Outcome.FAILED:
-            ended = Status.RUNNING if len(memory) else _reason(iterate, slope)
-            return iterate, LBFGSState(SecantMemory.empty(iterate.theta)), ended
-        return found.iterate, LBFGSState(self._remembered(memory, iterate, found)), Status.RUNNING
+        plateau = state.plateau.after(found.iterate)
+        if found.outcome in (Outcome.ROUNDING, Outcome.FAILED):
+            reason = Status.AT_ROUNDING if found.outcome is Outcome.ROUNDING else Status.SEARCH_FAILED
+            ended = Status.RUNNING if len(memory) else reason
+            return iterate, LBFGSState(SecantMemory.empty(iterate.theta), plateau), ended
+        ended = Status.AT_ROUNDING if plateau.steps >= PATIENCE else Status.RUNNING
+        return found.iterate, LBFGSState(self._remembered(memory, iterate, found), plateau), ended
 
     def _remembered(self, memory: SecantMemory, iterate: Iterate, found: Searched) -> SecantMemory:
         s: Tensor = found.iterate.theta - iterate.theta
@@ -66,9 +92,10 @@ class LBFGS(AbstractSolver):
         return memory.pushed(s, y, self.memory) if has_curvature(s, y, self.curvature) else memory
 
 
-def _reason(iterate: Iterate, slope: float) -> Status:
-    """Tell whether steepest descent failed because its promise, |slope|·α, is lost in the rounding of f."""
-    resolution = torch.finfo(iterate.theta.dtype).eps * abs(float(iterate.f))
-    norm = abs(slope) ** 0.5
-    promised = abs(slope) * min(1.0, 1 / norm) * 1e-6
-    return Status.AT_ROUNDING if promised <= resolution or norm <= resolution else Status.SEARCH_FAILED
+def _steepest(gradient: Tensor) -> tuple[Tensor, float]:
+    """Return −∇f and its slope −‖∇f‖², both divided by the largest entry where the square overflows."""
+    slope = -float(gradient.dot(gradient))
+    if slope > -float("inf"):
+        return -gradient, slope
+    direction = -gradient / gradient.abs().max()
+    return direction, float(gradient.dot(direction))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 
+import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.more_thuente import Bracket, Trial
+
+ROUNDING = 1e-13
+"""The relative change of f that counts as rounding in double precision."""
 
 
 class Outcome(Enum):
@@ -18,6 +23,7 @@ class Outcome(Enum):
     WOLFE = "The step satisfies the search's conditions."
     APPROXIMATE = "The loss changes by rounding only; the slope satisfies the approximate Wolfe condition."
     BEST = "No step satisfied the conditions in the trials allowed; the best of them was taken."
+    ROUNDING = "No trial lowered the loss; by their slopes no step can, by more than rounding."
     FAILED = "No trial lowered the loss."
 
 
@@ -48,17 +54,25 @@ class Armijo(Search):
     c1: float = 1e-4
     max_trials: int = 20
 
+    def __post_init__(self) -> None:
+        if not 0 < self.c1 < 1:
+            raise ValueError(f"c1={self.c1}; where: Armijo; choose 0 < c1 < 1.")
+        _check_trials(self.max_trials, "Armijo")
+
     def __call__(
         self, objective: AbstractObjective, start: Iterate, direction: Tensor, slope: float, first: float
     ) -> Searched:
         """Search; a trial that is not finite counts as too long."""
-        value, step = float(start.f), first
+        origin, step = Trial(0.0, float(start.f), slope), first
+        trials: list[Trial] = []
         for trial in range(1, self.max_trials + 1):
             iterate = objective.at(start.theta + step * direction)
-            if iterate.is_finite() and float(iterate.f) <= value + self.c1 * step * slope:
-                return Searched(iterate, step, trial, Outcome.WOLFE)
+            if iterate.is_finite():
+                if float(iterate.f) <= origin.value + self.c1 * step * slope:
+                    return Searched(iterate, step, trial, Outcome.WOLFE)
+                trials.append(Trial(step, float(iterate.f), float(iterate.grad.dot(direction))))
             step /= 2
-        return Searched(start, 0.0, self.max_trials, Outcome.FAILED)
+        return Searched(start, 0.0, self.max_trials, _failure(start, direction, origin, trials, rounding(start.f)))
 
 
 @dataclass(frozen=True)
@@ -66,51 +80,80 @@ class StrongWolfe(Search):
     """f(α) ≤ f(0) + c₁αf′(0) and |f′(α)| ≤ c₂|f′(0)| by Moré and Thuente (ACM TOMS 20, 1994).
 
     Near rounding, where |f(α) − f(0)| ≤ ε|f(0)|, the approximate Wolfe condition (2c₁ − 1)f′(0) ≥ f′(α) ≥ c₂f′(0) is
-    enough (Hager, Zhang, SIAM J. Optim. 16, 2005, eq. 27). A trial that is not finite shortens the step.
+    enough (Hager, Zhang, SIAM J. Optim. 16, 2005, eq. 27); ε is `rounding`, or 100 units in the last place if that is
+    more. A trial that is not finite shortens the step.
     """
 
     c1: float = 1e-3
     c2: float = 0.9
     max_trials: int = 20
-    rounding: float = 1e-13
+    rounding: float = ROUNDING
 
     def __post_init__(self) -> None:
         if not 0 < self.c1 < self.c2 < 1:
             raise ValueError(f"c1={self.c1}, c2={self.c2}; where: StrongWolfe; choose 0 < c1 < c2 < 1.")
-        if self.max_trials < 1:
-            raise ValueError(f"max_trials is {self.max_trials}; where: StrongWolfe; allow at least one trial.")
+        _check_trials(self.max_trials, "StrongWolfe")
 
     def __call__(
         self, objective: AbstractObjective, start: Iterate, direction: Tensor, slope: float, first: float
     ) -> Searched:
         """Search, and fall back to the best trial, or exactly to the start where none was better."""
-        origin = Trial(0.0, float(start.f), slope)
+        # values are changes of f, which keep digits that f itself has not
+        origin, value, tolerance = Trial(0.0, 0.0, slope), float(start.f), rounding(start.f, self.rounding)
         bracket = Bracket(origin, first, self.c1, self.c2)
-        best, best_step = start, 0.0
-        step, longest = first, float("inf")
+        best, best_step, step, longest = start, 0.0, first, float("inf")
+        trials: list[Trial] = []
         for number in range(1, self.max_trials + 1):
             iterate = objective.at(start.theta + step * direction)
             if not iterate.is_finite():
                 longest = step
                 step = bracket.best.step + 0.1 * (step - bracket.best.step)
                 continue
-            trial = Trial(step, float(iterate.f), float(iterate.grad.dot(direction)))
-            if trial.value < float(best.f):
+            trial = Trial(step, float(iterate.f) - value, float(iterate.grad.dot(direction)))
+            trials.append(trial)
+            if float(iterate.f) < float(best.f):
                 best, best_step = iterate, step
             if bracket.accepts(trial):
                 return Searched(iterate, step, number, Outcome.WOLFE)
-            if self._at_rounding(origin, trial):
-                return Searched(iterate, step, number, Outcome.APPROXIMATE)
+            if abs(trial.value) <= tolerance:
+                if self.c2 * slope <= trial.slope <= (2 * self.c1 - 1) * slope:
+                    return Searched(iterate, step, number, Outcome.APPROXIMATE)
+                trial = trial.by_slopes(origin)
             following = bracket.next(trial)
             if following is None:
                 break
             # a step known to be not finite must not be tried again
             step = following if following < longest else 0.5 * (bracket.best.step + longest)
-        outcome = Outcome.BEST if best is not start else Outcome.FAILED
-        return Searched(best, best_step, number, outcome)
+        failure = _failure(start, direction, origin, trials, tolerance)
+        if float(best.f) < value - (tolerance if failure is Outcome.ROUNDING else 0.0):
+            return Searched(best, best_step, number, Outcome.BEST)
+        return Searched(start, 0.0, number, failure)
 
-    def _at_rounding(self, origin: Trial, trial: Trial) -> bool:
-        level = trial.value <= origin.value + self.rounding * abs(origin.value)
-        flat = abs(trial.value - origin.value) <= self.rounding * abs(origin.value)
-        upper = (2 * self.c1 - 1) * origin.slope
-        return level and flat and self.c2 * origin.slope <= trial.slope <= upper
+
+def rounding(f: Tensor, tolerance: float = ROUNDING) -> float:
+    """Return the change of f that counts as rounding: `tolerance`·|f|, or 100 units in the last place if more."""
+    return max(tolerance, 100 * torch.finfo(f.dtype).eps) * abs(float(f))
+
+
+def _failure(start: Iterate, direction: Tensor, origin: Trial, trials: list[Trial], tolerance: float) -> Outcome:
+    """Tell why no trial lowered the loss: nothing beyond rounding was to be gained, or it should have been.
+
+    The slopes at the origin and at the trial nearest to the minimum are those of a parabola, whose minimum tells by how
+    much f and θ should have changed. Slopes, unlike values, keep their digits near a minimum.
+    """
+    rising = [trial for trial in trials if trial.slope > origin.slope]
+    if rising:
+        nearest = min(rising, key=lambda trial: abs(trial.slope))
+        reach = nearest.step * origin.slope / (origin.slope - nearest.slope)
+        gain = -0.5 * reach * origin.slope
+    else:
+        reach = max((trial.step for trial in trials), default=math.inf)
+        gain = math.inf
+    unit = 10 * torch.finfo(start.theta.dtype).eps * float(start.theta.abs().max())
+    nothing = gain <= tolerance or reach * float(direction.abs().max()) <= unit
+    return Outcome.ROUNDING if nothing else Outcome.FAILED
+
+
+def _check_trials(trials: int, where: str) -> None:
+    if not isinstance(trials, int) or trials < 1:
+        raise ValueError(f"max_trials is {trials!r}; where: {where}; allow at least one trial.")

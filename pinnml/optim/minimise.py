@@ -37,7 +37,7 @@ def minimise(
         iterate = start
     else:
         # the start is always evaluated, whatever the budget, and counted
-        iterate = objective.at(start)
+        iterate = objective.at(start.detach().clone())
         budget.counts = Counts(gradients=1, work=1.0)
 
     def progress(iteration: int) -> Progress:

@@ -27,6 +27,11 @@ class Trial:
         """Return the trial of ψ(α) = φ(α) − slope·α."""
         return Trial(self.step, self.value - self.step * slope, self.slope - slope)
 
+    def by_slopes(self, origin: Trial) -> Trial:
+        """Return the trial with the value of the parabola through the slopes here and at the origin."""
+        value = origin.value + 0.5 * (self.step - origin.step) * (origin.slope + self.slope)
+        return Trial(self.step, value, self.slope)
+
 
 class Bracket:
     """An interval that holds a step with φ(α) ≤ φ(0) + c₁αφ′(0) and |φ′(α)| ≤ c₂|φ′(0)| once it is closed."""
@@ -69,7 +74,10 @@ class Bracket:
         return self._safeguarded(step)
 
     def _updated(self, trial: Trial, best: Trial, other: Trial) -> float:
-        step, closes = _trial_step(trial, best, other, self._closed, self._bounds)
+        try:
+            step, closes = _trial_step(trial, best, other, self._closed, self._bounds)
+        except ZeroDivisionError:
+            step, closes = math.nan, trial.value > best.value or trial.slope * best.slope < 0
         if trial.value > best.value:
             other = trial
         else:
@@ -82,11 +90,13 @@ class Bracket:
     def _safeguarded(self, step: float) -> float:
         best, other = self.best.step, self._other.step
         if self._closed:
-            if abs(other - best) >= SHRINKAGE * self._widths[1]:
+            # an interpolation may overflow, or divide by zero where values and slopes are equal
+            if not math.isfinite(step) or abs(other - best) >= SHRINKAGE * self._widths[1]:
                 step = best + 0.5 * (other - best)
             self._widths = (abs(other - best), self._widths[0])
             self._bounds = (min(best, other), max(best, other))
         else:
+            step = step if math.isfinite(step) else self._bounds[1]
             self._bounds = tuple(step + factor * (step - best) for factor in EXPANSION)  # type: ignore[assignment]
         step = min(max(step, 0.0), self._longest)
         low, high = self._bounds

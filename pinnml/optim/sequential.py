@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pinnml.objective import AbstractObjective, Counted, Counts, Iterate
+from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Iterate, counted
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
 from pinnml.optim.stop import Progress, Stop
@@ -14,7 +15,7 @@ from pinnml.optim.stop import Progress, Stop
 
 @dataclass(frozen=True)
 class SequentialState:
-    """The phase under way, the steps and seconds it has had, the counts at its start, and its solver's state."""
+    """The phase under way, the steps, seconds and evaluations it has had, and its solver's state."""
 
     phase: int
     steps: int
@@ -26,57 +27,77 @@ class SequentialState:
 class Sequential(AbstractSolver):
     """Phases `(solver, stop)`, the last one may go without a stop: `Sequential((Adam(), Iterations(500)), LBFGS())`.
 
-    A phase ends at its stop, or when its solver ends; the run ends with the last phase.
+    A phase ends at its stop, or when its solver ends; the run ends with the last phase. A phase's limits of seconds,
+    work and evaluations hold like those of a run: the step under way is dropped.
     """
 
-    def __init__(self, *phases: tuple[AbstractSolver, Stop] | AbstractSolver) -> None:
+    def __init__(
+        self, *phases: tuple[AbstractSolver, Stop] | AbstractSolver, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         if not phases:
             raise ValueError("There is no phase; where: Sequential; give (solver, stop) pairs and a last solver.")
         for phase in phases[:-1]:
             if isinstance(phase, AbstractSolver):
                 raise ValueError(f"{phase} has no stop; where: Sequential; give (solver, stop) for all but the last.")
         self.phases = tuple((phase, None) if isinstance(phase, AbstractSolver) else phase for phase in phases)
+        self._clock = clock
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> SequentialState:
         """Return the first phase's start."""
         return self._begun(0, objective, iterate)
 
     def _begun(self, phase: int, objective: AbstractObjective, iterate: Iterate) -> SequentialState:
-        inner = self.phases[phase][0].init(objective, iterate)
-        return SequentialState(phase, 0, 0.0, _counts(objective), inner)
+        return SequentialState(phase, 0, 0.0, Counts(), self.phases[phase][0].init(objective, iterate))
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: SequentialState
     ) -> tuple[Iterate, SequentialState, Status]:
         """Take one step of the phase under way, and begin the next where it has ended."""
-        solver, stop = self.phases[state.phase]
-        began = time.perf_counter()
-        iterate, inner, status = solver.step(objective, iterate, state.inner)
-        seconds = state.seconds + time.perf_counter() - began
-        state = SequentialState(state.phase, state.steps + 1, seconds, state.counts, inner)
-        used = _since(_counts(objective), state.counts)
-        ended = status is not Status.RUNNING or (
-            stop is not None and stop.reason(Progress(state.steps, iterate, seconds, used)) is not None
-        )
-        if not ended:
+        # a stop may be reached before a phase's first step
+        while self._stopped(iterate, state):
+            if state.phase + 1 == len(self.phases):
+                return iterate, state, Status.FINISHED
+            state = self._begun(state.phase + 1, objective, iterate)
+        iterate, state, status = self._stepped(objective, iterate, state)
+        if status is Status.RUNNING and not self._stopped(iterate, state):
             return iterate, state, Status.RUNNING
         if state.phase + 1 < len(self.phases):
             return iterate, self._begun(state.phase + 1, objective, iterate), Status.RUNNING
-        return iterate, state, Status.FINISHED if status is Status.RUNNING else status
+        return iterate, state, Status.FINISHED if status in (Status.RUNNING, Status.STOPPED) else status
+
+    def _stopped(self, iterate: Iterate, state: SequentialState) -> bool:
+        stop = self.phases[state.phase][1]
+        progress = Progress(state.steps, iterate, state.seconds, state.counts)
+        return stop is not None and stop.reason(progress) is not None
+
+    def _stepped(
+        self, objective: AbstractObjective, iterate: Iterate, state: SequentialState
+    ) -> tuple[Iterate, SequentialState, Status]:
+        """Take one step within the phase's budget; STOPPED tells that the budget ended it half way."""
+        solver, stop = self.phases[state.phase]
+        began = self._clock()
+
+        def had() -> tuple[float, Counts]:
+            return state.seconds + self._clock() - began, _sum(state.counts, budget.counts)
+
+        budget = counted(objective, lambda counts: stop is not None and stop.spent(*had()))
+        try:
+            following, inner, status = solver.step(budget, iterate, state.inner)
+        except BudgetSpentError:
+            if stop is None or not stop.spent(*had()):
+                raise  # it is the whole run's budget that is spent
+            return iterate, SequentialState(state.phase, state.steps, *had(), state.inner), Status.STOPPED
+        return following, SequentialState(state.phase, state.steps + 1, *had(), inner), status
 
     def __repr__(self) -> str:
         return "Sequential(" + ", ".join(f"({solver}, {stop})" for solver, stop in self.phases) + ")"
 
 
-def _counts(objective: AbstractObjective) -> Counts:
-    return objective.counts if isinstance(objective, Counted) else Counts()
-
-
-def _since(now: Counts, then: Counts) -> Counts:
+def _sum(a: Counts, b: Counts) -> Counts:
     return Counts(
-        now.gradients - then.gradients,
-        now.residuals - then.residuals,
-        now.products - then.products,
-        now.jacobians - then.jacobians,
-        now.work - then.work,
+        a.gradients + b.gradients,
+        a.residuals + b.residuals,
+        a.products + b.products,
+        a.jacobians + b.jacobians,
+        a.work + b.work,
     )

@@ -64,9 +64,9 @@ class Hammersley(Sampler):
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Return the set; the generator is not used."""
         numbers = torch.arange(count)
-        columns = [(numbers + 0.5) / count]
+        columns = [(numbers.to(torch.float64) + 0.5) / count]
         columns += [_radical_inverse(numbers, base) for base in _primes(dimension - 1)]
-        return torch.stack([column.to(torch.float64) for column in columns], 1)
+        return torch.stack(columns, 1)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def _radical_inverse(numbers: Tensor, base: int) -> Tensor:
     left, scale = numbers.clone(), 1.0
     while left.any():
         scale /= base
-        result += scale * (left % base)
+        # a whole number times a float would be rounded to the default dtype
+        result += scale * (left % base).to(torch.float64)
         left //= base
     return result
 

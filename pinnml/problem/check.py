@@ -12,6 +12,7 @@ from pinnml.problem.conditions import Term
 from pinnml.problem.domain import Box
 from pinnml.problem.errors import DeclarationError, Finding
 from pinnml.problem.lifting import FieldLifting
+from pinnml.problem.reference import Reference
 from pinnml.problem.regions import Everywhere, Faces, Pair
 from pinnml.problem.vocabulary import FieldDerivative, Vocabulary
 
@@ -33,7 +34,10 @@ def check_declaration(
     unit = torch.rand(PROBES, domain.dimension, generator=generator, dtype=torch.float64).to(device, dtype)
     findings: list[Finding] = []
     for name, term in terms.items():
-        findings += _check_residual(name, term, term.region.place(unit, domain), generator)
+        wrong = _check_residual(name, term, term.region.place(unit, domain), generator)
+        findings += wrong
+        if wrong:
+            continue
         if name in hard and isinstance(term.region, Faces) and not any(any(s.index) for s in term.derivatives):
             findings += _check_lifting(name, term, term.region.place(_with_corners(unit), domain), liftings)
     return findings + _check_coverage(domain, vocabulary, terms)
@@ -58,7 +62,9 @@ def _check_residual(name: str, term: Term, x: Tensor, generator: torch.Generator
 
 
 def _with_corners(unit: Tensor) -> Tensor:
-    """Add the corners of the unit cube, where data on neighbouring faces meet."""
+    """Add corners of the unit cube, where data on neighbouring faces meet: all of them in up to ten dimensions."""
+    if unit.shape[1] > 10:
+        return torch.cat([unit, unit.round()])
     ends = unit.new_tensor([0.0, 1.0])
     return torch.cat([unit, torch.cartesian_prod(*[ends] * unit.shape[1]).reshape(-1, unit.shape[1])])
 
@@ -67,10 +73,15 @@ def _check_lifting(name: str, term: Term, x: Tensor, liftings: Sequence[FieldLif
     """Hold u = g against the condition, and ℓ against zero, at points of its faces and all corners."""
     where = f"hard condition {name!r}"
     chosen = {symbol: liftings[symbol.field] for symbol in term.derivatives}
-    offsets = {symbol: lifting.offset(x) for symbol, lifting in chosen.items()}
+    try:
+        offsets = {symbol: lifting.offset(x) for symbol, lifting in chosen.items()}
+        distance = max(float(lifting.distance(x).abs().max()) for lifting in chosen.values())
+    except DeclarationError as error:
+        return [Finding(str(error), where, "return what the message asks for.")]
+    except Exception as error:
+        return [Finding(f"Its lifting raises {type(error).__name__}: {error}.", where, "mend the function.")]
     scale = 1.0 + max(float(offset.abs().max()) for offset in offsets.values())
     gap = float(term.residual(x, offsets).abs().max())
-    distance = max(float(lifting.distance(x).abs().max()) for lifting in chosen.values())
     if math.isfinite(gap) and gap <= EDGE_TOLERANCE * scale and distance <= EDGE_TOLERANCE:
         return []
     return [
@@ -103,7 +114,7 @@ def _check_coverage(domain: Box, vocabulary: Vocabulary, terms: Mapping[str, Ter
                 findings.append(
                     Finding(
                         f"The equation is of order {order} in {axis_name}, {field_name} has {given} conditions there.",
-                        f"the boundary parts {_free_faces(domain, terms, axis)}",
+                        f"the boundary parts {_free_faces(domain, terms, field, axis)}",
                         "add a Value, Derivative or Periodic condition, unless data elsewhere determine the solution.",
                         fatal=False,
                     )
@@ -120,7 +131,27 @@ def _conditions_on(term: Term, field: int, axis: int) -> int:
     return 0
 
 
-def _free_faces(domain: Box, terms: Mapping[str, Term], axis: int) -> str:
-    taken = {face for term in terms.values() if isinstance(term.region, Faces) for face in term.region.faces}
+def _free_faces(domain: Box, terms: Mapping[str, Term], field: int, axis: int) -> str:
+    taken = {
+        face
+        for term in terms.values()
+        if isinstance(term.region, Faces) and any(symbol.field == field for symbol in term.derivatives)
+        for face in term.region.faces
+    }
     free = [name for name, face in domain.faces.items() if face.axis == axis and face not in taken]
     return ", ".join(free) if free else f"along {domain.names[axis]}"
+
+
+def check_reference(domain: Box, vocabulary: Vocabulary, reference: Reference | None) -> list[Finding]:
+    """Hold the names in a reference against the problem's; its functions are not called."""
+    if reference is None:
+        return []
+    findings = []
+    for what, named, known in (
+        ("fields", set(reference.fields), set(vocabulary.fields)),
+        ("a grid", set(reference.grid), set(domain.names)),
+    ):
+        if named != known:
+            sentence = f"It has {what} for {sorted(named)}, the problem has {sorted(known)}."
+            findings.append(Finding(sentence, "reference", "give every name of the problem, and no other."))
+    return findings

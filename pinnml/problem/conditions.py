@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinnml.problem.domain import Box, check_inside
-from pinnml.problem.errors import DeclarationError, suggestion
-from pinnml.problem.regions import Everywhere, Faces, Given, Pair, Region
-from pinnml.problem.vocabulary import BoundFunction, FieldDerivative, Vocabulary, as_column
+from pinnml.problem.domain import Box
+from pinnml.problem.errors import DeclarationError, finite, suggestion
+from pinnml.problem.regions import Everywhere, Faces, Pair, Region
+from pinnml.problem.vocabulary import MAX_ORDER, BoundFunction, FieldDerivative, Vocabulary, as_column
 
 Values = Mapping[FieldDerivative, Tensor]
 FieldValue = Callable[..., Any] | float
@@ -56,13 +56,20 @@ class Interior(AbstractCondition):
     def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
         """Bind the residual's argument names."""
         function = vocabulary.bind(self.residual, f"the residual of condition {name!r}")
+        if not function.derivatives:
+            raise DeclarationError(
+                f"The residual names no field; where: condition {name!r}; "
+                f"{suggestion('', [*vocabulary.fields, *vocabulary.coordinates, *vocabulary.parameters])}"
+            )
 
         def residual(x: Tensor, values: Values) -> Tensor:
             result = function(x, values)
             parts = result if isinstance(result, tuple | list) else (result,)
+            if not parts:
+                raise DeclarationError(f"No residual came out; where: {function.where}; return one tensor an equation.")
             return torch.stack([as_column(part, x, function.where) for part in parts])
 
-        return Term(name, _positive(self.weight, name), Everywhere(), function.derivatives, residual)
+        return Term(name, positive(self.weight, name), Everywhere(), function.derivatives, residual)
 
 
 class Value(AbstractCondition):
@@ -72,7 +79,7 @@ class Value(AbstractCondition):
     """
 
     def __init__(self, *, on: str | Sequence[str], weight: float = 1.0, **fields: FieldValue) -> None:
-        self.on = (on,) if isinstance(on, str) else tuple(on)
+        self.on = _several(on)
         self.weight = weight
         self.fields = fields
 
@@ -94,13 +101,19 @@ class Derivative(AbstractCondition):
     """
 
     def __init__(self, *, on: str | Sequence[str], weight: float = 1.0, **fields: FieldValue) -> None:
-        self.on = (on,) if isinstance(on, str) else tuple(on)
+        self.on = _several(on)
         self.weight = weight
         self.fields = fields
 
     def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
         """Bind the derivative names, the faces, and the names in each value function."""
-        return _face_term(self, name, domain, bind_data(self.fields, vocabulary, f"condition {name!r}"))
+        data = bind_data(self.fields, vocabulary, f"condition {name!r}")
+        for symbol, _ in data:
+            if not any(symbol.index):
+                raise DeclarationError(
+                    f"Derivative prescribes a field itself; where: condition {name!r}; use Value(...) for it."
+                )
+        return _face_term(self, name, domain, data)
 
 
 class Periodic(AbstractCondition):
@@ -117,57 +130,24 @@ class Periodic(AbstractCondition):
     def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
         """Bind the fields and the coordinate."""
         where = f"condition {name!r}"
-        if self.along not in domain.names:
+        if not isinstance(self.along, str) or self.along not in domain.names:
             raise DeclarationError(
                 f"Unknown coordinate {self.along!r}; where: {where}. {suggestion(self.along, domain.names)}"
             )
-        symbols: list[FieldDerivative] = []
-        for field, highest in self.orders.items():
-            for order in range(highest + 1):
-                symbol = vocabulary.symbol(f"{field}_{self.along * order}" if order else field, where)
-                if not isinstance(symbol, FieldDerivative):
-                    raise DeclarationError(f"{field!r} is no field; where: {where}; give fields as in Periodic(u=1).")
-                symbols.append(symbol)
+        axis = domain.names.index(self.along)
+        symbols = [
+            symbol
+            for field, highest in self.orders.items()
+            for symbol in _along(field_symbol(field, vocabulary, where), axis, highest, where)
+        ]
+        if not symbols:
+            raise DeclarationError(f"No field is named; where: {where}; give one, as in Periodic(u=1, along=…).")
 
         def residual(x: Tensor, values: Values) -> Tensor:
             half = len(x) // 2
             return torch.stack([values[symbol][half:] - values[symbol][:half] for symbol in symbols])
 
-        region = Pair(domain.names.index(self.along))
-        return Term(name, _positive(self.weight, name), region, tuple(symbols), residual)
-
-
-class Data(AbstractCondition):
-    """Measured values at given points: `Data({"t": t, "x": x}, u=values)` with arrays of one length n."""
-
-    def __init__(self, at: Mapping[str, Any], *, weight: float = 1.0, **fields: Any) -> None:
-        self.at = at
-        self.weight = weight
-        self.fields = fields
-
-    def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
-        """Bind coordinates and fields; every point must lie in the domain."""
-        where = f"condition {name!r}"
-        missing = [coordinate for coordinate in domain.names if coordinate not in self.at]
-        if missing or len(self.at) != domain.dimension:
-            raise DeclarationError(
-                f"Data has coordinates {sorted(self.at)}; where: {where}; give exactly {list(domain.names)}."
-            )
-        points = torch.stack([torch.as_tensor(self.at[c], dtype=torch.float64).flatten() for c in domain.names], 1)
-        check_inside(points, domain, where)
-        given = {field: torch.as_tensor(value, dtype=torch.float64).flatten() for field, value in self.fields.items()}
-        for field, value in given.items():
-            if len(value) != len(points) or len(points) == 0:
-                raise DeclarationError(
-                    f"{len(value)} values of {field!r} for {len(points)} points; where: {where}; give one a point."
-                )
-        symbols = [_field_symbol(field, vocabulary, where) for field in given]
-        stacked = torch.stack(list(given.values()))
-
-        def residual(x: Tensor, values: Values) -> Tensor:
-            return torch.stack([values[symbol] for symbol in symbols]) - x[:, domain.dimension :].T
-
-        return Term(name, _positive(self.weight, name), Given(points, stacked.T), tuple(symbols), residual)
+        return Term(name, positive(self.weight, name), Pair(axis), tuple(symbols), residual)
 
 
 def bind_data(
@@ -178,7 +158,7 @@ def bind_data(
         raise DeclarationError(f"No field is prescribed; where: {where}; give one, as in Value(u=0.0, on=…).")
     data: list[tuple[FieldDerivative, BoundFunction | float]] = []
     for name, value in fields.items():
-        symbol = _field_symbol(name, vocabulary, where)
+        symbol = field_symbol(name, vocabulary, where)
         if callable(value):
             function = vocabulary.bind(value, f"the value of {name!r} in {where}")
             if function.derivatives:
@@ -186,11 +166,11 @@ def bind_data(
                     f"The value of {name!r} depends on a field; where: {where}; use coordinates and parameters only."
                 )
             data.append((symbol, function))
-        elif isinstance(value, int | float):
-            data.append((symbol, float(value)))
+        elif (number := finite(value)) is not None:
+            data.append((symbol, number))
         else:
             raise DeclarationError(
-                f"The value of {name!r} is a {type(value).__name__}; where: {where}; give a function or a number."
+                f"The value of {name!r} is {value!r}; where: {where}; give a function or a finite number."
             )
     return data
 
@@ -205,12 +185,14 @@ def _face_term(
     if not condition.on:
         raise DeclarationError(f"No face is named; where: {where}; give on= one of {', '.join(domain.faces)}.")
     faces = tuple(domain.face(text, where) for text in condition.on)
+    if len(set(faces)) < len(faces):
+        raise DeclarationError(f"A face is named twice in {list(condition.on)}; where: {where}; name each face once.")
 
     def residual(x: Tensor, values: Values) -> Tensor:
         return torch.stack([values[symbol] - prescribed(value, x) for symbol, value in data])
 
     derivatives = tuple(symbol for symbol, _ in data)
-    return Term(name, _positive(condition.weight, name), Faces(faces), derivatives, residual)
+    return Term(name, positive(condition.weight, name), Faces(faces), derivatives, residual)
 
 
 def prescribed(value: BoundFunction | float, x: Tensor) -> Tensor:
@@ -218,14 +200,34 @@ def prescribed(value: BoundFunction | float, x: Tensor) -> Tensor:
     return as_column(value(x), x, value.where) if isinstance(value, BoundFunction) else as_column(value, x, "")
 
 
-def _field_symbol(name: str, vocabulary: Vocabulary, where: str) -> FieldDerivative:
+def field_symbol(name: str, vocabulary: Vocabulary, where: str) -> FieldDerivative:
+    """Return the field or derivative of a name; raise `DeclarationError` where it is neither."""
     symbol = vocabulary.symbol(name, where)
     if not isinstance(symbol, FieldDerivative):
         raise DeclarationError(f"{name!r} is no field; where: {where}. {suggestion(name, vocabulary.fields)}")
     return symbol
 
 
-def _positive(weight: float, name: str) -> float:
-    if not (isinstance(weight, int | float) and weight > 0 and weight < float("inf")):
+def _several(on: Any) -> tuple[Any, ...]:
+    """Return faces as a tuple, whatever was given; each is looked at when it is bound."""
+    return tuple(on) if isinstance(on, Iterable) and not isinstance(on, str) else (on,)
+
+
+def _along(symbol: FieldDerivative, axis: int, highest: Any, where: str) -> list[FieldDerivative]:
+    """Return a field and its derivatives along one axis up to an order."""
+    most = MAX_ORDER - sum(symbol.index)
+    if not isinstance(highest, int) or not 0 <= highest <= most:
+        raise DeclarationError(f"The order is {highest!r}; where: {where}; give a whole number from 0 to {most}.")
+    steps = range(highest + 1)
+    return [
+        FieldDerivative(symbol.field, tuple(n + step * (i == axis) for i, n in enumerate(symbol.index)))
+        for step in steps
+    ]
+
+
+def positive(weight: float, name: str) -> float:
+    """Return a condition's weight; raise `DeclarationError` where it is no positive number."""
+    number = finite(weight)
+    if number is None or number <= 0:
         raise DeclarationError(f"The weight {weight!r} is not positive; where: condition {name!r}; give a number > 0.")
-    return float(weight)
+    return number

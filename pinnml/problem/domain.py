@@ -27,11 +27,10 @@ class Box:
     def __init__(self, **sides: tuple[float, float]) -> None:
         if not sides:
             raise DeclarationError("Box has no coordinate; where: Box(); give at least one, as in Box(x=(0, 1)).")
-        for name, side in sides.items():
-            _check_side(name, side)
+        bounds = [_bounds(name, side) for name, side in sides.items()]
         self.names: tuple[str, ...] = tuple(sides)
-        self.lower: tuple[float, ...] = tuple(float(low) for low, _ in sides.values())
-        self.upper: tuple[float, ...] = tuple(float(high) for _, high in sides.values())
+        self.lower: tuple[float, ...] = tuple(low for low, _ in bounds)
+        self.upper: tuple[float, ...] = tuple(high for _, high in bounds)
 
     @property
     def dimension(self) -> int:
@@ -48,18 +47,18 @@ class Box:
         """The 2d faces by name, as in `{"t=0": Face(0, False), "t=1": Face(0, True), …}`."""
         named = {}
         for axis, name in enumerate(self.names):
-            named[f"{name}={self.lower[axis]:g}"] = Face(axis, False)
-            named[f"{name}={self.upper[axis]:g}"] = Face(axis, True)
+            named[f"{name}={_digits(self.lower[axis])}"] = Face(axis, False)
+            named[f"{name}={_digits(self.upper[axis])}"] = Face(axis, True)
         return named
 
     def face(self, text: str, where: str) -> Face:
         """Return the face written as `"x=-1"`; raise `DeclarationError` naming the valid ones otherwise."""
-        name, _, number = text.partition("=")
         try:
+            name, _, number = text.partition("=")
             axis, value = self.names.index(name.strip()), float(number)
-        except ValueError:
+        except (AttributeError, ValueError):
             raise DeclarationError(f"No face {text!r}; where: {where}. {suggestion(text, self.faces)}") from None
-        tolerance = 1e-12 * max(1.0, self.lengths[axis])
+        tolerance = 1e-9 * self.lengths[axis]
         if abs(value - self.lower[axis]) <= tolerance:
             return Face(axis, False)
         if abs(value - self.upper[axis]) <= tolerance:
@@ -89,14 +88,23 @@ def check_inside(points: Tensor, domain: Box, where: str) -> None:
         )
 
 
-def _check_side(name: str, side: tuple[float, float]) -> None:
+def _bounds(name: str, side: tuple[float, float]) -> tuple[float, float]:
+    where = f"where: coordinate {name!r} of Box"
     try:
+        if isinstance(side, str):
+            raise ValueError
         low, high = (float(bound) for bound in side)
-    except (TypeError, ValueError):
-        raise DeclarationError(
-            f"{side!r} is no interval; where: coordinate {name!r} of Box; give (lower, upper)."
-        ) from None
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise DeclarationError(f"({low}, {high}) is unbounded; where: coordinate {name!r} of Box; give finite bounds.")
+    except (TypeError, ValueError, RuntimeError):
+        raise DeclarationError(f"{side!r} is no interval; {where}; give (lower, upper).") from None
+    except OverflowError:
+        low, high = -math.inf, math.inf
+    if not math.isfinite(high - low):
+        raise DeclarationError(f"({low}, {high}) is unbounded; {where}; give finite bounds.")
     if not low < high:
-        raise DeclarationError(f"({low:g}, {high:g}) is empty; where: coordinate {name!r} of Box; give lower < upper.")
+        raise DeclarationError(f"({_digits(low)}, {_digits(high)}) is empty; {where}; give lower < upper.")
+    return low, high
+
+
+def _digits(value: float) -> str:
+    """Return the shortest text that reads back as the same number."""
+    return repr(value).removesuffix(".0")

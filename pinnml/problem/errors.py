@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 class DeclarationError(ValueError):
@@ -31,9 +34,18 @@ def raise_fatal(findings: Iterable[Finding]) -> None:
         raise DeclarationError("\n".join(fatal))
 
 
+def finite(value: Any) -> float | None:
+    """Return a real number as a float, or None for anything else, NaN and infinity among it."""
+    try:
+        number = float(value) if isinstance(value, numbers.Real) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def suggestion(name: str, valid: Iterable[str]) -> str:
     """Return "Did you mean 'near'? Valid names: …" for a name that fits nothing."""
-    names = list(valid)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    names = [str(known) for known in valid]
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return f"{hint}Valid names: {', '.join(names) if names else 'none'}."

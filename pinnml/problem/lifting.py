@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,7 @@ def bind_lifting(
     liftings = []
     for field in vocabulary.fields:
         if field in chosen:
-            offset, distance = (_bind(part, f"the lifting of {field!r}", vocabulary) for part in chosen[field])
-            liftings.append(FieldLifting(offset, distance))
+            liftings.append(_given(chosen[field], f"the lifting of {field!r}", vocabulary))
         else:
             liftings.append(_derived(data[field], domain))
     return tuple(liftings)
@@ -125,6 +124,12 @@ def _face_distance(faces: tuple[Face, ...], domain: Box) -> PointFunction:
         return product
 
     return distance
+
+
+def _given(parts: Any, where: str, vocabulary: Vocabulary) -> FieldLifting:
+    if not isinstance(parts, Sequence) or len(parts) != 2:
+        raise DeclarationError(f"{parts!r} is no pair; where: {where}; give two functions, as in Lifting(u=(g, l)).")
+    return FieldLifting(*(_bind(part, where, vocabulary) for part in parts))
 
 
 def _bind(function: Callable[..., Any], where: str, vocabulary: Vocabulary) -> PointFunction:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
-from pinnml.problem.check import check_declaration
-from pinnml.problem.conditions import AbstractCondition, Periodic, Term, Value
+from pinnml.problem.check import check_declaration, check_reference
+from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term, Value
 from pinnml.problem.domain import Box
-from pinnml.problem.errors import DeclarationError, Finding, suggestion
+from pinnml.problem.errors import DeclarationError, Finding, finite, suggestion
 from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
 from pinnml.problem.reference import Reference
 from pinnml.problem.vocabulary import Vocabulary
@@ -38,13 +38,13 @@ class Problem:
     ) -> None:
         if not isinstance(domain, Box):
             raise DeclarationError(f"domain is a {type(domain).__name__}; where: Problem; give a Box(x=(0, 1), …).")
-        if isinstance(fields, str) or not fields:
-            raise DeclarationError(f"fields is {fields!r}; where: Problem; give a list of names such as ['u'].")
         self.domain = domain
-        self.fields = tuple(fields)
-        self.parameters = {key: _finite(key, value) for key, value in parameters.items()}
-        self.conditions = dict(conditions)
-        self.hard = frozenset({hard} if isinstance(hard, str) else hard)
+        self.fields = () if isinstance(fields, str) or not isinstance(fields, Iterable) else tuple(fields)
+        if not self.fields:
+            raise DeclarationError(f"fields is {fields!r}; where: Problem; give a list of names such as ['u'].")
+        self.parameters = {key: _finite(key, value) for key, value in _mapping("parameters", parameters).items()}
+        self.conditions = dict(_mapping("conditions", conditions))
+        self.hard = frozenset(hard if isinstance(hard, Iterable) and not isinstance(hard, str) else [hard])
         self.reference = reference
         self.name = name
         self.description = description
@@ -68,10 +68,16 @@ class Problem:
         return terms
 
     def _check_hard(self, lifting: Lifting | None) -> None:
-        for name in self.hard:
+        if lifting is not None and not isinstance(lifting, Lifting):
+            raise DeclarationError(f"lifting is a {type(lifting).__name__}; where: Problem; give Lifting(u=(g, l)).")
+        lifted = set(lifting.fields) if lifting is not None else set()
+        for name in sorted(self.hard, key=str):
             if name not in self.conditions:
                 raise DeclarationError(f"Unknown condition {name!r}; where: hard. {suggestion(name, self.conditions)}")
-            lifted = set(lifting.fields) if lifting is not None else set()
+            if isinstance(self.conditions[name], Interior):
+                raise DeclarationError(
+                    f"No lifting makes an equation hold; where: hard condition {name!r}; leave it out of hard."
+                )
             needed = {self.fields[symbol.field] for symbol in self.terms[name].derivatives}
             if not isinstance(self.conditions[name], Value | Periodic) and not needed <= lifted:
                 raise DeclarationError(
@@ -96,14 +102,22 @@ class Problem:
 
         Fatal findings stop a solve before training; the others are warnings.
         """
-        return check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
+        found = check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
+        return found + check_reference(self.domain, self.vocabulary, self.reference)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name}: {type(condition).__name__}" for name, condition in self.conditions.items())
         return f"Problem({self.name!r}, {self.domain}, fields={list(self.fields)}, conditions={{{kinds}}})"
 
 
-def _finite(name: str, value: float) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value):
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise DeclarationError(f"{name} is a {type(value).__name__}; where: Problem; give a dictionary by name.")
+    return value
+
+
+def _finite(name: str, value: Any) -> float:
+    number = finite(value)
+    if number is None:
         raise DeclarationError(f"The parameter {name!r} is {value!r}; where: parameters; give a finite number.")
-    return float(value)
+    return number

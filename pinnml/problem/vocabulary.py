@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import keyword
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,10 @@ MultiIndex = tuple[int, ...]
 """Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
 
 MAX_ORDER = 4
+"""The highest order of a derivative that a name may ask for."""
+
+RESERVED = ("self", "on", "at", "along", "weight")
+"""Arguments of the conditions, which take fields by name beside them."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ Symbol = FieldDerivative | Coordinate | Parameter
 class Vocabulary:
     """Coordinates, fields and parameters of a problem by name.
 
-    Raises `DeclarationError` for a name that is no identifier or is given twice.
+    Raises `DeclarationError` for a name that cannot be an argument's, or is given twice.
     """
 
     coordinates: tuple[str, ...]
@@ -59,43 +65,66 @@ class Vocabulary:
         for name in (*self.coordinates, *self.fields, *self.parameters):
             if not (isinstance(name, str) and name.isidentifier()):
                 raise DeclarationError(f"{name!r} is no name; where: Problem; use letters, digits and underscores.")
+            if keyword.iskeyword(name) or (name in RESERVED and name in self.fields):
+                raise DeclarationError(f"{name!r} is a reserved word; where: Problem; take another name.")
+            if (read := unicodedata.normalize("NFKC", name)) != name:
+                raise DeclarationError(f"Python reads the name {name!r} as {read!r}; where: Problem; write {read!r}.")
             if name in seen:
                 raise DeclarationError(f"The name {name!r} is given twice; where: Problem; rename one of the two.")
             seen.add(name)
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
-        if name in self.coordinates:
-            return Coordinate(self.coordinates.index(name))
-        if name in self.parameters:
-            return Parameter(self.parameters[name])
-        found = self._derivatives(name)
+        found = self._readings(name)
         if len(found) == 1:
             return found.pop()
         if found:
-            raise DeclarationError(f"{name!r} can be read in several ways; where: {where}; rename a coordinate.")
+            raise DeclarationError(
+                f"{name!r} can be read in several ways; where: {where}; rename a coordinate, field or parameter."
+            )
+        if self._is_derivative(name):
+            raise DeclarationError(
+                f"{name!r} is a derivative of an order above {MAX_ORDER}; where: {where}; orders go to {MAX_ORDER}, "
+                "so make a lower derivative a field of its own."
+            )
         raise DeclarationError(f"Unknown name {name!r}; where: {where}. {suggestion(name, self._examples())}")
 
-    def _derivatives(self, name: str) -> set[FieldDerivative]:
+    def _readings(self, name: str) -> set[Symbol]:
         zero = (0,) * len(self.coordinates)
-        found = set()
+        found: set[Symbol] = set()
+        if name in self.coordinates:
+            found.add(Coordinate(self.coordinates.index(name)))
+        if name in self.parameters:
+            found.add(Parameter(self.parameters[name]))
         for number, field in enumerate(self.fields):
             if name == field:
                 found.add(FieldDerivative(number, zero))
             elif name.startswith(field + "_"):
-                found |= {FieldDerivative(number, index) for index in self._indices(name[len(field) + 1 :])}
-        return {symbol for symbol in found if sum(symbol.index) <= MAX_ORDER}
+                suffix = name[len(field) + 1 :]
+                found |= {FieldDerivative(number, index) for index in self._indices(suffix, MAX_ORDER) if any(index)}
+        return found
 
-    def _indices(self, suffix: str) -> set[MultiIndex]:
-        """Return every way to read a suffix such as "txx" as a product of coordinate names."""
+    def _indices(self, suffix: str, orders: int) -> set[MultiIndex]:
+        """Return every way to read a suffix such as "txx" as a product of at most `orders` coordinate names."""
         if not suffix:
             return {(0,) * len(self.coordinates)}
         found = set()
         for axis, coordinate in enumerate(self.coordinates):
-            if suffix.startswith(coordinate):
-                for rest in self._indices(suffix[len(coordinate) :]):
+            if orders and suffix.startswith(coordinate):
+                for rest in self._indices(suffix[len(coordinate) :], orders - 1):
                     found.add(tuple(order + (position == axis) for position, order in enumerate(rest)))
         return found
+
+    def _is_derivative(self, name: str) -> bool:
+        """Tell whether a name reads as a field's derivative of any order."""
+        starts = [len(field) + 1 for field in self.fields if name.startswith(field + "_") and name != field + "_"]
+        ends = set(starts)
+        for start in range(len(name)):
+            if start in ends:
+                ends |= {
+                    start + len(coordinate) for coordinate in self.coordinates if name.startswith(coordinate, start)
+                }
+        return bool(starts) and len(name) in ends
 
     def _examples(self) -> list[str]:
         first = [f"{field}_{x}" for field in self.fields for x in self.coordinates]
@@ -117,15 +146,14 @@ class Vocabulary:
             ) from None
         symbols: dict[str, Symbol] = {}
         for parameter in parameters:
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            name, kind = parameter.name, parameter.kind
+            if kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise DeclarationError(
-                    f"The argument *{parameter.name} has no name of its own; where: {where}; name every argument."
+                    f"The argument {parameter} cannot be given by name; where: {where}; name every argument."
                 )
-            try:
-                symbols[parameter.name] = self.symbol(parameter.name, where)
-            except DeclarationError:
-                if parameter.default is parameter.empty:
-                    raise
+            known = bool(self._readings(name)) or self._is_derivative(name)
+            if known or parameter.default is parameter.empty:
+                symbols[name] = self.symbol(name, where)
         return BoundFunction(function, symbols, where)
 
 

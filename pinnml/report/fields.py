@@ -12,23 +12,23 @@ from pinnml.report.figures import BLUE, GRID, Array, math_label, new_figure
 
 SIGNED = "RdBu_r"  # white is zero
 SEQUENTIAL = "viridis"
-DECADES = 10.0  # a log scale shows at most this many decades below the maximum
+DECADES = 6.0  # what is more decades below the maximum takes no part in choosing a log scale
 ZERO = 1e-200  # magnitudes no larger than this count as zero; scales cannot span the smallest floats
 
 
 def magnitude_range(values: Array) -> tuple[float, float]:
     """Return the smallest and largest magnitude a log scale should show, at least one decade apart.
 
-    Zeros have no logarithm, and magnitudes near a change of sign are arbitrarily small and would take the
-    whole scale, so the lower end is the 1 % quantile of the positive magnitudes, and not below 1e-10 of the
-    maximum.
+    Zeros have no logarithm, errors at hard conditions are mere rounding, and magnitudes near a change of sign
+    are arbitrarily small; all would take the whole scale, so the lower end is the 1 % quantile of the
+    magnitudes above 1e-6 of the maximum.
     """
     magnitudes = np.abs(values[np.isfinite(values)])
     positive = magnitudes[magnitudes > ZERO]
     if positive.size == 0:
         return 1e-17, 1e-16
     upper = float(positive.max())
-    lower = max(float(np.quantile(positive, 0.01)), upper * 10.0**-DECADES)
+    lower = float(np.quantile(positive[positive > upper * 10.0**-DECADES], 0.01))
     return min(lower, upper / 10), upper
 
 

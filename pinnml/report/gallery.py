@@ -24,19 +24,20 @@ TIME = "t"
 
 def figures(solution: Solution) -> dict[str, Figure]:
     """Return solution, residual, error (with a reference), slices (of an evolution), points and convergence."""
-    axes, data = _sections(solution)
+    axes, data, place = _section(solution)
     made: dict[str, Figure] = {}
     for field in solution.problem.fields:
         suffix = "" if len(solution.problem.fields) == 1 else f"-{field}"
-        made[f"solution{suffix}"] = _field(axes, data[field], f"Solution {field}", field)
+        made[f"solution{suffix}"] = _field(axes, data[field], f"Solution {field}{place}", field)
         if f"{field}_error" in data:
             error = np.abs(data[f"{field}_error"])
-            made[f"error{suffix}"] = _field(axes, error, f"Error of {field}", f"|{field} − reference|", log=True)
+            made[f"error{suffix}"] = _field(axes, error, f"Error of {field}{place}", f"|{field} − reference|", log=True)
         slices = _slices(solution, field)
         if slices is not None:
             made[f"slices{suffix}"] = slices
-    for name in (name for name in data if name.startswith("residual")):
-        made[name.replace("_", "-")] = _field(axes, np.abs(data[name]), "Residual", "|residual|", log=True)
+    for name in _residuals(data):
+        title = f"{name.capitalize().replace('_', ' ')}{place}"
+        made[name.replace("_", "-")] = _field(axes, np.abs(data[name]), title, "|residual|", log=True)
     dimension = solution.problem.domain.dimension
     points = {name: points.x[:, :dimension].double().cpu().numpy() for name, points in solution.collocation.items()}
     made["points"] = plot_points(points, solution.problem.domain.names).figure  # type: ignore[assignment]
@@ -45,17 +46,17 @@ def figures(solution: Solution) -> dict[str, Figure]:
 
 
 def overview(solution: Solution) -> Figure:
-    """Return one figure: the first field, the residual, and the error where a reference exists, side by side."""
-    axes, data = _sections(solution)
+    """Return one figure: the first field, the first residual, and the error where a reference exists, side by side."""
+    axes, data, place = _section(solution)
     field = solution.problem.fields[0]
-    residual = next(name for name in data if name.startswith("residual"))
-    panels = [(data[field], f"Solution {field}", field, False)]
-    panels.append((np.abs(data[residual]), "Residual", "|residual|", True))
+    panels = [(data[field], f"Solution {field}{place}", field, False)]
+    panels += [(np.abs(data[name]), f"Residual{place}", "|residual|", True) for name in _residuals(data)[:1]]
     if f"{field}_error" in data:
-        panels.append((np.abs(data[f"{field}_error"]), "Error", f"|{field} − reference|", True))
+        panels.append((np.abs(data[f"{field}_error"]), f"Error{place}", f"|{field} − reference|", True))
     figure = new_figure(4.6 * len(panels), 3.6)
-    for place, (values, title, label, log) in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        plot_field(axes, values, title, label, log, axes=place)
+    places = figure.subplots(1, len(panels), squeeze=False)[0]
+    for drawing, (values, title, label, log) in zip(places, panels, strict=True):
+        plot_field(axes, values, title, label, log, axes=drawing)
     return figure
 
 
@@ -63,13 +64,23 @@ def _field(axes: Mapping[str, np.ndarray], values: np.ndarray, title: str, label
     return plot_field(axes, values, title, label, log).figure  # type: ignore[return-value]
 
 
-def _sections(solution: Solution) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return the first two coordinates and the fields on them, later coordinates at the middle of the grid."""
+def _residuals(data: Mapping[str, np.ndarray]) -> list[str]:
+    return [name for name in data if name.startswith("residual")]
+
+
+def _section(solution: Solution) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], str]:
+    """Return the first two coordinates, the fields on them, and where the others stand, as in " at z = 0.5".
+
+    They stand where the first field varies most: a fixed place may be one where the solution vanishes.
+    """
     axes, data = solution.axes(), solution.on_grid()
-    kept = dict(list(axes.items())[:2])
-    middle = tuple(len(axis) // 2 for axis in list(axes.values())[2:])
-    index = (slice(None),) * len(kept) + middle
-    return kept, {name: values[index] for name, values in data.items()}
+    kept, others = dict(list(axes.items())[:2]), dict(list(axes.items())[2:])
+    if not others:
+        return kept, data, ""
+    variation = np.nan_to_num(data[solution.problem.fields[0]].std((0, 1)))
+    index = np.unravel_index(int(variation.argmax()), variation.shape)
+    place = ", ".join(f"{name} = {axis[number]:.3g}" for (name, axis), number in zip(others.items(), index, strict=True))
+    return kept, {name: values[(..., *index)] for name, values in data.items()}, f" at {place}"
 
 
 def _slices(solution: Solution, field: str) -> Figure | None:

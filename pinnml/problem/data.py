@@ -1,0 +1,69 @@
+"""Measured values as a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.problem.conditions import AbstractCondition, Term, Values, field_symbol, positive
+from pinnml.problem.domain import Box, check_inside
+from pinnml.problem.errors import DeclarationError
+from pinnml.problem.regions import Given
+from pinnml.problem.vocabulary import Vocabulary
+
+
+class Data(AbstractCondition):
+    """Measured values at given points: `Data({"t": t, "x": x}, u=values)` with arrays of one length n."""
+
+    def __init__(self, at: Mapping[str, Any], *, weight: float = 1.0, **fields: Any) -> None:
+        self.at = at
+        self.weight = weight
+        self.fields = fields
+
+    def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
+        """Bind coordinates and fields; every point must lie in the domain."""
+        where = f"condition {name!r}"
+        if not isinstance(self.at, Mapping) or set(self.at) != set(domain.names):
+            named = list(self.at) if isinstance(self.at, Mapping) else type(self.at).__name__
+            raise DeclarationError(f"Data has coordinates {named}; where: {where}; give exactly {list(domain.names)}.")
+        if not self.fields:
+            raise DeclarationError(f"No field is measured; where: {where}; give one, as in Data(at, u=values).")
+        at = {coordinate: _column(self.at[coordinate], coordinate, where) for coordinate in domain.names}
+        given = {field: _column(value, field, where) for field, value in self.fields.items()}
+        count = len(next(iter(at.values())))
+        for key, column in (at | given).items():
+            if len(column) != count or count == 0:
+                raise DeclarationError(
+                    f"{len(column)} values of {key!r} for {count} points; where: {where}; give one a point."
+                )
+        points = torch.stack(list(at.values()), 1)
+        check_inside(points, domain, where)
+        symbols = [field_symbol(field, vocabulary, where) for field in given]
+        stacked = torch.stack(list(given.values()))
+
+        def residual(x: Tensor, values: Values) -> Tensor:
+            return torch.stack([values[symbol] for symbol in symbols]) - x[:, domain.dimension :].T
+
+        return Term(name, positive(self.weight, name), Given(points, stacked.T), tuple(symbols), residual)
+
+
+def _column(values: Any, name: str, where: str) -> Tensor:
+    """Return an array of any shape as finite numbers (n,) in double precision."""
+    try:
+        array = values.detach().cpu() if isinstance(values, Tensor) else torch.as_tensor(np.ascontiguousarray(values))
+        if array.is_complex():
+            raise TypeError("complex")
+    except (TypeError, ValueError):
+        raise DeclarationError(f"{name!r} is no array of numbers; where: {where}; give a NumPy array.") from None
+    column = array.to(torch.float64).flatten()
+    bad = (~torch.isfinite(column)).nonzero()
+    if len(bad):
+        first = int(bad[0, 0])
+        raise DeclarationError(
+            f"{name!r} holds {float(column[first])} at position {first}; where: {where}; leave that point out."
+        )
+    return column

@@ -1,0 +1,79 @@
+"""Chunks side by side: the number of threads shows neither in results nor in torch's settings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from loss_reference import AsModule, Case, burgers, system
+from torch import Tensor
+
+from pinnml.loss import PinnObjective
+from pinnml.network import MLP, Custom
+from pinnml.points import Sobol, sample
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads, and set the number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def results(case: Case, chunk: int, count: int) -> tuple[Tensor, ...]:
+    """Evaluate all that an objective offers, twice at two θ, with its own threads."""
+    collocation = sample(case.problem, Sobol(900), torch.Generator().manual_seed(0))
+    with threads(count):
+        objective = PinnObjective(case.problem, case.network, collocation, chunk=chunk)
+        found: list[Tensor] = []
+        for theta in (case.theta(1), case.theta(2)):
+            iterate, residual = objective.at(theta), objective.residual(theta)
+            block = objective.network.blocks[1]
+            found += [iterate.f, iterate.grad, residual, objective.jvp(theta, theta.cos())]
+            found += [objective.vjp(theta, residual.sin()), objective.jacobian(theta, block.start, block.stop)]
+            found.append(torch.tensor(list(objective.losses(theta).values()), dtype=torch.float64))
+        assert torch.get_num_threads() == count
+    return tuple(found)
+
+
+@pytest.mark.parametrize("chunk", [90, 500])
+@pytest.mark.parametrize("name", ["burgers", "system"])
+def test_results_do_not_depend_on_the_number_of_threads(name: str, chunk: int) -> None:
+    """Bit by bit, for one size of chunk."""
+    case = burgers(MLP(width=20, depth=2)) if name == "burgers" else system()
+    alone = results(case, chunk, 1)
+    for count in (2, 3):
+        assert all(torch.equal(a, b) for a, b in zip(alone, results(case, chunk, count), strict=True))
+
+
+def test_chunks_do_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two chunks wait for each other inside the residual, which one thread alone could not do."""
+    barrier = threading.Barrier(2, timeout=10)
+    case = burgers()
+    collocation = sample(case.problem, Sobol(64), torch.Generator().manual_seed(0))
+    with threads(2):
+        objective = PinnObjective(case.problem, case.network, collocation, chunk=32)
+        inner = type(objective.chunks[0]).at
+        monkeypatch.setattr(type(objective.chunks[0]), "at", lambda *args: (barrier.wait(), inner(*args))[1])
+        objective.at(case.theta())
+    assert not barrier.broken
+
+
+def test_a_foreign_module_is_never_shared_by_threads() -> None:
+    case = burgers()
+    network = Custom(AsModule(case)).bind(("t", "x"), (0, -1), (1, 1), 1)
+    collocation = sample(case.problem, Sobol(64), torch.Generator().manual_seed(0))
+    found = []
+    for count in (1, 3):
+        with threads(count):
+            iterate = PinnObjective(case.problem, network, collocation, chunk=4).at(case.theta())
+            found.append((iterate.f, iterate.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])

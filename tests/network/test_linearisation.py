@@ -1,0 +1,133 @@
+"""Pullback, rows and directional derivatives in θ against the dense Jacobian of the chain written out plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from network_reference import (
+    ARCHITECTURES,
+    as_module,
+    bound,
+    derivatives,
+    functional,
+    parameters,
+    plain,
+    points,
+    up_to,
+)
+from torch import Tensor
+
+from pinnml.network import AbstractLinearisation, AbstractNetwork, Tanh, Workspace
+from pinnml.network.chain import ChainNetwork, Layer
+
+CASES = [
+    *((name, 2, 2) for name in ARCHITECTURES),
+    ("mlp", 1, 4),
+    ("mlp", 2, 0),
+    ("mlp", 2, 1),
+    ("resnet", 2, 3),
+    ("resnet", 3, 2),
+]
+
+
+class Dense:
+    """A network, a cotangent, and J_cmnp = ∂jet_cmn/∂θ_p by reverse mode over forward mode."""
+
+    def __init__(self, name: str, dimension: int, order: int, foreign: bool) -> None:
+        generator = torch.Generator().manual_seed(0)
+        architecture, self.indices = ARCHITECTURES[name], up_to(order, dimension)
+        self.network: AbstractNetwork = bound(architecture, dimension)
+        self.theta, self.x = parameters(self.network, generator), points(4, dimension, generator)
+        call = functional(plain(architecture, dimension, self.theta))
+        self.jacobian = torch.func.jacrev(lambda theta: derivatives(lambda y: call(theta, y), self.x, self.indices))(
+            self.theta
+        )
+        if foreign:
+            self.network = as_module(architecture, dimension, self.theta)
+        shape = self.jacobian.shape[:3]
+        self.cotangent = torch.randn(shape, generator=generator, dtype=torch.float64)
+        self.direction = torch.randn(self.network.size, generator=generator, dtype=torch.float64)
+        self.rows = torch.einsum("cmn,cmnp->np", self.cotangent, self.jacobian)
+
+    def linearise(self) -> AbstractLinearisation:
+        """Linearise in fresh memory."""
+        embedded = self.network.embed(self.x, self.indices)
+        return self.network.linearise(self.theta, embedded, self.indices, Workspace())
+
+
+@pytest.fixture(params=["chain", "module"], scope="module")
+def foreign(request: pytest.FixtureRequest) -> bool:
+    return request.param == "module"
+
+
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)), scope="module")
+def dense(request: pytest.FixtureRequest, foreign: bool) -> Iterator[Dense]:
+    yield Dense(*request.param, foreign)
+
+
+def close(found: Tensor, expected: Tensor) -> bool:
+    assert found.shape == expected.shape
+    return bool((found - expected).abs().max() <= 1e-12 * expected.abs().max())
+
+
+def test_pullback(dense: Dense) -> None:
+    assert close(dense.linearise().pullback(dense.cotangent.clone()), dense.rows.sum(0))
+
+
+def test_rows_of_each_block(dense: Dense) -> None:
+    for block in dense.network.blocks:
+        rows = dense.linearise().rows(dense.cotangent.clone(), block.start, block.stop)
+        assert close(rows, dense.rows[:, block.start : block.stop]), block
+
+
+def test_rows_of_neighbouring_blocks_and_of_all(dense: Dense) -> None:
+    start, stop = dense.network.blocks[0].stop, dense.network.blocks[2].stop
+    assert close(dense.linearise().rows(dense.cotangent.clone(), start, stop), dense.rows[:, start:stop])
+    assert close(dense.linearise().rows(dense.cotangent.clone(), 0, dense.network.size), dense.rows)
+
+
+def test_along_a_direction(dense: Dense) -> None:
+    assert close(dense.linearise().along(dense.cotangent.clone(), dense.direction), dense.rows @ dense.direction)
+
+
+def test_one_linearisation_serves_again_and_leaves_its_arguments_alone(dense: Dense) -> None:
+    linearisation, cotangent = dense.linearise(), dense.cotangent.clone()
+    values = linearisation.values.clone()
+    last = dense.network.blocks[-1]
+    for _ in range(2):
+        assert close(linearisation.pullback(cotangent), dense.rows.sum(0))
+        assert close(linearisation.rows(cotangent, last.start, last.stop), dense.rows[:, last.start :])
+        assert close(linearisation.along(cotangent, dense.direction), dense.rows @ dense.direction)
+    assert torch.equal(cotangent, dense.cotangent)
+    assert torch.equal(linearisation.values, values)
+
+
+def test_blocks_tile_the_parameters(dense: Dense) -> None:
+    blocks = dense.network.blocks
+    assert [block.start for block in blocks] == [0, *(block.stop for block in blocks[:-1])]
+    assert dense.network.size == blocks[-1].stop == len(dense.theta)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 5), (1, 18), (3, 3), (0, 10_000)])
+def test_rows_of_broken_layers_are_refused(start: int, stop: int, generator: torch.Generator) -> None:
+    network = bound(ARCHITECTURES["mlp"], 2)
+    theta, x = parameters(network, generator), points(4, 2, generator)
+    at = network.linearise(theta, network.embed(x, up_to(1, 2)), up_to(1, 2), Workspace())
+    with pytest.raises(ValueError, match="whole layers"):
+        at.rows(torch.ones_like(at.values), start, stop)
+
+
+@pytest.mark.parametrize("step", [None, 0.5])
+def test_a_chain_may_end_in_an_activation(step: float | None, generator: torch.Generator) -> None:
+    """The cotangent handed in is the caller's also where the last layer has a σ to go back through."""
+    features = bound(ARCHITECTURES["mlp"], 2).features  # type: ignore[attr-defined]
+    network = ChainNetwork(features, [Layer(2, 2, Tanh()), Layer(2, 2, Tanh(), step=step)])
+    theta, x, indices = parameters(network, generator), points(4, 2, generator), up_to(2, 2)
+    at = network.linearise(theta, network.embed(x, indices), indices, Workspace())
+    cotangent = torch.randn(at.values.shape, generator=generator, dtype=torch.float64)
+    before = cotangent.clone()
+    rows = at.rows(cotangent, 0, network.size)
+    assert torch.equal(cotangent, before)
+    assert close(at.pullback(cotangent), rows.sum(0))

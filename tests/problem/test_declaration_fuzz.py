@@ -1,0 +1,164 @@
+"""Whatever is declared, a problem is constructed or refused with a `DeclarationError`, and quickly."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pinnml.problem import (
+    Box,
+    Data,
+    DeclarationError,
+    Derivative,
+    Finding,
+    Interior,
+    Lifting,
+    Periodic,
+    Problem,
+    Value,
+)
+
+QUICK = 0.5
+"""Seconds for one declaration with its check; below 0.05 so far."""
+
+ODD = st.sampled_from(
+    [
+        None,
+        True,
+        -1,
+        0,
+        3,
+        1.5,
+        math.nan,
+        math.inf,
+        -math.inf,
+        10**400,
+        "",
+        "x",
+        "u",
+        1j,
+        (),
+        [],
+        {},
+        b"x",
+        object(),
+        np.ones(3),
+    ]
+)
+
+NAMES = st.sampled_from(
+    ["x", "t", "y", "xx", "xy", "theta", "u", "v", "u_x", "u_", "_", "lambda", "weight", "on", "ν", "1a", ""]
+)
+
+COORDINATES = st.sampled_from(["x", "t", "y", "xx", "theta", "u", "lambda", "ν"])
+
+NUMBERS = st.one_of(st.integers(-3, 3), st.floats(allow_nan=True, allow_infinity=True), st.floats(-2, 2))
+
+SIDES = st.one_of(
+    st.tuples(st.floats(-2, 0), st.floats(0.5, 2)), st.just((0, 1)), st.tuples(NUMBERS, NUMBERS), st.lists(NUMBERS), ODD
+)
+
+NUMERALS = st.one_of(st.sampled_from(["0", "1", "-1", "nan", "1e3", "1_0", " 1 ", ""]), NUMBERS.map(str))
+
+FACES = st.one_of(
+    st.builds("{}={}".format, COORDINATES, NUMERALS), st.sampled_from(["x=0", "x=1", "t=0", "x", "=", "x=1=2"]), ODD
+)
+
+
+def function(names: list[str]) -> Any:
+    """A function of the names given that returns the sum of its arguments."""
+    try:
+        return eval(f"lambda {', '.join(names)}: sum([{', '.join(names)}])")
+    except SyntaxError:
+        return names
+
+
+FUNCTIONS = st.one_of(
+    st.just(function(["u_x", "x"])),
+    st.lists(
+        st.sampled_from(["u", "u_x", "u_xx", "u_xxxxx", "v", "x", "t", "nu", "theta", "q", "*a", "**b"]), max_size=4
+    ).map(function),
+    NUMBERS,
+    ODD,
+)
+
+
+def mostly_good(draw: st.DrawFn, good: dict[str, Any], wild: dict[str, st.SearchStrategy[Any]]) -> dict[str, Any]:
+    """The good arguments, with at most two of them drawn wildly."""
+    changed = draw(st.sets(st.sampled_from(sorted(wild)), max_size=2))
+    return good | {name: draw(wild[name]) for name in sorted(changed)}
+
+
+ARRAYS = st.one_of(st.lists(st.floats(0, 1), max_size=3), st.just([0.5, 0.6]), ODD)
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> Any:
+    """A condition of any kind with any arguments that Python lets through, at most two of them wild."""
+    kind = draw(st.sampled_from([Interior, Value, Derivative, Periodic, Data, None]))
+    if kind is None:
+        return draw(ODD)
+    weight = {"weight": st.one_of(NUMBERS, ODD)}
+    if kind is Interior:
+        chosen = mostly_good(draw, {"residual": function(["u_t", "u_xx"])}, {"residual": FUNCTIONS} | weight)
+        return Interior(**chosen)
+    others = {name: FUNCTIONS for name in ("u", "v", "u_x", "u_xxxxx", "x", "w")}
+    if kind in (Value, Derivative):
+        good = {"u" if kind is Value else "u_x": function(["x", "t"]), "on": "x=1"}
+        return kind(**mostly_good(draw, good, {"on": st.one_of(FACES, st.lists(FACES, max_size=3))} | others | weight))
+    if kind is Periodic:
+        orders = {name: st.one_of(st.integers(-1, 5), ODD) for name in ("u", "u_t", "x", "w")}
+        good = {"u": 1, "along": "x"}
+        return Periodic(**mostly_good(draw, good, {"along": st.one_of(COORDINATES, ODD)} | orders | weight))
+    measured = {name: ARRAYS for name in others}
+    at = {"at": st.one_of(st.dictionaries(COORDINATES, ARRAYS, max_size=2), ODD)}
+    good = {"at": {"x": [0.1, 0.2], "t": [0.5, 1.0]}, "u": [1.0, 2.0]}
+    return Data(**mostly_good(draw, good, measured | at | weight))
+
+
+LIFTINGS = st.dictionaries(st.sampled_from(["u", "v", "x"]), st.one_of(st.tuples(FUNCTIONS, FUNCTIONS), ODD))
+
+
+@st.composite
+def declarations(draw: st.DrawFn) -> dict[str, Any]:
+    """The arguments of a problem, at most two of them wild."""
+    named = draw(st.dictionaries(st.sampled_from(["a", "b", "c"]), conditions(), max_size=2))
+    good = {
+        "sides": {"x": (0, 1), "t": (0, 1)},
+        "fields": ["u"],
+        "conditions": {"pde": Interior(function(["u", "x"]))} | named,
+        "hard": draw(st.sampled_from([(), (), ("a",), "b"])),
+    }
+    wild = {
+        "sides": st.dictionaries(COORDINATES, SIDES, max_size=3),
+        "fields": st.one_of(st.lists(NAMES, max_size=3), ODD),
+        "conditions": st.one_of(st.just(named), ODD),
+        "parameters": st.one_of(st.dictionaries(NAMES, st.one_of(NUMBERS, ODD), max_size=2), ODD),
+        "hard": st.one_of(st.lists(st.sampled_from(["a", "b", "pde", "d"]), max_size=2), ODD),
+        "lifting": st.one_of(LIFTINGS.map(lambda given: Lifting(**given)), ODD),
+    }
+    return mostly_good(draw, good, wild)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(declarations())
+def test_declaration_is_constructed_or_refused(declared: dict[str, Any]) -> None:
+    """Nothing but `DeclarationError` leaves a constructor, and nothing at all leaves check()."""
+    sides = declared.pop("sides")
+    began = time.perf_counter()
+    try:
+        problem = Problem(Box(**sides), **declared)
+    except DeclarationError as error:
+        assert "where: " in str(error)
+        return
+    assert all(isinstance(finding, Finding) for finding in problem.check())
+    assert time.perf_counter() - began < QUICK
+    for term in problem.terms.values():
+        x = term.region.place(torch.rand(8, problem.domain.dimension, dtype=torch.float64), problem.domain)
+        assert torch.isfinite(x).all()

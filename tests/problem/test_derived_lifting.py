@@ -1,0 +1,139 @@
+"""The lifting derived from hard values holds on every face, whatever the box and the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, product
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from pinnml.problem import Box, Face, Faces, Interior, Problem, Value
+
+NAMES = "xyz"
+
+SIDES = st.tuples(st.floats(-100, 100), st.floats(1e-3, 100)).map(lambda side: (side[0], side[0] + side[1]))
+
+EXACT = 1e-14
+"""Rounding of g + ℓN for data of size ten; the largest seen is 4e-16."""
+
+
+def solution(x: Tensor, domain: Box) -> Tensor:
+    """A function without symmetries, of size one; its values on any faces agree where these meet."""
+    unit = (x - x.new_tensor(domain.lower)) / x.new_tensor(domain.lengths)
+    waves = [torch.sin((2 + axis) * unit[:, axis] + axis + 0.3) for axis in range(domain.dimension)]
+    return 1.5 + torch.stack(waves).prod(0) + unit @ torch.arange(1.0, domain.dimension + 1, dtype=x.dtype)
+
+
+def value(domain: Box) -> Callable[..., Tensor]:
+    """The solution as a function of named coordinates."""
+    if domain.dimension == 2:
+        return lambda x, y: solution(torch.stack([x, y], 1), domain)
+    return lambda x, y, z: solution(torch.stack([x, y, z], 1), domain)
+
+
+def hard_problem(domain: Box, faces: Sequence[str], given_value: Any) -> Problem:
+    """Prescribe a value on some faces, one condition for each."""
+    conditions: dict[str, Any] = {"pde": Interior(lambda u: u)}
+    conditions |= {name: Value(u=given_value, on=name) for name in faces}
+    return Problem(domain, ["u"], conditions=conditions, hard=faces)
+
+
+def on_face(domain: Box, face: Face, count: int = 40) -> Tensor:
+    """Random points of a face, its corners among them."""
+    generator = torch.Generator().manual_seed(1)
+    unit = torch.rand(count, domain.dimension, generator=generator, dtype=torch.float64)
+    corners = torch.tensor(list(product([0.0, 1.0], repeat=domain.dimension)), dtype=torch.float64)
+    return Faces((face,)).place(torch.cat([unit, corners]), domain)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sides=st.lists(SIDES, min_size=2, max_size=3), data=st.data())
+def test_compatible_values_hold_on_every_face(sides: list[tuple[float, float]], data: st.DataObject) -> None:
+    """u = g + ℓN meets non-zero values on any choice of faces in any order, for N of any size."""
+    domain = Box(**dict(zip(NAMES, sides, strict=False)))
+    order = data.draw(st.permutations(sorted(domain.faces)))
+    faces = order[: data.draw(st.integers(1, len(order)))]
+    problem = hard_problem(domain, faces, value(domain))
+    assert problem.check() == []
+    (lifting,) = problem.liftings
+    for name in faces:
+        x = on_face(domain, domain.faces[name])
+        u = lifting.offset(x) + lifting.distance(x) * 1e6 * torch.cos(7 * x.sum(1))
+        assert float((u - solution(x, domain)).abs().max()) < EXACT
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_distance_is_positive_inside_and_scaled(dimension: int) -> None:
+    """ℓ > 0 inside for every choice of faces, and its maximum over the box is one."""
+    domain = Box(**dict(zip(NAMES, [(-1, 2), (0, 0.5), (10, 30)][:dimension], strict=False)))
+    axis = torch.linspace(0, 1, 21, dtype=torch.float64)
+    unit = torch.cartesian_prod(*[axis] * dimension)
+    x = unit * unit.new_tensor(domain.lengths) + unit.new_tensor(domain.lower)
+    inside = ((unit > 0) & (unit < 1)).all(1)
+    for count in range(1, 2 * dimension + 1):
+        for faces in combinations(domain.faces, count):
+            (lifting,) = hard_problem(domain, faces, 0.0).liftings
+            distance = lifting.distance(x)
+            assert float(distance[inside].min()) > 0
+            assert abs(float(distance.max()) - 1) < 1e-14
+
+
+def test_linear_data_are_extended_linearly() -> None:
+    """For a bilinear function on all four sides, g is that function everywhere."""
+    domain = Box(x=(-1, 3), y=(2, 2.5))
+    problem = hard_problem(domain, list(domain.faces), lambda x, y: 1 + 2 * x - 3 * y + 4 * x * y)
+    x = torch.rand(50, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) * 4 - 1
+    expected = 1 + 2 * x[:, 0] - 3 * x[:, 1] + 4 * x[:, 0] * x[:, 1]
+    assert float((problem.liftings[0].offset(x) - expected).abs().max()) < 1e-12
+
+
+def test_each_field_has_its_own_lifting() -> None:
+    problem = Problem(
+        Box(x=(0, 1), y=(0, 1)),
+        ["u", "v", "w"],
+        conditions={
+            "pde": Interior(lambda u, v, w: u + v + w),
+            "left": Value(u=1.0, v=lambda y: y, on="x=0"),
+            "right": Value(u=3.0, on="x=1"),
+            "top": Value(w=5.0, on="y=1"),
+        },
+        hard={"left", "right"},
+    )
+    assert problem.check() == []
+    u, v, w = problem.liftings
+    x = torch.tensor([[0.25, 0.5], [0.75, 0.1]], dtype=torch.float64)
+    assert torch.equal(u.offset(x), x.new_tensor([1.5, 2.5]))
+    assert torch.equal(u.distance(x), x.new_tensor([0.75, 0.75]))
+    assert torch.equal(v.offset(x), x.new_tensor([0.5, 0.1]))
+    assert torch.equal(v.distance(x), x.new_tensor([0.25, 0.75]))
+    assert (u.trivial, v.trivial, w.trivial) == (False, False, True)
+    assert list(problem.soft_terms) == ["pde", "top"]
+    assert list(problem.hard_terms) == ["left", "right"]
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_disagreement_on_an_edge_is_found(dimension: int) -> None:
+    """Values that agree in all corners and differ on one edge, or differ in a corner."""
+    domain = Box(**dict.fromkeys(NAMES[:dimension], (0.0, 1.0)))
+    conditions: dict[str, Any] = {
+        "pde": Interior(lambda u: u),
+        "left": Value(u=0.0, on="x=0"),
+        "floor": Value(u=(lambda z: torch.sin(torch.pi * z)) if dimension == 3 else 0.1, on="y=0"),
+    }
+    findings = Problem(domain, ["u"], conditions=conditions, hard={"left", "floor"}).check()
+    assert [finding.where for finding in findings] == ["hard condition 'left'"]
+    assert "disagree on an edge" in findings[0].what
+
+
+def test_twenty_coordinates_are_checked_quickly() -> None:
+    domain = Box(**{f"x{axis}": (0.0, 1.0) for axis in range(20)})
+    faces = ["x0=0", "x7=1"]
+    assert hard_problem(domain, faces, 2.0).check() == []
+    conditions = {"pde": Interior(lambda u: u), "a": Value(u=2.0, on=faces[0]), "b": Value(u=3.0, on=faces[1])}
+    findings = Problem(domain, ["u"], conditions=conditions, hard={"a", "b"}).check()
+    assert [finding.where for finding in findings] == ["hard condition 'a'"]

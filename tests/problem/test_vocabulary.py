@@ -1,0 +1,98 @@
+"""Argument names and what they stand for."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from pinnml.problem import Box, DeclarationError, FieldDerivative, Interior, Periodic, Problem
+from pinnml.problem.vocabulary import Coordinate, Parameter, Vocabulary
+
+POLAR = Vocabulary(("t", "r", "theta"), ("u", "u_old", "p"), {"nu": 0.5, "theta_0": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("u", FieldDerivative(0, (0, 0, 0))),
+        ("p", FieldDerivative(2, (0, 0, 0))),
+        ("u_t", FieldDerivative(0, (1, 0, 0))),
+        ("u_theta", FieldDerivative(0, (0, 0, 1))),
+        ("u_ttheta", FieldDerivative(0, (1, 0, 1))),
+        ("u_thetat", FieldDerivative(0, (1, 0, 1))),
+        ("u_rthetar", FieldDerivative(0, (0, 2, 1))),
+        ("u_thetathetarr", FieldDerivative(0, (0, 2, 2))),
+        ("u_old", FieldDerivative(1, (0, 0, 0))),
+        ("u_old_rr", FieldDerivative(1, (0, 2, 0))),
+        ("p_tttt", FieldDerivative(2, (4, 0, 0))),
+        ("theta", Coordinate(2)),
+        ("nu", Parameter(0.5)),
+        ("theta_0", Parameter(2.0)),
+    ],
+)
+def test_name_is_read(name: str, symbol: object) -> None:
+    assert POLAR.symbol(name, "here") == symbol
+
+
+@pytest.mark.parametrize(
+    "name", ["u_", "_u", "u__t", "u_the", "u_thetas", "u_t_t", "u_u", "t_u", "v", "", "U_t", "theta_"]
+)
+def test_name_is_unknown(name: str) -> None:
+    with pytest.raises(DeclarationError, match=r"Unknown name .*; where: here\..*Valid names: u, u_old, p, u_t, u_r, "):
+        POLAR.symbol(name, "here")
+
+
+@pytest.mark.parametrize("name", ["p_ttttt", "u_thetathetathetathetatheta", "u_old_rtrtr", "u_" + "r" * 500])
+def test_order_is_too_high(name: str) -> None:
+    with pytest.raises(DeclarationError, match=f"'{name}' is a derivative of an order above 4; where: here; orders go"):
+        POLAR.symbol(name, "here")
+
+
+@pytest.mark.parametrize(("name", "ways"), [("u_xx", 2), ("u_xxx", 2), ("u_x", 1), ("u_xxxxxxxx", 1)])
+def test_ambiguous_suffix(name: str, ways: int) -> None:
+    """With coordinates x and xx, u_xx is ∂²u/∂x² or ∂u/∂xx; u_xxxxxxxx is of order four along xx, or too high."""
+    names = Vocabulary(("x", "xx"), ("u",), {})
+    if ways == 1:
+        assert isinstance(names.symbol(name, "here"), FieldDerivative)
+        return
+    with pytest.raises(DeclarationError, match=f"'{name}' can be read in several ways; where: here; rename"):
+        names.symbol(name, "here")
+
+
+@pytest.mark.parametrize("name", ["u_" + "x" * 60, "u_" + "x" * 2000 + "y"])
+def test_long_suffixes_are_read_quickly(name: str) -> None:
+    """There are about 10¹² ways to write sixty letters x with coordinates x and xx."""
+    began = time.perf_counter()
+    with pytest.raises(DeclarationError):
+        Vocabulary(("x", "xx"), ("u",), {}).symbol(name, "here")
+    assert time.perf_counter() - began < 0.5
+
+
+def test_functions_get_what_their_names_say() -> None:
+    """Multi-character coordinates, several fields and parameters arrive where they belong, to the bit."""
+
+    def residual(p, u_rtheta, theta, r, nu):  # type: ignore[no-untyped-def]
+        return p + 10 * u_rtheta, 100 * theta - r, nu * p
+
+    domain = Box(r=(1, 2), theta=(0, 3))
+    problem = Problem(domain, ["u", "p"], parameters={"nu": 0.25}, conditions={"pde": Interior(residual)})
+    term = problem.terms["pde"]
+    assert term.derivatives == (FieldDerivative(1, (0, 0)), FieldDerivative(0, (1, 1)))
+    x = torch.tensor([[1.0, 0.5], [1.5, 3.0]], dtype=torch.float64)
+    p, mixed = x.new_tensor([3.0, 4.0]), x.new_tensor([5.0, 6.0])
+    found = term.residual(x, dict(zip(term.derivatives, (p, mixed), strict=True)))
+    assert torch.equal(found, x.new_tensor([[53.0, 64.0], [49.0, 298.5], [0.75, 1.0]]))
+
+
+def test_periodic_derivatives_need_no_names() -> None:
+    """Where the suffix xx is ambiguous, Periodic still means ∂²/∂x²; derivatives may be periodic themselves."""
+    domain = Box(x=(0, 1), xx=(0, 1))
+    pde = Interior(lambda u: u)
+    ring = Periodic(u=2, u_x=1, along="x")
+    term = Problem(domain, ["u"], conditions={"pde": pde, "ring": ring}).terms["ring"]
+    assert [symbol.index for symbol in term.derivatives] == [(0, 0), (1, 0), (2, 0), (1, 0), (2, 0)]
+    values = {symbol: torch.tensor([1.0, 2.0, 4.0, 7.0]) * 10 ** sum(symbol.index) for symbol in term.derivatives}
+    found = term.residual(torch.zeros(4, 2), values)
+    assert torch.equal(found[:3], torch.tensor([[3.0, 5.0], [30.0, 50.0], [300.0, 500.0]]))
