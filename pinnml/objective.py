@@ -23,12 +23,21 @@ class Iterate:
         return bool(torch.isfinite(self.f) & torch.isfinite(self.grad).all())
 
 
+@dataclass(frozen=True)
+class GaussNewtonModel:
+    """f(θ + d) ≈ f + ⟨∇f, d⟩ + ½⟨d, Gd⟩ with ∇f = Jᵀr (p,) and G = JᵀJ (p, p)."""
+
+    f: Tensor
+    grad: Tensor
+    gram: Tensor
+
+
 class AbstractRestriction(ABC):
     """A linear map R from θ (p,) to a block (k,) with its exact adjoint: ⟨Rv, x⟩ = ⟨v, Rᵀx⟩."""
 
     @abstractmethod
     def __call__(self, v: Tensor) -> Tensor:
-        """Return Rv, shape (k,)."""
+        """Return Rv, shape (…, k), for v of shape (…, p)."""
 
     @abstractmethod
     def adjoint(self, x: Tensor) -> Tensor:
@@ -42,9 +51,18 @@ class AbstractObjective(ABC):
     def at(self, theta: Tensor) -> Iterate:
         """Return f and ∇f at θ; entries that are not finite are handed on for the solver to see."""
 
+    def value(self, theta: Tensor) -> Tensor:
+        """Return f(θ) alone."""
+        return self.at(theta).f
+
     def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractObjective:
         """Return x ↦ f(θ + Rᵀ(x − Rθ)): the other parameters stay as they are in θ."""
         return Restricted(self, restriction, theta)
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """The ranges (start, stop) of θ that belong together, in order; none where nothing is known of them."""
+        return ()
 
 
 class AbstractLeastSquares(AbstractObjective):
@@ -71,6 +89,21 @@ class AbstractLeastSquares(AbstractObjective):
         residual = self.residual(theta)
         return Iterate(theta, 0.5 * residual.dot(residual), self.vjp(theta, residual))
 
+    def value(self, theta: Tensor) -> Tensor:
+        """Return ½‖r‖²."""
+        residual = self.residual(theta)
+        return 0.5 * residual.dot(residual)
+
+    def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
+        """Return the Gauss–Newton model at θ, or its restriction f, R∇f, RGRᵀ."""
+        residual, jacobian = self.residual(theta), self.jacobian(theta, 0, len(theta))
+        columns = jacobian if restriction is None else restriction(jacobian)
+        return GaussNewtonModel(0.5 * residual.dot(residual), columns.T @ residual, columns.T @ columns)
+
+    def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
+        """Return the same restriction as a least-squares objective with Jacobian JRᵀ."""
+        return RestrictedLeastSquares(self, restriction, theta)
+
 
 class Restricted(AbstractObjective):
     """x ↦ f(θ + Rᵀ(x − Rθ)), with gradient R∇f: the right default for every objective."""
@@ -84,6 +117,57 @@ class Restricted(AbstractObjective):
         """Evaluate the whole objective and restrict its gradient; `theta` is the block's x (k,)."""
         whole = self._inner.at(self._frozen + self._restriction.adjoint(theta))
         return Iterate(theta, whole.f, self._restriction(whole.grad))
+
+
+class RestrictedLeastSquares(Restricted, AbstractLeastSquares):
+    """x ↦ f(θ + Rᵀ(x − Rθ)) with residual r(θ + Rᵀ(x − Rθ)) and Jacobian JRᵀ."""
+
+    _inner: AbstractLeastSquares
+
+    def _whole(self, x: Tensor) -> Tensor:
+        return self._frozen + self._restriction.adjoint(x)
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """Return the whole residual, shape (q,)."""
+        return self._inner.residual(self._whole(theta))
+
+    def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
+        """Return JRᵀ·direction."""
+        return self._inner.jvp(self._whole(theta), self._restriction.adjoint(direction))
+
+    def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
+        """Return RJᵀ·cotangent."""
+        return self._restriction(self._inner.vjp(self._whole(theta), cotangent))
+
+    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+        """Return columns of JRᵀ from the whole J."""
+        whole = self._whole(theta)
+        return self._restriction(self._inner.jacobian(whole, 0, len(whole)))[:, start:stop]
+
+    def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
+        """Return f, R∇f and RGRᵀ."""
+        if restriction is not None:
+            return super().gauss_newton(theta, restriction)
+        return self._inner.gauss_newton(self._whole(theta), self._restriction)
+
+
+@dataclass(frozen=True)
+class Range(AbstractRestriction):
+    """The entries start … stop − 1 of a θ with `size` entries."""
+
+    start: int
+    stop: int
+    size: int
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """Return the entries."""
+        return v[..., self.start : self.stop]
+
+    def adjoint(self, x: Tensor) -> Tensor:
+        """Extend by zero."""
+        whole = x.new_zeros(*x.shape[:-1], self.size)
+        whole[..., self.start : self.stop] = x
+        return whole
 
 
 class Tilted(AbstractObjective):
@@ -132,6 +216,10 @@ class Counted(AbstractObjective):
         self._guard = guard
         self.counts = Counts()
 
+    def replace(self, inner: AbstractObjective) -> None:
+        """Go on counting with another objective of the same kind."""
+        self._inner = inner
+
     def _spend(self, kind: str, work: float) -> None:
         if self._guard(self.counts):
             raise BudgetSpentError
@@ -142,6 +230,11 @@ class Counted(AbstractObjective):
         """Count one gradient, one work unit."""
         self._spend("gradients", 1.0)
         return self._inner.at(theta)
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """The layers of the objective inside."""
+        return self._inner.layers
 
 
 class CountedLeastSquares(Counted, AbstractLeastSquares):
@@ -164,10 +257,76 @@ class CountedLeastSquares(Counted, AbstractLeastSquares):
         self._spend("products", 1.0)
         return self._inner.vjp(theta, cotangent)
 
+    def value(self, theta: Tensor) -> Tensor:
+        """Count one residual, a third of a work unit."""
+        self._spend("residuals", 1 / 3)
+        return self._inner.value(theta)
+
+    def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
+        """Count one Jacobian of all columns, one work unit; the products of its columns are not counted."""
+        self._spend("jacobians", 1.0)
+        return self._inner.gauss_newton(theta, restriction)
+
+    def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
+        """Return a restriction whose evaluations are counted here, too."""
+        return CountedPart(self, self._inner.restricted(restriction, theta), theta.numel())
+
     def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
         """Count one Jacobian: two thirds of a work unit, and the block's share of the last third."""
         self._spend("jacobians", (2 + (stop - start) / theta.numel()) / 3)
         return self._inner.jacobian(theta, start, stop)
+
+
+class CountedPart(AbstractLeastSquares):
+    """A restriction of a counted objective: it counts there, an evaluation for its share of the work.
+
+    With k of p parameters free, a residual costs 1/3 and a gradient 2/3 and k/p of the last third, unless the
+    objective keeps what does not change; the count does not know of that and is then an upper bound.
+    """
+
+    def __init__(self, whole: CountedLeastSquares, inner: AbstractLeastSquares, size: int) -> None:
+        self._whole = whole
+        self._inner = inner
+        self._size = size
+
+    def _spend(self, kind: str, theta: Tensor) -> None:
+        share = 1 / 3 if kind == "residuals" else (2 + theta.numel() / self._size) / 3
+        self._whole._spend(kind, share)
+
+    def at(self, theta: Tensor) -> Iterate:
+        """Count one gradient of the part."""
+        self._spend("gradients", theta)
+        return self._inner.at(theta)
+
+    def value(self, theta: Tensor) -> Tensor:
+        """Count one residual."""
+        self._spend("residuals", theta)
+        return self._inner.value(theta)
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """Count one residual."""
+        self._spend("residuals", theta)
+        return self._inner.residual(theta)
+
+    def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
+        """Count one product."""
+        self._spend("products", theta)
+        return self._inner.jvp(theta, direction)
+
+    def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
+        """Count one product."""
+        self._spend("products", theta)
+        return self._inner.vjp(theta, cotangent)
+
+    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+        """Count one Jacobian."""
+        self._spend("jacobians", theta)
+        return self._inner.jacobian(theta, start, stop)
+
+    def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
+        """Count one Jacobian."""
+        self._spend("jacobians", theta)
+        return self._inner.gauss_newton(theta, restriction)
 
 
 def counted(objective: AbstractObjective, guard: Callable[[Counts], bool] = lambda counts: False) -> Counted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def test_every_kind_of_problem_is_solved(kind: str) -> None:
     problem = KINDS[kind]()
     solution = tiny(problem, 8)
     losses = [row.loss for row in solution.history]
-    assert all(after < before for before, after in zip(losses, losses[1:], strict=False)) and len(losses) == 9
+    assert all(after < before for before, after in pairwise(losses)) and len(losses) == 9
     assert losses[-1] < 0.8 * losses[0]
     assert (solution.error() is None) == (problem.reference is None)
     assert float(solution.result.iterate.f) == losses[-1]
@@ -44,14 +45,14 @@ def test_every_kind_of_problem_is_solved(kind: str) -> None:
 def test_the_heat_equation_is_solved_to_four_digits() -> None:
     solution = tiny(heat(), 200, network=pm.MLP(width=8, depth=1), points=pm.Hammersley(200))
     error = solution.error()
-    assert error is not None and error.relative_l2 < 2e-4  # 6e-5 measured; 1e-3 after 100 iterations
+    assert error is not None and error.relative_l2 < 2e-4  # 6e-5; 2.6e-4 after 100 iterations
 
 
 def test_penalties_alone_lead_to_the_solution_too() -> None:
     solution = tiny(heat(hard=()), 300, network=pm.MLP(width=8, depth=1), points=pm.Hammersley(200))
     assert set(solution.collocation) == {"pde", "start", "walls"}
     error = solution.error()
-    assert error is not None and error.relative_l2 < 5e-3
+    assert error is not None and error.relative_l2 < 3e-3  # 1.5e-3; 4.6e-3 after 100 iterations
     assert np.abs(solution(t=0, x=[1.0, 2.0]) - np.sin([1.0, 2.0])).max() > 1e-12  # held nearly, not exactly
 
 
@@ -81,6 +82,23 @@ def test_a_module_of_ones_own_is_trained_and_left_as_it_was() -> None:
     assert torch.equal(start.theta, given)
     assert solution.history[-1].loss < 0.1 * solution.history[0].loss
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+
+
+class Waves(nn.Module):
+    """A module with a buffer, as for random Fourier features; buffers are in single precision like all of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.tensor([[1.0, 0.5], [2.0, 1.0]]))
+        self.out = nn.Linear(2, 1)
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        return self.out(torch.sin(points @ self.frequencies))
+
+
+def test_a_module_with_buffers_is_trained() -> None:
+    solution = tiny(heat(), 5, network=Waves())
+    assert solution.history[-1].loss < solution.history[0].loss
 
 
 def test_single_precision() -> None:
@@ -114,7 +132,7 @@ def test_every_row_of_the_history_goes_to_the_callback() -> None:
     solution = tiny(heat(), 6, callback=rows.append)
     assert [row.iteration for row in rows] == list(range(7))
     assert solution.history[:-1] == rows[:-1]
-    assert all(after.seconds > before.seconds for before, after in zip(rows, rows[1:], strict=False))
+    assert all(after.seconds > before.seconds for before, after in pairwise(rows))
     assert all(row.evaluations == row.work >= row.iteration + 1 for row in rows)
     error = solution.error()
     assert error is not None and solution.history[-1].relative_l2 == error.relative_l2
@@ -263,7 +281,7 @@ def test_a_missing_gpu_is_named() -> None:
 def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path: Path) -> None:
     file, rows = tmp_path / "file", []
     file.write_text("in the way")
-    with pytest.raises(pm.DeclarationError, match="(?s)folder cannot be written.*file"):
+    with pytest.raises(pm.DeclarationError, match=r"(?s)folder cannot be written.*file"):
         tiny(heat(), out=file / "run", callback=rows.append)
     assert rows == []
 
@@ -271,7 +289,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path: Path
 def test_a_condition_that_only_seems_hard_is_found_before_training() -> None:
     rows: list[Any] = []
     problem = pm.Problem(ring().domain, ["u"], conditions=ring().conditions, hard={"ring"}, name="ring")
-    with pytest.raises(pm.DeclarationError, match="(?s)'ring'.*PeriodicEmbedding"):
+    with pytest.raises(pm.DeclarationError, match=r"(?s)'ring'.*PeriodicEmbedding"):
         tiny(problem, callback=rows.append)
     assert rows == []
     held = tiny(problem, 2, network=pm.MLP(width=4, depth=1, embedding=pm.PeriodicEmbedding("x")))

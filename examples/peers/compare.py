@@ -33,7 +33,7 @@ from pinnml.points import given
 HERE = Path(__file__).parent
 DEPTH, WIDTH, POINTS = 8, 20, 10_000
 AGREEMENT = 1e-9
-MEMORIES: dict[str, tuple[int | None, ...]] = {"pinnml": (None, 100), "torch": (100,), "deepxde": (100,)}
+MEMORIES: dict[str, tuple[int | None, ...]] = {"pinnml": (None,), "torch": (100,), "deepxde": (100,)}
 """Pairs kept by each peer's L-BFGS, one run for each; None is the package's default."""
 
 
@@ -184,6 +184,8 @@ def main() -> None:
         asked.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         asked.out.with_suffix(".md").write_text(table(rows, speeds), encoding="utf-8")
 
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    write()  # before hours are spent
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "job.npz"
         for number, seed in enumerate(asked.seeds):

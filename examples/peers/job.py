@@ -96,8 +96,8 @@ class Watch:
                 raise TimeIsUpError
             loss = closure()
             self.evaluations += 1
-            if float(loss) < self.loss:
-                self.loss = float(loss)
+            if loss.item() < self.loss:
+                self.loss = loss.item()
                 self._best = [parameter.detach().clone() for parameter in self._parameters]
             return loss
 

@@ -51,7 +51,7 @@ class Peer:
     def evaluate(self) -> tuple[float, np.ndarray]:
         """Return loss and gradient, by the closure that DeepXDE hands to its optimiser."""
         found: list[float] = []
-        kept, self._model.opt.step = self._model.opt.step, lambda closure: found.append(float(closure()))
+        kept, self._model.opt.step = self._model.opt.step, lambda closure: found.append(closure().item())
         self._model.train_step(*self._model.data.train_next_batch())
         self._model.opt.step = kept
         return found[0], np.concatenate([p.grad.numpy().ravel() for p in self._parameters if p.grad is not None])

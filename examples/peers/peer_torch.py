@@ -47,7 +47,7 @@ class Peer:
 
     def evaluate(self) -> tuple[float, np.ndarray]:
         """Return loss and gradient."""
-        loss = float(self._closure())
+        loss = self._closure().item()
         return loss, np.concatenate([p.grad.numpy().ravel() for p in self._parameters if p.grad is not None])
 
     def train(self, seconds: float, memory: int | None) -> tuple[float, int, float]:

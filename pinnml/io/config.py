@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinnml import network, objective, optim, points
+from pinnml import optim
 from pinnml.io.files import declaration_error
-from pinnml.optim import adam, lbfgs, sequential
 from pinnml.problem import suggestion
 
-_RECORDS: dict[str, type] = {
-    kind.__name__: kind
-    for module in (network, points, optim, objective, adam, lbfgs, sequential)
-    for kind in vars(module).values()
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind)
-} | {"Sequential": optim.Sequential}
+ROOMS = tuple(f"pinnml.{room}" for room in ("network", "points", "objective", "optim", "schwarz", "levels"))
+"""Where settings and solver states come from."""
 
 STRANGE = "not the package's own"
 """The kind of everything that is only described."""
@@ -48,9 +45,27 @@ def encode(value: Any) -> Any:
     return {"type": STRANGE, "description": repr(value)}
 
 
+@functools.cache
+def records() -> dict[str, type]:
+    """Return every record of the rooms above by its name."""
+    found: dict[str, type] = {"Sequential": optim.Sequential}
+    for name, module in list(sys.modules.items()):
+        if name.startswith(ROOMS):
+            kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == name]
+            found |= {kind.__name__: kind for kind in kinds if dataclasses.is_dataclass(kind)}
+    return found
+
+
 def is_own(value: Any) -> bool:
     """Tell whether a value is one of the package's own records; a user's class of the same name is not."""
-    return _RECORDS.get(type(value).__name__) is type(value)
+    return records().get(type(value).__name__) is type(value)
+
+
+def is_complete(data: Any) -> bool:
+    """Tell whether `decode` can build all of what `encode` made."""
+    if isinstance(data, Mapping):
+        return data.get("type") != STRANGE and all(is_complete(item) for item in data.values())
+    return not isinstance(data, list) or all(is_complete(item) for item in data)
 
 
 def decode(data: Any, where: str) -> Any:
@@ -65,12 +80,12 @@ def decode(data: Any, where: str) -> Any:
     if kind == STRANGE:
         what = f"{data.get('description')} is an object of your own, which a run folder does not hold."
         raise declaration_error(what, where, "hand it over, as in load(folder, problem, network, solver, stop=stop).")
-    if kind not in _RECORDS:
-        raise declaration_error(f"Unknown kind {kind!r}.", where, suggestion(str(kind), _RECORDS))
+    if kind not in records():
+        raise declaration_error(f"Unknown kind {kind!r}.", where, suggestion(str(kind), records()))
     parts = {key: decode(item, where) for key, item in data.items() if key != "type"}
     try:
         if kind == "Sequential":
             return optim.Sequential(*(phase if phase[1] is not None else phase[0] for phase in parts["phases"]))
-        return _RECORDS[kind](**parts)
+        return records()[kind](**parts)
     except (TypeError, KeyError) as error:
         raise declaration_error(f"{kind} has wrong arguments: {error}.", where, "restore the file.") from error

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pinnml._version import __version__
-from pinnml.io.config import decode, encode, is_own
+from pinnml.io.config import decode, encode, is_complete, is_own
 from pinnml.io.files import atomic_path, declaration_error, prepare_folder, read_json, write_json
 from pinnml.io.history import read_history, write_history
 from pinnml.network import Architecture, Custom
@@ -105,12 +105,12 @@ def _declaration(problem: Problem) -> dict[str, Any]:
 
 
 def _checkpoint(solution: Solution) -> dict[str, Any]:
-    iterate = solution.result.iterate
+    iterate, state = solution.result.iterate, encode(solution.result.state)
     return {
         "theta": iterate.theta,
         "f": iterate.f,
         "grad": iterate.grad,
-        "state": encode(solution.result.state),
+        "state": state if is_complete(state) else None,  # the state of a user's own solver is no plain data
         "status": solution.result.status.name,
         "message": solution.result.message,
         "nit": solution.result.nit,
@@ -172,9 +172,7 @@ def _setup(config: dict[str, Any], given: dict[str, Any], collocation: Collocati
     parts = {key: decode(config[key], where) for key in ("network", "solver", "points", "stop") if key not in given}
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
-    return Setup(
-        **(parts | given), seed=config["seed"], device=_device(config), dtype=decode(config["dtype"], where)
-    )
+    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=decode(config["dtype"], where))
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:

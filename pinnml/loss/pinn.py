@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
-from typing import TypeVar
-
 import torch
 from torch import Tensor
 
-from pinnml.loss.placed import LinearisedTerm, PlacedTerm, place
-from pinnml.network import AbstractNetwork, Workspace
-from pinnml.objective import AbstractLeastSquares, Iterate
+from pinnml.loss.chunked import ChunkedLeastSquares, Threads
+from pinnml.loss.placed import PlacedTerm, place
+from pinnml.network import AbstractNetwork
+from pinnml.objective import AbstractLeastSquares, AbstractRestriction, Range
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import DeclarationError, Problem
-
-T = TypeVar("T")
 
 CHUNKS = (1000, 5000)
 """Fewest and most points evaluated at once on a CPU, where every thread gets an equal share (docs/benchmarks.md)."""
 
 
-class PinnObjective(AbstractLeastSquares):
+class PinnObjective(ChunkedLeastSquares):
     """f(θ) = ½ Σ_conditions λ_c Σ_i w_i r_c(x_i)², with r the weighted residuals of all soft conditions.
 
     On a CPU, chunks of points run side by side, one on each of torch's threads, and are summed in their order: for
@@ -39,75 +32,33 @@ class PinnObjective(AbstractLeastSquares):
         self.problem = problem
         self.network = network
         self.collocation = collocation
-        self.chunks: list[PlacedTerm] = []
-        self._memory = threading.local()
-        self._sizes: list[int] | None = None
+        chunks: list[PlacedTerm] = []
         for name, term in problem.soft_terms.items():
             if name not in collocation or len(collocation[name].weights) == 0:
                 raise DeclarationError(f"No points; where: condition {name!r}; sample or hand over at least one.")
             points = collocation[name]
-            size = chunk or _chunk_size(points)
-            for part in points.chunks(term.region, size):
+            for part in points.chunks(term.region, chunk or _chunk_size(points)):
                 scale = (term.weight * part.weights).sqrt()
-                self.chunks.append(place(problem, term, network, part.x, scale))
+                chunks.append(place(problem, term, network, part.x, scale))
+        parallel = network.thread_safe and chunks[0].x.device.type == "cpu"
+        threads = Threads(min(torch.get_num_threads(), len(chunks)) if parallel else 1)
+        super().__init__(chunks, network.size, threads)
 
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor | None:
-        count = min(torch.get_num_threads(), len(self.chunks))
-        if count == 1 or not self.network.thread_safe or self.chunks[0].x.device.type != "cpu":
-            return None
-        # inside a worker each operation runs on that thread alone
-        return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    def _complete(self, theta: Tensor) -> Tensor:
+        return theta
 
-    def _workspace(self, chunk: PlacedTerm) -> Workspace:
-        """Return this thread's memory for chunks of this term and size, rewound."""
-        kept: dict[str, Workspace] = self._memory.__dict__
-        workspace = kept.setdefault(f"{chunk.term.name} {len(chunk.x)}", Workspace())
-        workspace.rewind()
-        return workspace
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """The ranges of θ that belong to the network's layers."""
+        return tuple((block.start, block.stop) for block in self.network.blocks)
 
-    def _map(self, function: Callable[[LinearisedTerm], T], theta: Tensor) -> list[T]:
-        """Linearise every chunk at θ and apply a function to it, side by side where that helps, results in order."""
-
-        def without_graph(chunk: PlacedTerm) -> T:
-            with torch.no_grad():
-                return function(chunk.at(theta, self._workspace(chunk)))
-
-        run = map if self._threads is None else self._threads.map
-        return list(run(without_graph, self.chunks))
-
-    def at(self, theta: Tensor) -> Iterate:
-        """Return f and ∇f in one pass over the points."""
-
-        def part(term: LinearisedTerm) -> tuple[Tensor, Tensor]:
-            residual = term.residual
-            return 0.5 * (residual * residual).sum(), term.pullback(residual)
-
-        values, gradients = zip(*self._map(part, theta), strict=True)
-        return Iterate(theta, torch.stack(values).sum(), torch.stack(gradients).sum(0))
-
-    def residual(self, theta: Tensor) -> Tensor:
-        """Return all weighted residuals, condition by condition and chunk by chunk, shape (q,)."""
-        return torch.cat(self._map(lambda term: term.residual.flatten(), theta))
-
-    def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
-        """Return J·direction, shape (q,)."""
-        return torch.cat(self._map(lambda term: term.along(direction), theta))
-
-    def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
-        """Return Jᵀ·cotangent, shape (p,)."""
-        sizes = self._map(lambda term: term.residual.numel(), theta) if self._sizes is None else self._sizes
-        self._sizes = sizes
-        weights = dict(zip((id(chunk) for chunk in self.chunks), cotangent.split(sizes), strict=True))
-
-        def part(term: LinearisedTerm) -> Tensor:
-            return term.pullback(weights[id(term.placed)].view_as(term.graph))
-
-        return torch.stack(self._map(part, theta)).sum(0)
-
-    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
-        """Return the columns start … stop − 1 of J, whole layers, shape (q, stop − start)."""
-        return torch.cat(self._map(lambda term: term.rows(start, stop), theta))
+    def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
+        """Freeze the other parameters; for whole neighbouring layers, keep the jets below them, which are constants."""
+        if isinstance(restriction, Range) and restriction.stop in {stop for _, stop in self.layers}:
+            tail = self.network.above(restriction.start)
+            if tail is not None:
+                return LayersObjective(self, tail, restriction, theta)
+        return super().restricted(restriction, theta)
 
     def losses(self, theta: Tensor) -> dict[str, float]:
         """Return each condition's part of the loss, by name."""
@@ -116,6 +67,27 @@ class PinnObjective(AbstractLeastSquares):
         for name, half in halves:
             parts[name] += float(half)
         return parts
+
+
+class LayersObjective(ChunkedLeastSquares):
+    """The loss as a function of some neighbouring layers: a network that begins with them, fed with jets kept below.
+
+    The layers above are frozen, too; every evaluation passes through them, none through the layers below.
+    """
+
+    def __init__(self, whole: PinnObjective, tail: AbstractNetwork, layers: Range, theta: Tensor) -> None:
+        self._frozen = theta[layers.stop :]
+
+        def fed(chunk: PlacedTerm) -> PlacedTerm:
+            below = chunk.network.below(theta, chunk.embedded, chunk.indices, layers.start)
+            return chunk.moved(tail, below)
+
+        threads = whole._threads
+        chunks = threads.map(lambda chunk, workspace: fed(chunk), whole.chunks)
+        super().__init__(chunks, layers.stop - layers.start, threads)
+
+    def _complete(self, theta: Tensor) -> Tensor:
+        return torch.cat([theta, self._frozen])
 
 
 def _chunk_size(points: ConditionPoints) -> int:

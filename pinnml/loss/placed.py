@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,6 +26,10 @@ class PlacedTerm:
     scale: Tensor
     embedded: Tensor
     lifted: Lifted | None
+
+    def moved(self, network: AbstractNetwork, embedded: Tensor) -> PlacedTerm:
+        """Return the term with another network, fed with what stands below it."""
+        return replace(self, network=network, embedded=embedded)
 
     def fields(self, theta: Tensor, workspace: Workspace) -> tuple[AbstractLinearisation, Tensor]:
         """Return the network's linearisation and the jets of the fields, shape (C, m, n)."""
@@ -77,16 +81,18 @@ class LinearisedTerm:
 
     def _per_residual(self, per_point: Tensor) -> Tensor:
         """Add up what belongs to one residual: itself, or a point and its image."""
+        if len(per_point) == self.graph.shape[1]:
+            return per_point
         return per_point.view(-1, self.graph.shape[1], *per_point.shape[1:]).sum(0)
 
-    def pullback(self, weights: Tensor) -> Tensor:
-        """Return Jᵀ·weights, shape (p,), for weights of shape (q, n')."""
-        return self.linearisation.pullback(self._adjoint(weights))
+    def pullback(self, weights: Tensor, stop: int) -> Tensor:
+        """Return the entries below `stop` of Jᵀ·weights, for weights of shape (q, n')."""
+        return self.linearisation.pullback(self._adjoint(weights), stop)
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Return the columns start … stop − 1 of J, shape (q·n', stop − start)."""
         blocks = [self._per_residual(self.linearisation.rows(a, start, stop)) for a in self._unit_adjoints()]
-        return torch.cat(blocks)
+        return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
 
     def along(self, direction: Tensor) -> Tensor:
         """Return J·direction, shape (q·n',)."""

@@ -34,9 +34,9 @@ class Layer:
         return self.outputs * (self.inputs + 1)
 
     def split(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Return W (outputs, inputs) and b (outputs,) as views."""
-        weight = parameters[: self.outputs * self.inputs].view(self.outputs, self.inputs)
-        return weight, parameters[self.outputs * self.inputs :]
+        """Return W (outputs, inputs, …) and b (outputs, …) as views of parameters (size, …)."""
+        count = self.outputs * self.inputs
+        return parameters[:count].unflatten(0, (self.outputs, self.inputs)), parameters[count:]
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,11 @@ class ChainLinearisation(AbstractLinearisation):
             cotangent = torch.mul(cotangent, layer.step, out=scaled)
         return self._rules[layer.activation].backward(recorded.tape, cotangent, self._workspace)
 
-    def pullback(self, cotangent: Tensor) -> Tensor:
-        """Return the gradient of Σ cotangent·values, shape (p,)."""
+    def pullback(self, cotangent: Tensor, stop: int | None = None) -> Tensor:
+        """Return the gradient of Σ cotangent·values by the layers in θ[:stop]."""
+        count = sum(stop is None or block.stop <= stop for block in self._network.blocks)
         parts = []
-        for recorded, delta in zip(self._record, self.adjoints(cotangent), strict=True):
+        for recorded, delta in list(zip(self._record, self.adjoints(cotangent), strict=True))[:count]:
             parts.append(torch.bmm(delta, recorded.h.transpose(1, 2)).sum(0).flatten())
             parts.append(delta[0].sum(1))
         return torch.cat(parts)
@@ -128,12 +129,16 @@ class ChainLinearisation(AbstractLinearisation):
         if not chosen or sum(self._network.layers[n].size for n in chosen) != stop - start:
             raise ValueError(f"θ[{start}:{stop}] is not made of whole layers; where: rows; use the network's blocks.")
         deltas = self.adjoints(cotangent, chosen[0])
-        parts = []
-        for number in chosen:
-            delta, h = deltas[number - chosen[0]], self._record[number].h
-            parts.append(torch.einsum("con,cin->noi", delta, h).flatten(1))
-            parts.append(delta[0].T)
-        return torch.cat(parts, 1)
+        # points run fastest in memory: every product below is then one pass over contiguous numbers
+        columns = self._workspace.empty((stop - start, cotangent.shape[2]), cotangent)
+        for number, delta in zip(chosen, deltas, strict=False):
+            h, block = self._record[number].h, self._network.blocks[number]
+            weights, biases = self._network.layers[number].split(columns[block.start - start : block.stop - start])
+            torch.mul(delta[0, :, None], h[0], out=weights)
+            for channel in range(1, len(h)):
+                weights.addcmul_(delta[channel, :, None], h[channel])
+            biases.copy_(delta[0])
+        return columns.T
 
     def along(self, cotangent: Tensor, direction: Tensor) -> Tensor:
         """Return Σ_layers Σ_c δ_c[i]·(V h_c[i]) + δ_0[i]·v with (V, v) the layer's part of the direction."""
@@ -183,6 +188,19 @@ class ChainNetwork(AbstractNetwork):
     def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the features' jets, shape (C, features, n)."""
         return self.features.jet(x, indices)
+
+    def above(self, start: int) -> ChainNetwork | None:
+        """Return the chain of the layers from θ[start] on; None where no layer begins there."""
+        starts = [block.start for block in self.blocks]
+        return ChainNetwork(self.features, self.layers[starts.index(start) :]) if start in starts else None
+
+    def below(self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], start: int) -> Tensor:
+        """Return the jets that enter the layer at θ[start], shape (C, w, n)."""
+        if start == 0:
+            return embedded
+        count = sum(block.stop <= start for block in self.blocks)
+        lower = ChainNetwork(self.features, self.layers[:count])
+        return lower.linearise(theta, embedded, indices, Workspace()).values
 
     def linearise(
         self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace

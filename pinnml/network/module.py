@@ -47,6 +47,7 @@ class ModuleNetwork(AbstractNetwork):
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self._shapes = {name: parameter.shape for name, parameter in module.named_parameters()}
+        self._buffers = tuple(module.named_buffers())
         blocks, start = [], 0
         for name, shape in self._shapes.items():
             blocks.append(Block(name, start, start + shape.numel()))
@@ -72,7 +73,9 @@ class ModuleNetwork(AbstractNetwork):
         parameters = {
             block.name: theta[block.start : block.stop].view(self._shapes[block.name]) for block in self.blocks
         }
-        return torch.func.functional_call(self.module, parameters, (x,))
+        # buffers are constants; they follow θ to its device and precision
+        buffers = {name: b.to(theta) if b.is_floating_point() else b.to(theta.device) for name, b in self._buffers}
+        return torch.func.functional_call(self.module, parameters | buffers, (x,))
 
 
 class ModuleLinearisation(AbstractLinearisation):
@@ -87,9 +90,9 @@ class ModuleLinearisation(AbstractLinearisation):
             self._graph = torch.stack(channels, 1)
         self.values = self._graph.detach()
 
-    def pullback(self, cotangent: Tensor) -> Tensor:
-        """Return the gradient of Σ cotangent·values, shape (p,)."""
-        return torch.autograd.grad(self._graph, self._theta, cotangent, retain_graph=True)[0]
+    def pullback(self, cotangent: Tensor, stop: int | None = None) -> Tensor:
+        """Return the gradient of Σ cotangent·values by θ[:stop]."""
+        return torch.autograd.grad(self._graph, self._theta, cotangent, retain_graph=True)[0][:stop]
 
     def rows(self, cotangent: Tensor, start: int, stop: int) -> Tensor:
         """Pull back one point's cotangent at a time, all of them batched."""

@@ -31,12 +31,15 @@ class AbstractLinearisation(ABC):
     values: Tensor
 
     @abstractmethod
-    def pullback(self, cotangent: Tensor) -> Tensor:
-        """Return Σ cotangent·∂values/∂θ, shape (p,), for a cotangent of shape (C, m, n)."""
+    def pullback(self, cotangent: Tensor, stop: int | None = None) -> Tensor:
+        """Return Σ cotangent·∂values/∂θ[:stop] for a cotangent of shape (C, m, n); without `stop`, of all θ.
+
+        The range is made of whole layers where the network has layers.
+        """
 
     @abstractmethod
     def rows(self, cotangent: Tensor, start: int, stop: int) -> Tensor:
-        """Return cotangent_i·∂values_i/∂θ[start:stop] point by point, shape (n, stop − start).
+        """Return cotangent_i·∂values_i/∂θ[start:stop] point by point, shape (n, stop − start), in the workspace.
 
         The range is made of whole layers where the network has layers.
         """
@@ -70,6 +73,14 @@ class AbstractNetwork(ABC):
         self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace
     ) -> AbstractLinearisation:
         """Return the jets at embedded points and their linearisation, which is good until the workspace is rewound."""
+
+    def above(self, start: int) -> AbstractNetwork | None:
+        """Return the network of the layers from θ[start] on, fed with jets; None where it cannot be cut there."""
+        return None
+
+    def below(self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], start: int) -> Tensor:
+        """Return the jets that the layers before θ[start] hand on, in memory of their own."""
+        raise NotImplementedError("A network that cannot be cut has nothing below.")
 
     def evaluate(self, theta: Tensor, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the jets at points x (n, d), shape (C, m, n)."""

@@ -2,6 +2,7 @@
 
 from pinnml.optim.adam import Adam
 from pinnml.optim.lbfgs import LBFGS
+from pinnml.optim.levenberg_marquardt import LevenbergMarquardt
 from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
 from pinnml.optim.minimise import Callback, minimise
 from pinnml.optim.secant import SecantMemory
@@ -30,6 +31,7 @@ __all__ = [
     "Evaluations",
     "GradientNorm",
     "Iterations",
+    "LevenbergMarquardt",
     "Loss",
     "Outcome",
     "Progress",

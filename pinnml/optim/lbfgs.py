@@ -52,7 +52,7 @@ class LBFGS(AbstractSolver):
     neither the loss nor the gradient's norm has fallen by more than rounding.
     """
 
-    memory: int = 50
+    memory: int = 100
     search: Search = field(default_factory=StrongWolfe)
     curvature: float = 1e-10
 
@@ -63,6 +63,10 @@ class LBFGS(AbstractSolver):
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LBFGSState:
         """Return an empty memory."""
         return LBFGSState(SecantMemory.empty(iterate.theta), Plateau().after(iterate))
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState) -> LBFGSState:
+        """Drop the pairs: they are differences of another function's gradients."""
+        return self.init(objective, iterate)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState

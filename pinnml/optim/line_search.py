@@ -68,7 +68,7 @@ class Armijo(Search):
         for trial in range(1, self.max_trials + 1):
             iterate = objective.at(start.theta + step * direction)
             if iterate.is_finite():
-                if float(iterate.f) <= origin.value + self.c1 * step * slope:
+                if float(iterate.f) - origin.value <= self.c1 * step * slope:
                     return Searched(iterate, step, trial, Outcome.WOLFE)
                 trials.append(Trial(step, float(iterate.f), float(iterate.grad.dot(direction))))
             step /= 2

@@ -14,6 +14,7 @@ from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import Progress, Stop
 
 Callback = Callable[[Progress], None]
+Renew = Callable[[Progress], AbstractObjective | None]
 
 
 def minimise(
@@ -24,12 +25,15 @@ def minimise(
     *,
     state: Any = None,
     callback: Callback = lambda progress: None,
+    renew: Renew = lambda progress: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
     """Lower f from a start until the solver or a stop says so, and return the last accepted iterate.
 
-    `callback` is called with the `Progress` after every iteration, and before the first. A budget of seconds, work or
-    evaluations also ends a step half way; that step is then dropped. So does an interrupt from the keyboard.
+    `callback` is called with the `Progress` after every iteration, and before the first. `renew` may then return
+    another objective to go on with, as when points are renewed; the solver is told by its `renewed`. A budget of
+    seconds, work or evaluations also ends a step half way; that step is then dropped. So does an interrupt from the
+    keyboard.
     """
     began = clock()
     budget = counted(objective, lambda counts: stop.spent(clock() - began, counts))
@@ -59,6 +63,10 @@ def minimise(
             callback(progress(iteration))
             if status is not Status.RUNNING:
                 return result(status, iteration)
+            if (following := renew(progress(iteration))) is not None:
+                budget.replace(following)
+                iterate = budget.at(iterate.theta)
+                state = solver.renewed(budget, iterate, state)
         return result(Status.STOPPED, iteration, reason)
     except BudgetSpentError:
         reason = stop.reason(progress(iteration))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Iterate, counted
@@ -48,6 +48,10 @@ class Sequential(AbstractSolver):
 
     def _begun(self, phase: int, objective: AbstractObjective, iterate: Iterate) -> SequentialState:
         return SequentialState(phase, 0, 0.0, Counts(), self.phases[phase][0].init(objective, iterate))
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: SequentialState) -> SequentialState:
+        """Tell the phase under way."""
+        return replace(state, inner=self.phases[state.phase][0].renewed(objective, iterate, state.inner))
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: SequentialState

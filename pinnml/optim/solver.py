@@ -16,6 +16,10 @@ class AbstractSolver(ABC):
     def init(self, objective: AbstractObjective, iterate: Iterate) -> Any:
         """Return the state to start with."""
 
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> Any:
+        """Return the state to go on with after the objective has changed, as it is unless a solver says otherwise."""
+        return state
+
     @abstractmethod
     def step(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
         """Return the next iterate, the next state, and whether to go on."""

@@ -78,9 +78,12 @@ def _section(solution: Solution) -> tuple[dict[str, np.ndarray], dict[str, np.nd
     if not others:
         return kept, data, ""
     variation = np.nan_to_num(data[solution.problem.fields[0]].std((0, 1)))
-    index = np.unravel_index(int(variation.argmax()), variation.shape)
-    place = ", ".join(f"{name} = {axis[number]:.3g}" for (name, axis), number in zip(others.items(), index, strict=True))
-    return kept, {name: values[(..., *index)] for name, values in data.items()}, f" at {place}"
+    index = tuple(int(number) for number in np.unravel_index(int(variation.argmax()), variation.shape))
+    place = ", ".join(
+        f"{name} = {axis[number]:.3g}" for (name, axis), number in zip(others.items(), index, strict=True)
+    )
+    whole = (slice(None), slice(None))
+    return kept, {name: values[whole + index] for name, values in data.items()}, f" at {place}"
 
 
 def _slices(solution: Solution, field: str) -> Figure | None:

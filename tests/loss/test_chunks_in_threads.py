@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
 import pytest
 import torch
 from loss_reference import AsModule, Case, burgers, system
 from torch import Tensor
 
-from pinnml.loss import PinnObjective
-from pinnml.network import MLP, Custom
+from pinnml.loss import PinnObjective, chunked
+from pinnml.network import MLP, Custom, Workspace
 from pinnml.points import Sobol, sample
 
 
@@ -66,14 +67,47 @@ def test_chunks_do_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not barrier.broken
 
 
+class Watched(AsModule):
+    """Notes the threads that call it."""
+
+    callers: ClassVar[set[int]] = set()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.callers.add(threading.get_ident())
+        return super().forward(x)
+
+
 def test_a_foreign_module_is_never_shared_by_threads() -> None:
     case = burgers()
-    network = Custom(AsModule(case)).bind(("t", "x"), (0, -1), (1, 1), 1)
+    network = Custom(Watched(case)).bind(("t", "x"), (0.0, -1.0), (1.0, 1.0), 1)
     collocation = sample(case.problem, Sobol(64), torch.Generator().manual_seed(0))
-    found = []
-    for count in (1, 3):
-        with threads(count):
-            iterate = PinnObjective(case.problem, network, collocation, chunk=4).at(case.theta())
-            found.append((iterate.f, iterate.grad))
-    assert torch.equal(found[0][0], found[1][0])
-    assert torch.equal(found[0][1], found[1][1])
+    Watched.callers.clear()
+    with threads(3):
+        PinnObjective(case.problem, network, collocation, chunk=4).at(case.theta())
+    assert Watched.callers == {threading.get_ident()}
+
+
+def test_memory_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All memory comes from workspaces, and what the first evaluation took serves every later one."""
+    taken: list[Workspace] = []
+
+    class Kept(Workspace):
+        def __init__(self) -> None:
+            super().__init__()
+            self.addresses: set[int] = set()
+            taken.append(self)
+
+        def empty(self, shape: Sequence[int], like: Tensor) -> Tensor:
+            tensor = super().empty(shape, like)
+            self.addresses.add(tensor.data_ptr())
+            return tensor
+
+    monkeypatch.setattr(chunked, "Workspace", Kept)
+    case = system()
+    objective = PinnObjective(case.problem, case.network, case.collocation(), chunk=4)
+    counts = []
+    for seed in range(3):
+        objective.at(case.theta(seed))
+        counts.append(sum(len(workspace.addresses) for workspace in taken))
+    assert counts[0] > 10
+    assert counts == [counts[0]] * 3

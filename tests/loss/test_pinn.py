@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinnml.loss import PinnObjective
 from pinnml.network import MLP, Custom, PeriodicEmbedding, ResNet
-from pinnml.objective import AbstractObjective, AbstractRestriction
+from pinnml.objective import AbstractRestriction, Range
 from pinnml.points import Collocation, Hammersley, sample
 from pinnml.problem import Box, DeclarationError, Interior, Periodic, Problem
 
@@ -156,32 +156,74 @@ def test_single_precision_agrees(expected: Expected) -> None:
     assert close(iterate.grad.double(), residual @ jacobian, 1e-5)
 
 
-class Rows(AbstractRestriction):
-    """The entries start … stop − 1 of θ."""
+class Matrix(AbstractRestriction):
+    """R as a dense matrix (k, p), of which the objective knows nothing."""
 
-    def __init__(self, start: int, stop: int, size: int) -> None:
-        self.start, self.stop, self.size = start, stop, size
+    def __init__(self, R: Tensor) -> None:
+        self.R = R
 
     def __call__(self, v: Tensor) -> Tensor:
-        return v[self.start : self.stop]
+        return v @ self.R.T
 
     def adjoint(self, x: Tensor) -> Tensor:
-        return torch.cat([x.new_zeros(self.start), x, x.new_zeros(self.size - self.stop)])
+        return x @ self.R
 
 
-def test_restricted_to_a_layer(expected: Expected) -> None:
-    """Restricted at θ and moved along one layer: the value there, and the gradient's part."""
+def ranges(objective: PinnObjective) -> list[tuple[int, int]]:
+    """Every run of neighbouring layers, and some that cut a layer."""
+    layers, size = objective.layers, objective.network.size
+    whole = [(a, b) for a, _ in layers for _, b in layers if a < b]
+    return [*whole, (1, size), (0, layers[0][1] - 1), (layers[1][0], layers[1][1] + 1)]
+
+
+def test_restricted_to_layers_equals_the_default(expected: Expected) -> None:
+    """Frozen layers kept aside or not: the same function of a range of θ, whatever is asked of it."""
+    objective, theta, residual = expected.objective(7), expected.theta, expected.residual[7]
+    moved = expected.case.theta(seed=4)
+    for start, stop in ranges(objective):
+        restriction = Range(start, stop, len(theta))
+        dense = torch.eye(len(theta), dtype=torch.float64)[start:stop]
+        fast, slow = objective.restricted(restriction, theta), objective.restricted(Matrix(dense), theta)
+        x, d = restriction(moved), restriction(moved.cos())
+        models = fast.gauss_newton(x), slow.gauss_newton(x)
+        pairs = [
+            (fast.at(x).f, slow.at(x).f),
+            (fast.at(x).grad, slow.at(x).grad),
+            (fast.value(x), slow.value(x)),
+            (fast.residual(x), slow.residual(x)),
+            (fast.jvp(x, d), slow.jvp(x, d)),
+            (fast.vjp(x, residual), slow.vjp(x, residual)),
+            (models[0].f, models[1].f),
+            (models[0].grad, models[1].grad),
+            (models[0].gram, models[1].gram),
+            (fast.jacobian(x, 0, stop - start), slow.jacobian(x, 0, stop - start)),
+        ]
+        for number, (one, other) in enumerate(pairs):
+            assert close(one, other), (start, stop, number)
+
+
+def test_restriction_starts_where_the_whole_is(expected: Expected) -> None:
     objective, theta = expected.objective(), expected.theta
-    block = objective.network.blocks[1]
-    rows = Rows(block.start, block.stop, len(theta))
-    local: AbstractObjective = objective.restricted(rows, theta)
-    x = rows(theta) + 0.1
-    moved = theta.clone()
-    moved[block.start : block.stop] = x
-    whole, part = objective.at(moved), local.at(x)
-    assert part.theta is x
-    assert close(part.f, whole.f, 1e-14)
-    assert close(part.grad, rows(whole.grad), 1e-13)
+    whole = objective.at(theta)
+    assert [start for start, _ in objective.layers] == [0, *(stop for _, stop in objective.layers[:-1])]
+    assert objective.layers[-1][1] == len(theta)
+    for start, stop in objective.layers:
+        restriction = Range(start, stop, len(theta))
+        part = objective.restricted(restriction, theta).at(restriction(theta))
+        assert close(part.f, whole.f, 1e-14)
+        assert close(part.grad, restriction(whole.grad), 1e-13)
+
+
+def test_gauss_newton_model_is_made_of_the_dense_jacobian(expected: Expected) -> None:
+    """Added up chunk by chunk: ½r·r, Jᵀr, JᵀJ, and with a restriction R in front and behind."""
+    residual, jacobian, size = expected.residual[WHOLE], expected.jacobian[WHOLE], len(expected.theta)
+    R = torch.randn(5, size, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    for restriction, J in [(None, jacobian), (Matrix(R), jacobian @ R.T)]:
+        model = expected.objective(4).gauss_newton(expected.theta, restriction)
+        assert close(model.f, 0.5 * residual.square().sum())
+        assert close(model.grad, residual @ J)
+        assert close(model.gram, J.T @ J)
+        assert torch.equal(model.gram, model.gram.T)
 
 
 def test_periodic_embedding_makes_periodic_conditions_hold() -> None:

@@ -88,6 +88,12 @@ def test_rows_of_neighbouring_blocks_and_of_all(dense: Dense) -> None:
     assert close(dense.linearise().rows(dense.cotangent.clone(), 0, dense.network.size), dense.rows)
 
 
+def test_pullback_to_the_first_blocks(dense: Dense) -> None:
+    linearisation = dense.linearise()
+    for block in dense.network.blocks:
+        assert close(linearisation.pullback(dense.cotangent.clone(), block.stop), dense.rows.sum(0)[: block.stop])
+
+
 def test_along_a_direction(dense: Dense) -> None:
     assert close(dense.linearise().along(dense.cotangent.clone(), dense.direction), dense.rows @ dense.direction)
 
@@ -117,6 +123,26 @@ def test_rows_of_broken_layers_are_refused(start: int, stop: int, generator: tor
     at = network.linearise(theta, network.embed(x, up_to(1, 2)), up_to(1, 2), Workspace())
     with pytest.raises(ValueError, match="whole layers"):
         at.rows(torch.ones_like(at.values), start, stop)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_chain_cut_in_two_is_the_chain(name: str, generator: torch.Generator) -> None:
+    """Jets that the lower layers hand on, fed to the upper ones: the same values, and the same rows of those."""
+    network, indices = bound(ARCHITECTURES[name], 2), up_to(3, 2)
+    theta, x = parameters(network, generator), points(4, 2, generator)
+    embedded = network.embed(x, indices)
+    whole = network.linearise(theta, embedded, indices, Workspace())
+    cotangent = whole.values.cos()
+    for block in network.blocks:
+        upper = network.above(block.start)
+        assert upper is not None
+        below = network.below(theta, embedded, indices, block.start)
+        part = upper.linearise(theta[block.start :], below, indices, Workspace())
+        assert close(part.values, whole.values)
+        rows = part.rows(cotangent, 0, upper.size)
+        assert close(rows, whole.rows(cotangent, block.start, network.size))
+    assert network.above(1) is None
+    assert network.above(network.size) is None
 
 
 @pytest.mark.parametrize("step", [None, 0.5])

@@ -1,0 +1,71 @@
+"""A small least-squares problem with its Jacobian written out, and restrictions as matrices."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pinnml.objective import AbstractLeastSquares, AbstractObjective, AbstractRestriction, Iterate
+
+SIZE, RESIDUALS = 6, 9
+
+
+class Dense(AbstractLeastSquares):
+    """r(θ) = tanh(Aθ) − b with J = diag(1 − tanh²)A, and a note of every call."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.A = torch.randn(RESIDUALS, SIZE, generator=generator, dtype=torch.float64)
+        self.b = torch.randn(RESIDUALS, generator=generator, dtype=torch.float64)
+        self.calls: list[str] = []
+
+    def residual(self, theta: Tensor) -> Tensor:
+        self.calls.append("residual")
+        return torch.tanh(self.A @ theta) - self.b
+
+    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+        self.calls.append("jacobian")
+        return ((1 - torch.tanh(self.A @ theta) ** 2)[:, None] * self.A)[:, start:stop]
+
+    def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
+        self.calls.append("jvp")
+        return (1 - torch.tanh(self.A @ theta) ** 2) * (self.A @ direction)
+
+    def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
+        self.calls.append("vjp")
+        return self.A.T @ ((1 - torch.tanh(self.A @ theta) ** 2) * cotangent)
+
+    def f(self, theta: Tensor) -> Tensor:
+        return 0.5 * (torch.tanh(self.A @ theta) - self.b).square().sum()
+
+
+class Plain(AbstractObjective):
+    """An objective that is no sum of squares."""
+
+    def at(self, theta: Tensor) -> Iterate:
+        return Iterate(theta, theta.cos().sum(), -theta.sin())
+
+
+class Matrix(AbstractRestriction):
+    """R as a dense matrix (k, p)."""
+
+    def __init__(self, R: Tensor) -> None:
+        self.R = R
+
+    def __call__(self, v: Tensor) -> Tensor:
+        return v @ self.R.T
+
+    def adjoint(self, x: Tensor) -> Tensor:
+        return self.R.T @ x
+
+
+def vector(size: int, seed: int) -> Tensor:
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+RESTRICTIONS = {
+    "entries": torch.eye(SIZE, dtype=torch.float64)[[1, 2, 4]],
+    "tied": torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=torch.float64),
+    "overlapping": vector(4 * SIZE, 5).view(4, SIZE),
+    "everything": torch.eye(SIZE, dtype=torch.float64),
+}

@@ -1,0 +1,29 @@
+"""What `import pinnml` costs beyond torch, and what it leaves alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+LEFT_ALONE = ("matplotlib", "meshio", "rich", "scipy")
+
+
+def answer(code: str) -> str:
+    """Run code in a fresh interpreter and return what it prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.slow
+def test_the_package_adds_little_to_torch() -> None:
+    code = "import time, torch; t = time.perf_counter(); import pinnml; print(time.perf_counter() - t)"
+    assert min(float(answer(code)) for _ in range(3)) < 0.3
+
+
+@pytest.mark.slow
+def test_figures_files_and_terminals_are_loaded_when_asked_for() -> None:
+    code = "import sys, {}; print(*sorted(set(name.partition('.')[0] for name in sys.modules)))"
+    loaded = answer(code.format("pinnml, pinnml.problems")).split()
+    assert "pinnml" in loaded and set(LEFT_ALONE).isdisjoint(loaded)
+    assert set(LEFT_ALONE) - {"scipy", "meshio"} <= set(answer(code.format("pinnml.cli, pinnml.report")).split())
