@@ -1,6 +1,7 @@
 """Partial differential equations solved by physics-informed neural networks with second-order training."""
 
 from pinnml._version import __version__
+from pinnml.levels import TwoLevel
 from pinnml.network import (
     MLP,
     Compiled,
@@ -20,6 +21,7 @@ from pinnml.optim import (
     Evaluations,
     GradientNorm,
     Iterations,
+    LevenbergMarquardt,
     Loss,
     Seconds,
     Sequential,
@@ -40,12 +42,22 @@ from pinnml.problem import (
     Reference,
     Value,
 )
+from pinnml.refine import RAD, Stage
+from pinnml.schwarz import ByIndices, ByLayer, Local, MultiplicativeSchwarz
 from pinnml.solution import Error, Solution
 from pinnml.solve import DeclarationWarning, Setup, solve
 
 load = Solution.load
 
 __all__ = [
+    "MultiplicativeSchwarz",
+    "Local",
+    "ByLayer",
+    "ByIndices",
+    "Stage",
+    "RAD",
+    "LevenbergMarquardt",
+    "TwoLevel",
     "LBFGS",
     "MLP",
     "Adam",

@@ -16,12 +16,24 @@ from rich.table import Table
 
 import pinnml.problems as problems
 from pinnml._version import __version__
-from pinnml.io.history import HistoryRow
 from pinnml.io.run import CHECKPOINT, load, save_figures, summary
+from pinnml.levels import TwoLevel
 from pinnml.network import MLP, Architecture, PeriodicEmbedding, ResNet
-from pinnml.optim import LBFGS, AbstractSolver, Adam, Iterations, Loss, Seconds, Sequential, Status, Stop
+from pinnml.optim import (
+    LBFGS,
+    AbstractSolver,
+    Adam,
+    Iterations,
+    LevenbergMarquardt,
+    Loss,
+    Seconds,
+    Sequential,
+    Status,
+    Stop,
+)
 from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
 from pinnml.problem import DeclarationError, Periodic, Problem, suggestion
+from pinnml.refine import RAD
 from pinnml.report import ProgressLine, summary_table
 from pinnml.solution import Solution
 from pinnml.solve import run, solve
@@ -55,6 +67,8 @@ SOLVERS: dict[str, Callable[[], AbstractSolver]] = {
     "lbfgs": LBFGS,
     "adam": Adam,
     "adam-lbfgs": lambda: Sequential((Adam(), Iterations(500)), LBFGS()),
+    "levenberg-marquardt": LevenbergMarquardt,
+    "two-level-schwarz": TwoLevel,
 }
 SAMPLERS: dict[str, type[Sampler]] = {
     "hammersley": Hammersley,
@@ -115,6 +129,7 @@ def _add_solve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--solver", default="lbfgs", help=f"{', '.join(SOLVERS)} [lbfgs]")
     parser.add_argument("--sampler", default="hammersley", help=f"{', '.join(SAMPLERS)} [hammersley]")
     parser.add_argument("--points", type=int, default=10_000, help="points for the equation [10000]")
+    parser.add_argument("--refine", action="store_true", help="let the points follow the residual, in growing numbers")
     parser.add_argument("--seed", type=int, default=0, help="seed of points and network [0]")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="precision [float64]")
@@ -139,6 +154,7 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
             _fitted(network, problem),
             _choose("--solver", parsed.solver, SOLVERS)(),
             points=_choose("--sampler", parsed.sampler, SAMPLERS)(parsed.points),
+            refine=RAD() if parsed.refine else None,
             stop=stop,
             seed=parsed.seed,
             device=parsed.device,
@@ -161,17 +177,8 @@ def _fitted(network: Architecture, problem: Problem) -> Architecture:
 def _resume(parsed: argparse.Namespace, console: Console) -> int:
     before = load(parsed.folder)
     setup = replace(before.setup, stop=Seconds(parsed.seconds))
-    history: list[HistoryRow] = list(before.history)
     with ProgressLine(console, title=before.problem.name) as line:
-        solution = run(
-            before.problem,
-            setup,
-            out=parsed.folder,
-            callback=line.update,
-            start=before.theta,
-            state=before.result.state,
-            earlier=history,
-        )
+        solution = run(before.problem, setup, out=parsed.folder, callback=line.update, before=before)
         line.update(solution.history[-1])
     return _finish(solution, Path(parsed.folder), console)
 

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from pinnml.evaluate import residual_values
 from pinnml.loss import PinnObjective
-from pinnml.network import AbstractNetwork
 from pinnml.objective import AbstractObjective
 from pinnml.optim import Progress
 from pinnml.points import Collocation, ConditionPoints, Uniform
-from pinnml.problem import Everywhere, Problem
+from pinnml.problem import Everywhere
 
 
 @dataclass(frozen=True)
@@ -60,40 +59,40 @@ class RAD:
 class Renewal:
     """The rule in action: asked after every outer step, it returns a new loss when points are due."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        network: AbstractNetwork,
-        rule: RAD,
-        collocation: Collocation,
-        generator: torch.Generator,
-    ) -> None:
-        self._problem = problem
-        self._network = network
+    def __init__(self, rule: RAD, objective: PinnObjective, generator: torch.Generator, begun: int = 0) -> None:
         self._rule = rule
+        self._objective = objective
         self._generator = generator
-        self.collocation = dict(collocation)
+        self._begun = begun
+
+    @property
+    def collocation(self) -> Collocation:
+        """The points of every condition as they are now."""
+        return self._objective.collocation
 
     def __call__(self, progress: Progress) -> AbstractObjective | None:
         """Return the loss on new points, or None where the present ones stay."""
-        stage, before = self._rule.stage(progress.iteration), self._rule.stage(progress.iteration - 1)
-        if stage == before and progress.iteration % stage.every:
+        iteration = self._begun + progress.iteration
+        stage = self._rule.stage(iteration)
+        if stage == self._rule.stage(iteration - 1) and iteration % stage.every:
             return None
-        theta = progress.iterate.theta
-        for name, term in self._problem.soft_terms.items():
+        theta, before = progress.iterate.theta, self._objective
+        collocation = dict(before.collocation)
+        for name, term in before.problem.soft_terms.items():
             if isinstance(term.region, Everywhere):
                 x = self._drawn(name, theta, stage.points)
-                self.collocation[name] = ConditionPoints(x, x.new_full((len(x),), 1 / len(x)))
-        return PinnObjective(self._problem, self._network, self.collocation)
+                collocation[name] = ConditionPoints(x, x.new_full((len(x),), 1 / len(x)))
+        self._objective = PinnObjective(before.problem, before.network, collocation, threads=before.threads)
+        return self._objective
 
     def _drawn(self, name: str, theta: Tensor, count: int) -> Tensor:
         uniform = round(self._rule.uniform * count)
         pool = self._uniform(self._rule.pool, theta)
-        size = residual_values(self._problem, self._network, theta, name, pool).abs().sum(0)
+        size = residual_values(self._objective.problem, self._objective.network, theta, name, pool).abs().sum(0)
         density = (size / size.mean() + self._rule.floor).double().cpu()
         chosen = torch.multinomial(density, min(count - uniform, len(pool)), generator=self._generator)
         return torch.cat([self._uniform(uniform, theta), pool[chosen.to(pool.device)]])
 
     def _uniform(self, count: int, like: Tensor) -> Tensor:
-        unit = Uniform().unit(count, self._problem.domain.dimension, self._generator)
-        return Everywhere().place(unit, self._problem.domain).to(like)
+        unit = Uniform().unit(count, self._objective.problem.domain.dimension, self._generator)
+        return Everywhere().place(unit, self._objective.problem.domain).to(like)

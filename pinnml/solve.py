@@ -16,9 +16,10 @@ from pinnml.evaluate import Scorer
 from pinnml.io.history import HistoryRow
 from pinnml.loss import PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
-from pinnml.optim import LBFGS, AbstractSolver, Progress, Result, Seconds, Stop, minimise
+from pinnml.optim import LBFGS, AbstractSolver, Progress, Renew, Result, Seconds, Stop, minimise
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import DeclarationError, Finding, Problem, raise_fatal
+from pinnml.refine import RAD, Renewal
 from pinnml.solution import Solution
 
 SCORING_SHARE = 0.01
@@ -36,6 +37,7 @@ class Setup:
     network: Architecture = field(default_factory=ResNet)
     solver: AbstractSolver = field(default_factory=LBFGS)
     points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
+    refine: RAD | None = None
     stop: Stop = field(default_factory=lambda: Seconds(60))
     seed: int = 0
     device: str = "cpu"
@@ -48,6 +50,7 @@ def solve(
     solver: AbstractSolver | None = None,
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
+    refine: RAD | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
@@ -59,6 +62,7 @@ def solve(
     """Train a network on a problem and return the solution.
 
     Without network, solver or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds.
+    With `refine` the points of the equations follow the residual; their numbers are then the rule's, not the sampler's.
     `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end,
     and proved writable at the start. `callback` gets every row of the history. An interrupt from the keyboard ends
     the run with what was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
@@ -73,6 +77,9 @@ def solve(
     if points is not None:
         _expect(points, Sampler | Mapping, "points", "a sampler, such as Sobol(5000), or tensors by condition")
         setup = replace(setup, points=points)
+    if refine is not None:
+        _expect(refine, RAD, "refine", "a rule for renewing points, such as RAD()")
+        setup = replace(setup, refine=refine)
     if stop is not None:
         _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
     if seconds is not None or stop is not None:
@@ -86,11 +93,9 @@ def run(
     *,
     out: str | os.PathLike[str] | None = None,
     callback: Callable[[HistoryRow], None] = lambda row: None,
-    start: Tensor | None = None,
-    state: Any = None,
-    earlier: list[HistoryRow] | None = None,
+    before: Solution | None = None,
 ) -> Solution:
-    """Do what `solve` does with a complete setup; `start`, `state` and `earlier` go on from another run."""
+    """Do what `solve` does with a complete setup; with `before`, go on from the θ, points and state of that run."""
     if out is not None:
         from pinnml.io.files import prepare_folder
 
@@ -100,14 +105,18 @@ def run(
     network = bind(problem, setup)
     theta = network.initial(generator, setup.dtype, torch.device(setup.device))
     collocation = _collocation(problem, setup, generator)
+    if before is not None:
+        theta, collocation = before.theta.to(theta), before.collocation
     objective = PinnObjective(problem, network, collocation)
-    if start is not None:
-        theta = start.to(theta)
     _report(check_start(objective, theta))
-    history = _History(problem, network, callback, list(earlier or []))
-    result = minimise(objective, theta, setup.solver, setup.stop, state=state, callback=history)
+    history = _History(problem, network, callback, list(before.history) if before is not None else [])
+    state = before.result.state if before is not None else None
+    renewal = _renewal(setup, objective, generator, history.begun)
+    with objective.threads.reserved():
+        result = minimise(objective, theta, setup.solver, setup.stop, state=state, callback=history, renew=renewal)
     history.finish(result)
-    solution = Solution(problem, setup, network, result, history.rows, collocation)
+    points = renewal.collocation if isinstance(renewal, Renewal) else collocation
+    solution = Solution(problem, setup, network, result, history.rows, points)
     if out is not None:
         solution.save(out)
     return solution
@@ -135,6 +144,7 @@ class _History:
         self._due = 0.0
         self._before = earlier[-1] if earlier else HistoryRow(0, 0.0, 0.0, 0.0, 0.0, 0, None)
         self.rows = earlier
+        self.begun = self._before.iteration
 
     def __call__(self, progress: Progress) -> None:
         iterate, before = progress.iterate, self._before
@@ -176,8 +186,15 @@ def _report(findings: list[Finding]) -> None:
 
 def _collocation(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
     if isinstance(setup.points, Sampler):
-        return sample(problem, setup.points, generator, dtype=setup.dtype, device=setup.device)
+        sampler = setup.points if setup.refine is None else replace(setup.points, n=setup.refine.stages[0].points)
+        return sample(problem, sampler, generator, dtype=setup.dtype, device=setup.device)
     return given(problem, setup.points, dtype=setup.dtype, device=setup.device)
+
+
+def _renewal(setup: Setup, objective: PinnObjective, generator: torch.Generator, begun: int) -> Renew:
+    if setup.refine is None:
+        return lambda progress: None
+    return Renewal(setup.refine, objective, generator, begun)
 
 
 def _expect(value: object, kind: Any, name: str, remedy: str) -> None:

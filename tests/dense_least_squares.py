@@ -39,6 +39,22 @@ class Dense(AbstractLeastSquares):
         return 0.5 * (torch.tanh(self.A @ theta) - self.b).square().sum()
 
 
+class Linear(Dense):
+    """r(θ) = Aθ − b."""
+
+    def residual(self, theta: Tensor) -> Tensor:
+        return self.A @ theta - self.b
+
+    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+        return self.A[:, start:stop]
+
+    def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
+        return self.A @ direction
+
+    def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
+        return self.A.T @ cotangent
+
+
 class Plain(AbstractObjective):
     """An objective that is no sum of squares."""
 

@@ -109,8 +109,9 @@ def test_resume_goes_on_with_the_solvers_memory(monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(cli, "run", watched)
     assert pinnml("resume run --seconds 0") == 0
-    assert torch.equal(seen["start"], before.theta) and len(seen["state"].memory) > 0
-    assert torch.equal(seen["state"].memory.s, before.result.state.memory.s)  # type: ignore[attr-defined]
+    state = seen["before"].result.state
+    assert torch.equal(seen["before"].theta, before.theta) and len(state.memory) > 0
+    assert torch.equal(state.memory.s, before.result.state.memory.s)  # type: ignore[attr-defined]
 
 
 def test_without_a_folder_each_run_gets_its_own(without_figures: None) -> None:

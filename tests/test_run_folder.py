@@ -148,8 +148,7 @@ def test_a_resumed_run_repeats_an_uninterrupted_one(name: str, tmp_path: Path, w
     tiny(KINDS["ring"](), 5, out=tmp_path, **settings)
     half = pm.load(tmp_path, KINDS["ring"]())
     setup = pm.Setup(**(vars(half.setup) | {"stop": pm.Iterations(7)}))
-    history = list(half.history)
-    rest = go_on(half.problem, setup, start=half.theta, state=half.result.state, earlier=history)
+    rest = go_on(half.problem, setup, before=half)
     assert torch.equal(rest.theta, whole.theta)
     assert rest.history[-1].iteration == 12 and rest.history[-1].loss == whole.history[-1].loss
     assert not torch.equal(half.theta, whole.theta)

@@ -15,7 +15,7 @@ from pinnml import optim
 from pinnml.io.files import declaration_error
 from pinnml.problem import suggestion
 
-ROOMS = tuple(f"pinnml.{room}" for room in ("network", "points", "objective", "optim", "schwarz", "levels"))
+ROOMS = tuple(f"pinnml.{room}" for room in ("network", "points", "objective", "optim", "schwarz", "levels", "refine"))
 """Where settings and solver states come from."""
 
 STRANGE = "not the package's own"

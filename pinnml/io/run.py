@@ -83,6 +83,7 @@ def _config(solution: Solution) -> dict[str, Any]:
         "network": encode(setup.network),
         "solver": encode(setup.solver),
         "points": encode(setup.points) if own else "given",
+        "refine": encode(setup.refine),
         "stop": encode(setup.stop),
         "seed": setup.seed,
         "device": setup.device,
@@ -169,7 +170,9 @@ def _setup(config: dict[str, Any], given: dict[str, Any], collocation: Collocati
     from pinnml.solve import Setup
 
     where = str(path / CONFIG)
-    parts = {key: decode(config[key], where) for key in ("network", "solver", "points", "stop") if key not in given}
+    parts = {
+        key: decode(config[key], where) for key in ("network", "solver", "points", "refine", "stop") if key not in given
+    }
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
     return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=decode(config["dtype"], where))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
@@ -23,13 +24,28 @@ class Threads:
     """Maps a function over chunks, one on each of torch's threads, with memory of its own on every thread."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         self._memory = threading.local()
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         # inside a worker each operation runs on that thread alone
-        return ThreadPoolExecutor(self._count, initializer=torch.set_num_threads, initargs=(1,))
+        return ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(1,))
+
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Let the caller's own operations run on one thread for a while, and the chunks have the others.
+
+        A thread of OpenMP goes on spinning for some milliseconds after a product of vectors in a solver, and takes a
+        core from the chunks meanwhile: a third of an evaluation's time (docs/experiments.md).
+        """
+        before = torch.get_num_threads()
+        if self.count > 1:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def map(self, function: Callable[[PlacedTerm, Workspace], T], chunks: Sequence[PlacedTerm]) -> list[T]:
         """Apply a function to every chunk without recording a graph; results come in the chunks' order."""
@@ -38,7 +54,8 @@ class Threads:
             with torch.no_grad():
                 return function(chunk, self._workspace(chunk))
 
-        run = map if self._count == 1 else self._pool.map
+        alone = self.count == 1 or len(chunks) == 1 or chunks[0].x.device.type != "cpu"
+        run = map if alone else self._pool.map
         return list(run(without_graph, chunks))
 
     def _workspace(self, chunk: PlacedTerm) -> Workspace:
@@ -55,7 +72,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
     def __init__(self, chunks: Sequence[PlacedTerm], size: int, threads: Threads) -> None:
         self.chunks = chunks
         self._size = size
-        self._threads = threads
+        self.threads = threads
 
     @abstractmethod
     def _complete(self, theta: Tensor) -> Tensor:
@@ -63,7 +80,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
 
     def _map(self, function: Callable[[LinearisedTerm], T], theta: Tensor) -> list[T]:
         whole = self._complete(theta)
-        return self._threads.map(lambda chunk, workspace: function(chunk.at(whole, workspace)), self.chunks)
+        return self.threads.map(lambda chunk, workspace: function(chunk.at(whole, workspace)), self.chunks)
 
     def at(self, theta: Tensor) -> Iterate:
         """Return f and ∇f in one pass over the points."""
@@ -89,7 +106,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
     def _sizes(self) -> list[int]:
         """The number of residuals of each chunk."""
         zero = self.chunks[0].x.new_zeros(self.chunks[0].network.size)
-        return self._threads.map(lambda chunk, workspace: chunk.at(zero, workspace).residual.numel(), self.chunks)
+        return self.threads.map(lambda chunk, workspace: chunk.at(zero, workspace).residual.numel(), self.chunks)
 
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """Return Jᵀ·cotangent, shape (size,)."""

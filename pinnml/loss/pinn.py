@@ -25,23 +25,29 @@ class PinnObjective(ChunkedLeastSquares):
     """
 
     def __init__(
-        self, problem: Problem, network: AbstractNetwork, collocation: Collocation, *, chunk: int | None = None
+        self,
+        problem: Problem,
+        network: AbstractNetwork,
+        collocation: Collocation,
+        *,
+        chunk: int | None = None,
+        threads: Threads | None = None,
     ) -> None:
         if chunk is not None and chunk < 1:
             raise DeclarationError(f"chunk is {chunk!r}; where: PinnObjective; give at least one point, or None.")
         self.problem = problem
         self.network = network
         self.collocation = collocation
+        if threads is None:
+            threads = Threads(torch.get_num_threads() if network.thread_safe else 1)
         chunks: list[PlacedTerm] = []
         for name, term in problem.soft_terms.items():
             if name not in collocation or len(collocation[name].weights) == 0:
                 raise DeclarationError(f"No points; where: condition {name!r}; sample or hand over at least one.")
             points = collocation[name]
-            for part in points.chunks(term.region, chunk or _chunk_size(points)):
+            for part in points.chunks(term.region, chunk or _chunk_size(points, threads)):
                 scale = (term.weight * part.weights).sqrt()
                 chunks.append(place(problem, term, network, part.x, scale))
-        parallel = network.thread_safe and chunks[0].x.device.type == "cpu"
-        threads = Threads(min(torch.get_num_threads(), len(chunks)) if parallel else 1)
         super().__init__(chunks, network.size, threads)
 
     def _complete(self, theta: Tensor) -> Tensor:
@@ -77,22 +83,28 @@ class LayersObjective(ChunkedLeastSquares):
 
     def __init__(self, whole: PinnObjective, tail: AbstractNetwork, layers: Range, theta: Tensor) -> None:
         self._frozen = theta[layers.stop :]
+        self._share = 1 - layers.start / layers.size
 
         def fed(chunk: PlacedTerm) -> PlacedTerm:
             below = chunk.network.below(theta, chunk.embedded, chunk.indices, layers.start)
             return chunk.moved(tail, below)
 
-        threads = whole._threads
+        threads = whole.threads
         chunks = threads.map(lambda chunk, workspace: fed(chunk), whole.chunks)
         super().__init__(chunks, layers.stop - layers.start, threads)
+
+    @property
+    def share(self) -> float:
+        """The share of the layers from the lowest active one on."""
+        return self._share
 
     def _complete(self, theta: Tensor) -> Tensor:
         return torch.cat([theta, self._frozen])
 
 
-def _chunk_size(points: ConditionPoints) -> int:
+def _chunk_size(points: ConditionPoints, threads: Threads) -> int:
     count = len(points.weights)
     if points.x.device.type != "cpu":
         return count
     fewest, most = CHUNKS
-    return min(most, max(fewest, -(-count // torch.get_num_threads())))
+    return min(most, max(fewest, -(-count // threads.count)))

@@ -4,7 +4,7 @@ from pinnml.optim.adam import Adam
 from pinnml.optim.lbfgs import LBFGS
 from pinnml.optim.levenberg_marquardt import LevenbergMarquardt
 from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
-from pinnml.optim.minimise import Callback, minimise
+from pinnml.optim.minimise import Callback, Renew, minimise
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.sequential import Sequential
 from pinnml.optim.solver import AbstractSolver
@@ -35,6 +35,7 @@ __all__ = [
     "Loss",
     "Outcome",
     "Progress",
+    "Renew",
     "Result",
     "Search",
     "Searched",

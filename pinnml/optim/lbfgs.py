@@ -80,7 +80,7 @@ class LBFGS(AbstractSolver):
             direction, slope = _steepest(iterate.grad)
         if slope == 0:
             return iterate, replace(state, memory=memory), Status.CONVERGED
-        first = 1.0 if len(memory) else min(1.0, 1 / float(direction.norm()))
+        first = 1.0 if len(memory) else 1 / float(direction.norm())
         found = self.search(objective, iterate, direction, slope, first)
         plateau = state.plateau.after(found.iterate)
         if found.outcome in (Outcome.ROUNDING, Outcome.FAILED):

@@ -11,6 +11,12 @@ from pinnml.objective import AbstractLeastSquares, AbstractObjective, GaussNewto
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
 
+FLOOR = 1e-12
+"""Parameters that the residual does not feel are damped as if their share of the largest entry of D were this."""
+
+ROUNDING = 1e-15
+"""A predicted decrease below this share of f is lost in rounding."""
+
 
 @dataclass(frozen=True)
 class LevenbergMarquardtState:
@@ -62,6 +68,8 @@ class LevenbergMarquardt(AbstractSolver):
     ) -> tuple[Tensor, Tensor, LevenbergMarquardtState, Status]:
         """Return θ⁺ and f(θ⁺) without the gradient there; θ itself with the reason where no trial lowered f."""
         model = objective.gauss_newton(theta)
+        if not bool(model.grad.any()):
+            return theta, model.f, state, Status.CONVERGED
         scale = torch.maximum(state.scale, model.gram.diagonal())
         damping = float(state.damping)
         status = Status.SEARCH_FAILED
@@ -76,7 +84,7 @@ class LevenbergMarquardt(AbstractSolver):
                     ratio = gain / predicted
                     damping = self._relaxed(damping, ratio)
                     return following, f, self._state(damping, scale, state), Status.RUNNING
-                if predicted <= 1e-15 * float(model.f):
+                if predicted <= ROUNDING * float(model.f):
                     status = Status.AT_ROUNDING
                     break
             damping *= self.increase
@@ -95,7 +103,7 @@ class LevenbergMarquardt(AbstractSolver):
     ) -> tuple[Tensor, float] | None:
         """Return θ + d + a and the decrease that the model predicts of d; None where the damping is too small."""
         damped = model.gram.clone()
-        damped.diagonal().add_(scale, alpha=damping).add_(1e-300)
+        damped.diagonal().add_(scale.clamp_min(FLOOR * float(scale.max())), alpha=damping)
         factor, failed = torch.linalg.cholesky_ex(damped)
         if bool(failed):
             return None

@@ -87,7 +87,7 @@ class Bracket:
         self.best, self._other, self._closed = best, other, self._closed or closes
         return step
 
-    def _safeguarded(self, step: float) -> float:
+    def _safeguarded(self, step: float) -> float | None:
         best, other = self.best.step, self._other.step
         if self._closed:
             # an interpolation may overflow, or divide by zero where values and slopes are equal
@@ -96,13 +96,11 @@ class Bracket:
             self._widths = (abs(other - best), self._widths[0])
             self._bounds = (min(best, other), max(best, other))
         else:
-            step = step if math.isfinite(step) else self._bounds[1]
             self._bounds = tuple(step + factor * (step - best) for factor in EXPANSION)  # type: ignore[assignment]
         step = min(max(step, 0.0), self._longest)
         low, high = self._bounds
-        if self._closed and (step <= low or step >= high or high - low <= NARROWEST * high):
-            step = best
-        return step
+        # the best trial, which the method would try again here, is known
+        return None if self._closed and (step <= low or step >= high or high - low <= NARROWEST * high) else step
 
 
 def _trial_step(

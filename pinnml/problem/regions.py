@@ -39,7 +39,7 @@ class Faces(Region):
     faces: tuple[Face, ...]
 
     def place(self, unit: Tensor, domain: Box) -> Tensor:
-        """Deal the points out to the faces in turn; every k-th of a random sample is random, of other sets it is not."""
+        """Deal the points out to the faces in turn; right for random points, whose every k-th is random, too."""
         points = Everywhere().place(unit, domain)
         for number, face in enumerate(self.faces):
             points[number :: len(self.faces), face.axis] = domain.position(face)

@@ -104,7 +104,7 @@ def test_memory_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(chunked, "Workspace", Kept)
     case = system()
-    objective = PinnObjective(case.problem, case.network, case.collocation(), chunk=4)
+    objective = PinnObjective(case.problem, case.network, case.collocation(), chunk=4, threads=chunked.Threads(1))
     counts = []
     for seed in range(3):
         objective.at(case.theta(seed))

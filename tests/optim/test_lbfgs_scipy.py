@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import scipy.optimize
 import torch
 from classical_functions import Differentiated, rosenbrock
 
-from pinnml.optim import LBFGS, GradientNorm, Iterations, minimise
+from pinnml.optim import LBFGS, GradientNorm, Iterations, StrongWolfe, minimise
 
 STEPS = 15
 
@@ -63,3 +66,55 @@ def test_functions_are_those_of_scipy() -> None:
     assert abs(float(found.f) / scipy.optimize.rosen(x) - 1) < 1e-14
     gradient = scipy.optimize.rosen_der(x)
     assert np.abs(found.grad.numpy() - gradient).max() < 1e-14 * np.abs(gradient).max()
+
+
+Line = Callable[[torch.Tensor], torch.Tensor]
+
+
+def scipy_trials(line: Line) -> list[float]:
+    """Return the steps that L-BFGS-B tries in its first search along +1 from 0, the first of them 1."""
+    tried: list[float] = []
+
+    def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        tried.append(float(x[0]))
+        found = Differentiated(lambda theta: line(theta[0])).at(torch.from_numpy(x.copy()))
+        return float(found.f), found.grad.numpy()
+
+    options = {"maxiter": 1, "ftol": 0.0, "gtol": 0.0}
+    scipy.optimize.minimize(value_and_gradient, np.zeros(1), jac=True, method="L-BFGS-B", options=options)
+    # where the bracket gets too narrow the best trial is evaluated again, which is of no use
+    return tried[1:-1] if tried[-1] in tried[:-1] else tried[1:]
+
+
+def rough_line(height: float, pace: float, phase: float, slope: float, curvature: float) -> Line:
+    """A parabola with waves that begins with the slope given."""
+    linear = -slope - height * pace * math.cos(phase)
+    return lambda a: linear * a + curvature * a**2 + height * torch.sin(pace * a + phase)
+
+
+def flattening_line(height: float, pace: float, phase: float, rate: float, slope: float) -> Line:
+    """A fall that is steep first and all but flat soon: long steps are lower by less than they should be."""
+    wave = 0.5 * height / max(rate, pace)
+    return lambda a: torch.expm1(-rate * a) / rate - slope * a + wave * (torch.sin(pace * a + phase) - math.sin(phase))
+
+
+def test_searches_try_the_steps_of_scipy() -> None:
+    """On rough functions, with up to a dozen trials each, the sequences of trials are the same.
+
+    One or two may part, by cancellation where the function changes by many orders of magnitude.
+    """
+    random = np.random.default_rng(0)
+    lengths, parted = [], 0
+    for number, (height, pace, phase, power, curvature) in enumerate(random.uniform(size=(400, 5))):
+        line = rough_line(3 * height, 10 ** (3 * pace - 1), 6 * phase, 10 ** (4 * power - 2), 10 ** (6 * curvature - 3))
+        if number % 2:
+            line = flattening_line(height, 10 ** (3 * pace), 6 * phase, 10 ** (4 * power), 10 ** (3 * curvature - 6))
+        expected = scipy_trials(line)
+        objective = Differentiated(lambda x, line=line: line(x[0]))
+        start = objective.at(torch.zeros(1, dtype=torch.float64))
+        StrongWolfe()(objective, start, torch.ones(1, dtype=torch.float64), float(start.grad[0]), 1.0)
+        mine = [float(theta[0]) for theta in objective.visited[1:]]
+        lengths.append(len(mine))
+        parted += not (len(mine) == len(expected) and np.allclose(mine, expected, rtol=1e-7, atol=0))
+    assert sum(length >= 8 for length in lengths) >= 10
+    assert parted <= 2

@@ -100,3 +100,14 @@ def test_counts_begin_anew_with_every_run() -> None:
     second, _ = run(LBFGS(), 5, first)
     assert second.counts == Counts(gradients=second.nfev, work=float(second.nfev))
     assert 5 <= second.nfev < 10
+
+
+@pytest.mark.parametrize("limit", range(1, 24))
+def test_a_budget_that_ends_inside_a_search_does_not_end_the_phase(limit: int) -> None:
+    """The step that was dropped is taken by the resumed run, in the same phase."""
+    solver = Sequential((SEARCHING, Iterations(9)), Adam(0.01))
+    whole, _ = run(solver, STEPS)
+    first = minimise(Differentiated(rosenbrock), START, solver, Evaluations(limit))
+    assert first.nfev == limit
+    second, _ = run(solver, STEPS - first.nit, first)
+    assert torch.equal(second.iterate.theta, whole.iterate.theta)

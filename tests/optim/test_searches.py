@@ -276,6 +276,15 @@ def test_bracket_survives_equal_trials() -> None:
             assert step is None or math.isfinite(step)
 
 
+def test_bracket_survives_underflow() -> None:
+    """Slopes so small that the interpolation divides by zero."""
+    bracket = Bracket(Trial(0.0, 2.0, -1e-300), 1.0, 1e-3, 0.9)
+    step = bracket.next(Trial(1.0, -5e-324, 0.0))
+    assert step is not None
+    following = bracket.next(Trial(step, 0.0, 1e-308))
+    assert following is None or 0 <= following <= step
+
+
 @pytest.mark.parametrize(
     ("build", "pieces"),
     [
