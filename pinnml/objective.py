@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -58,6 +59,10 @@ class AbstractObjective(ABC):
     def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractObjective:
         """Return x ↦ f(θ + Rᵀ(x − Rθ)): the other parameters stay as they are in θ."""
         return Restricted(self, restriction, theta)
+
+    def reserved(self) -> AbstractContextManager[None]:
+        """Return a context for many evaluations in a row, in which the objective may arrange the machine's threads."""
+        return nullcontext()
 
     @property
     def share(self) -> float:

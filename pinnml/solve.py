@@ -112,8 +112,7 @@ def run(
     history = _History(problem, network, callback, list(before.history) if before is not None else [])
     state = before.result.state if before is not None else None
     renewal = _renewal(setup, objective, generator, history.begun)
-    with objective.threads.reserved():
-        result = minimise(objective, theta, setup.solver, setup.stop, state=state, callback=history, renew=renewal)
+    result = minimise(objective, theta, setup.solver, setup.stop, state=state, callback=history, renew=renewal)
     history.finish(result)
     points = renewal.collocation if isinstance(renewal, Renewal) else collocation
     solution = Solution(problem, setup, network, result, history.rows, points)

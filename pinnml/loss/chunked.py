@@ -6,7 +6,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TypeVar
 
@@ -73,6 +73,10 @@ class ChunkedLeastSquares(AbstractLeastSquares):
         self.chunks = chunks
         self._size = size
         self.threads = threads
+
+    def reserved(self) -> AbstractContextManager[None]:
+        """Give the threads to the chunks for a while."""
+        return self.threads.reserved()
 
     @abstractmethod
     def _complete(self, theta: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from torch import Tensor
@@ -36,6 +37,7 @@ def minimise(
     keyboard.
     """
     began = clock()
+    threads = ExitStack()
     budget = counted(objective, lambda counts: stop.spent(clock() - began, counts))
     if isinstance(start, Iterate):
         iterate = start
@@ -52,6 +54,7 @@ def minimise(
 
     iteration = 0
     try:
+        threads.enter_context(objective.reserved())
         callback(progress(0))
         if not iterate.is_finite():
             return result(Status.NOT_FINITE, 0)
@@ -73,3 +76,5 @@ def minimise(
         return result(Status.STOPPED, iteration, reason)
     except KeyboardInterrupt:
         return result(Status.INTERRUPTED, iteration)
+    finally:
+        threads.close()
