@@ -143,10 +143,6 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
     if parsed.loss is not None:
         stop = stop | Loss(parsed.loss)
     folder = Path(parsed.out) if parsed.out else _free_folder(Path("runs"), parsed.problem)
-    if (folder / CHECKPOINT).exists():
-        raise DeclarationError(
-            f"{folder} already holds a run; where: --out; name another folder, or `pinnml resume` it."
-        )
     _say(console, f"{problem.name}: {problem.description}")
     with ProgressLine(console, title=problem.name, budget=parsed.seconds) as line:
         solution = solve(

@@ -87,6 +87,8 @@ class Renewal:
 
     def _drawn(self, name: str, theta: Tensor, count: int) -> Tensor:
         uniform = round(self._rule.uniform * count)
+        if uniform == count:
+            return self._uniform(count, theta)
         pool = self._uniform(self._rule.pool, theta)
         size = residual_values(self._objective.problem, self._objective.network, theta, name, pool).abs().sum(0)
         density = (size / size.mean() + self._rule.floor).double().cpu()

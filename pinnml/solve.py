@@ -63,9 +63,10 @@ def solve(
 
     Without network, solver or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds.
     With `refine` the points of the equations follow the residual; their numbers are then the rule's, not the sampler's.
-    `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end,
-    and proved writable at the start. `callback` gets every row of the history. An interrupt from the keyboard ends
-    the run with what was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
+    `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end;
+    that it is writable and holds no other run is seen to at the start. `callback` gets every row of the history. An
+    interrupt from the keyboard ends the run with what was reached. Raises `DeclarationError` before training for
+    anything that is declared wrongly.
     """
     _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
     setup = Setup(seed=seed, device=_device(device), dtype=_dtype(dtype))
@@ -97,9 +98,9 @@ def run(
 ) -> Solution:
     """Do what `solve` does with a complete setup; with `before`, go on from the θ, points and state of that run."""
     if out is not None:
-        from pinnml.io.files import prepare_folder
+        from pinnml.io.run import claim
 
-        prepare_folder(out)
+        claim(out, going_on=before is not None)
     _report(problem.check())
     generator = torch.Generator().manual_seed(setup.seed)
     network = bind(problem, setup)

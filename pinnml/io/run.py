@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 CONFIG, HISTORY, SUMMARY, CHECKPOINT = "config.json", "history.csv", "summary.json", "checkpoint.pt"
 
 
+def claim(folder: str | os.PathLike[str], *, going_on: bool) -> None:
+    """Make a run folder before anything is trained; raise `DeclarationError` where it cannot be written.
+
+    A folder that holds a run already is refused, unless it is that run which goes on.
+    """
+    path = prepare_folder(folder)
+    if not going_on and (path / CHECKPOINT).exists():
+        remedy = "name another folder, or go on with that run by `pinnml resume`."
+        raise declaration_error("The folder already holds a run.", str(path), remedy)
+
+
 def save(solution: Solution, folder: str | os.PathLike[str]) -> None:
     """Write config.json, history.csv, summary.json, checkpoint.pt and every figure into a folder."""
     path = prepare_folder(folder)

@@ -1,0 +1,31 @@
+"""The waist: what a solver may know of a problem. Nothing here knows PDEs, nothing here knows solvers."""
+
+from pinnml.objective.abstract import (
+    AbstractLeastSquares,
+    AbstractObjective,
+    AbstractRestriction,
+    GaussNewtonModel,
+    Iterate,
+    Restricted,
+    RestrictedLeastSquares,
+)
+from pinnml.objective.counted import BudgetSpentError, Counted, CountedLeastSquares, CountedPart, Counts, counted
+from pinnml.objective.wrappers import Range, Tilted
+
+__all__ = [
+    "AbstractLeastSquares",
+    "AbstractObjective",
+    "AbstractRestriction",
+    "BudgetSpentError",
+    "Counted",
+    "CountedLeastSquares",
+    "CountedPart",
+    "Counts",
+    "GaussNewtonModel",
+    "Iterate",
+    "Range",
+    "Restricted",
+    "RestrictedLeastSquares",
+    "Tilted",
+    "counted",
+]

@@ -1,0 +1,110 @@
+"""Points that follow the residual: how many, when, where, and reproducibly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from small_problems import heat
+
+import pinnml as pm
+from pinnml.loss import PinnObjective
+from pinnml.objective import Counts, Iterate
+from pinnml.optim import Progress
+from pinnml.points import sample
+from pinnml.refine import RAD, Renewal, Stage
+
+RULE = RAD(stages=(Stage(40, every=2, until=5), Stage(90, every=3)), pool=600)
+
+
+def front(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """A residual that is large near x = 0.25 whatever the network says."""
+    return torch.exp(-(((x - 0.25) / 0.05) ** 2)) + 1e-3 * u
+
+
+def renewal(rule: RAD = RULE, begun: int = 0) -> tuple[Renewal, torch.Tensor]:
+    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions={"pde": pm.Interior(front)})
+    network = pm.MLP(width=4, depth=1).bind(("x",), (0,), (1,), 1)
+    generator = torch.Generator().manual_seed(0)
+    theta = network.initial(generator, torch.float64, torch.device("cpu"))
+    objective = PinnObjective(problem, network, sample(problem, pm.Sobol(40), generator))
+    return Renewal(rule, objective, generator, begun), theta
+
+
+def counts(rule: RAD, iterations: int, begun: int = 0) -> list[int]:
+    renew, theta = renewal(rule, begun)
+    found = []
+    for iteration in range(1, iterations + 1):
+        zero = torch.zeros(())
+        renew(Progress(iteration, Iterate(theta, zero, theta), 0.0, Counts()))
+        found.append(len(renew.collocation["pde"].x))
+    return found
+
+
+def test_the_ladder_is_climbed_and_points_are_renewed_when_due() -> None:
+    assert counts(RULE, 8) == [40, 40, 40, 40, 90, 90, 90, 90]
+    assert counts(RULE, 1, begun=5) == [90]  # the sixth iteration of a resumed run is due
+    renew, theta = renewal()
+    due = [
+        renew(Progress(iteration, Iterate(theta, torch.zeros(()), theta), 0.0, Counts())) is not None
+        for iteration in range(1, 10)
+    ]
+    assert due == [False, True, False, True, True, True, False, False, True]
+
+
+def test_points_gather_where_the_residual_is_large() -> None:
+    renew, theta = renewal(RAD(stages=(Stage(400, every=1),), pool=4000, uniform=0.5))
+    renew(Progress(1, Iterate(theta, torch.zeros(()), theta), 0.0, Counts()))
+    points = renew.collocation["pde"]
+    near = ((points.x[:, 0] - 0.25).abs() < 0.1).double().mean()
+    # uniform points would put 20 % there; half of the points are drawn, mostly near
+    assert 0.4 < near < 0.7
+    assert points.weights.sum() == pytest.approx(1)
+    uniform, theta = renewal(RAD(stages=(Stage(400, every=1),), pool=4000, uniform=1.0))
+    uniform(Progress(1, Iterate(theta, torch.zeros(()), theta), 0.0, Counts()))
+    assert ((uniform.collocation["pde"].x[:, 0] - 0.25).abs() < 0.1).double().mean() < 0.3
+
+
+def solved(**more: Any) -> pm.Solution:
+    return pm.solve(
+        heat(),
+        pm.ResNet(width=6, blocks=3),
+        points=pm.Sobol(40),
+        refine=RULE,
+        stop=pm.Iterations(7),
+        device="cpu",
+        **more,
+    )
+
+
+@pytest.mark.parametrize("solver", [pm.LBFGS(), pm.TwoLevel(), pm.LevenbergMarquardt()], ids=lambda s: type(s).__name__)
+def test_a_refined_run_repeats_to_the_bit(solver: Any) -> None:
+    first, again, other = (solved(solver=solver, seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(first.theta, again.theta) and not torch.equal(first.theta, other.theta)
+    assert len(first.collocation["pde"].x) == 90
+    assert first.history[-1].loss < first.history[0].loss
+
+
+def test_secant_pairs_do_not_outlive_their_points() -> None:
+    seen: list[int] = []
+
+    class Watched(pm.LBFGS):
+        def renewed(self, objective: Any, iterate: Iterate, state: Any) -> Any:
+            fresh = super().renewed(objective, iterate, state)
+            seen.append(len(fresh.memory))
+            return fresh
+
+    solved(solver=Watched())
+    assert seen and not any(seen)
+
+
+def test_wrong_rules_are_refused() -> None:
+    with pytest.raises(ValueError, match="Stage"):
+        Stage(0, every=1)
+    with pytest.raises(ValueError, match="needs its end"):
+        RAD(stages=(Stage(10, 1), Stage(20, 1)))
+    with pytest.raises(ValueError, match="uniform"):
+        RAD(uniform=1.5)
+    with pytest.raises(pm.DeclarationError, match="refine"):
+        pm.solve(heat(), refine=20)  # type: ignore[arg-type]
