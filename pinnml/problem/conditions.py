@@ -72,48 +72,46 @@ class Interior(AbstractCondition):
         return Term(name, positive(self.weight, name), Everywhere(), function.derivatives, residual)
 
 
-class Value(AbstractCondition):
+class FaceCondition(AbstractCondition):
+    """Something is prescribed on faces of the box, each field or derivative by a number or a function."""
+
+    def __init__(self, *, on: str | Sequence[str], weight: float = 1.0, **fields: FieldValue) -> None:
+        self.on = _several(on)
+        self.weight = weight
+        self.fields = fields
+
+    def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
+        """Bind the names of fields or derivatives, the faces, and the names in each value function."""
+        data = bind_data(self.fields, vocabulary, f"condition {name!r}")
+        for symbol, _ in data:
+            self._check(symbol, f"condition {name!r}")
+        return _face_term(self, name, domain, data)
+
+    @abstractmethod
+    def _check(self, symbol: FieldDerivative, where: str) -> None:
+        """Raise `DeclarationError` where this kind of condition does not prescribe such a symbol."""
+
+
+class Value(FaceCondition):
     """Dirichlet data: a field equals a function of the coordinates, or a number, on faces of the box.
 
     `Value(u=lambda x: -torch.sin(math.pi * x), on="t=0")`; several fields may be given, `on` may be a list of faces.
     """
 
-    def __init__(self, *, on: str | Sequence[str], weight: float = 1.0, **fields: FieldValue) -> None:
-        self.on = _several(on)
-        self.weight = weight
-        self.fields = fields
-
-    def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
-        """Bind the field names, the faces, and the names in each value function."""
-        data = bind_data(self.fields, vocabulary, f"condition {name!r}")
-        for symbol, _ in data:
-            if any(symbol.index):
-                raise DeclarationError(
-                    f"Value prescribes a derivative; where: condition {name!r}; use Derivative(...) for it."
-                )
-        return _face_term(self, name, domain, data)
+    def _check(self, symbol: FieldDerivative, where: str) -> None:
+        if any(symbol.index):
+            raise DeclarationError(f"Value prescribes a derivative; where: {where}; use Derivative(...) for it.")
 
 
-class Derivative(AbstractCondition):
+class Derivative(FaceCondition):
     """Neumann data: a derivative, named by its suffix, equals a function or a number on faces of the box.
 
     `Derivative(u_x=0.0, on=["x=-1", "x=1"])` or, for an initial velocity, `Derivative(u_t=0.0, on="t=0")`.
     """
 
-    def __init__(self, *, on: str | Sequence[str], weight: float = 1.0, **fields: FieldValue) -> None:
-        self.on = _several(on)
-        self.weight = weight
-        self.fields = fields
-
-    def bind(self, name: str, domain: Box, vocabulary: Vocabulary) -> Term:
-        """Bind the derivative names, the faces, and the names in each value function."""
-        data = bind_data(self.fields, vocabulary, f"condition {name!r}")
-        for symbol, _ in data:
-            if not any(symbol.index):
-                raise DeclarationError(
-                    f"Derivative prescribes a field itself; where: condition {name!r}; use Value(...) for it."
-                )
-        return _face_term(self, name, domain, data)
+    def _check(self, symbol: FieldDerivative, where: str) -> None:
+        if not any(symbol.index):
+            raise DeclarationError(f"Derivative prescribes a field itself; where: {where}; use Value(...) for it.")
 
 
 class Periodic(AbstractCondition):
@@ -176,7 +174,7 @@ def bind_data(
 
 
 def _face_term(
-    condition: Value | Derivative,
+    condition: FaceCondition,
     name: str,
     domain: Box,
     data: list[tuple[FieldDerivative, BoundFunction | float]],
