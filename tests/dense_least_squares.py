@@ -63,7 +63,7 @@ class Plain(AbstractObjective):
 
 
 class Matrix(AbstractRestriction):
-    """R as a dense matrix (k, p)."""
+    """R as a dense matrix (k, p), of which an objective knows nothing."""
 
     def __init__(self, R: Tensor) -> None:
         self.R = R
@@ -72,7 +72,7 @@ class Matrix(AbstractRestriction):
         return v @ self.R.T
 
     def adjoint(self, x: Tensor) -> Tensor:
-        return self.R.T @ x
+        return x @ self.R
 
 
 def vector(size: int, seed: int) -> Tensor:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from dense_least_squares import Matrix
 from loss_reference import AsModule, Case, burgers, system
 from torch import Tensor
 
 from pinnml.loss import PinnObjective
 from pinnml.network import MLP, Custom, PeriodicEmbedding, ResNet
-from pinnml.objective import AbstractRestriction, Range
+from pinnml.objective import Range
 from pinnml.points import Collocation, Hammersley, sample
 from pinnml.problem import Box, DeclarationError, Interior, Periodic, Problem
 
@@ -154,19 +155,6 @@ def test_single_precision_agrees(expected: Expected) -> None:
     assert iterate.f.dtype == iterate.grad.dtype == torch.float32
     assert close(iterate.f.double(), 0.5 * residual.square().sum(), 1e-5)
     assert close(iterate.grad.double(), residual @ jacobian, 1e-5)
-
-
-class Matrix(AbstractRestriction):
-    """R as a dense matrix (k, p), of which the objective knows nothing."""
-
-    def __init__(self, R: Tensor) -> None:
-        self.R = R
-
-    def __call__(self, v: Tensor) -> Tensor:
-        return v @ self.R.T
-
-    def adjoint(self, x: Tensor) -> Tensor:
-        return x @ self.R
 
 
 def ranges(objective: PinnObjective) -> list[tuple[int, int]]:
