@@ -37,7 +37,7 @@ class Threads:
         """Let the caller's own operations run on one thread for a while, and the chunks have the others.
 
         A thread of OpenMP goes on spinning for some milliseconds after a product of vectors in a solver, and takes a
-        core from the chunks meanwhile: a third of an evaluation's time (docs/experiments.md).
+        core from the chunks meanwhile: a fifth of each iteration's time (docs/experiments.md).
         """
         before = torch.get_num_threads()
         if self.count > 1:

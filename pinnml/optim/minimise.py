@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 from torch import Tensor
@@ -37,7 +36,6 @@ def minimise(
     keyboard.
     """
     began = clock()
-    threads = ExitStack()
     budget = counted(objective, lambda counts: stop.spent(clock() - began, counts))
     if isinstance(start, Iterate):
         iterate = start
@@ -54,27 +52,25 @@ def minimise(
 
     iteration = 0
     try:
-        threads.enter_context(objective.reserved())
-        callback(progress(0))
-        if not iterate.is_finite():
-            return result(Status.NOT_FINITE, 0)
-        if state is None:
-            state = solver.init(budget, iterate)
-        while (reason := stop.reason(progress(iteration))) is None:
-            iterate, state, status = solver.step(budget, iterate, state)
-            iteration += 1
-            callback(progress(iteration))
-            if status is not Status.RUNNING:
-                return result(status, iteration)
-            if (following := renew(progress(iteration))) is not None:
-                budget.replace(following)
-                iterate = budget.at(iterate.theta)
-                state = solver.renewed(budget, iterate, state)
-        return result(Status.STOPPED, iteration, reason)
+        with objective.reserved():
+            callback(progress(0))
+            if not iterate.is_finite():
+                return result(Status.NOT_FINITE, 0)
+            if state is None:
+                state = solver.init(budget, iterate)
+            while (reason := stop.reason(progress(iteration))) is None:
+                iterate, state, status = solver.step(budget, iterate, state)
+                iteration += 1
+                callback(progress(iteration))
+                if status is not Status.RUNNING:
+                    return result(status, iteration)
+                if (following := renew(progress(iteration))) is not None:
+                    budget.replace(following)
+                    iterate = budget.at(iterate.theta)
+                    state = solver.renewed(budget, iterate, state)
+            return result(Status.STOPPED, iteration, reason)
     except BudgetSpentError:
         reason = stop.reason(progress(iteration))
         return result(Status.STOPPED, iteration, reason)
     except KeyboardInterrupt:
         return result(Status.INTERRUPTED, iteration)
-    finally:
-        threads.close()
