@@ -35,7 +35,7 @@ LADDER = (Stage(2000, 5, 40), Stage(6000, 10, 80), Stage(10_000, 20))
 @dataclass(frozen=True)
 class RAD:
     """Residual-based adaptive distribution: a share of uniform points, the others drawn from a pool with probability
-    ∝ |r|/mean|r| + floor (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, eq. 3 with k = 1, c = floor).
+    ∝ |r|/mean|r| + floor (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, with k = 1, c = floor).
 
     The last stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
     """

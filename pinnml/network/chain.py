@@ -233,7 +233,7 @@ class MLP(Architecture):
 class ResNet(Architecture):
     """A residual network: h ↦ tanh(Wh + b), then `blocks` times h ↦ h + dt·tanh(Wh + b), then an affine layer.
 
-    Source: E, Comm. Math. Stat. 5 (2017), eq. (2.3): one forward Euler step of h′ = tanh(Wh + b) a block.
+    Source: E, Comm. Math. Stat. 5 (2017): one forward Euler step of h′ = tanh(Wh + b) a block.
     """
 
     width: int = 16

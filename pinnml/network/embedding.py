@@ -82,7 +82,7 @@ class Normalised(Embedding):
 class PeriodicEmbedding(Embedding):
     """Coordinate `along` enters only as cos and sin of 2πk(x − lower)/length, k = 1 … harmonics: exactly periodic.
 
-    Source: Dong and Ni, J. Comput. Phys. 435 (2021), section 2.
+    Source: Dong and Ni, J. Comput. Phys. 435 (2021).
     """
 
     along: str
@@ -111,7 +111,7 @@ class PeriodicEmbedding(Embedding):
 class FourierFeatures(Embedding):
     """sin and cos of πBx̂ with x̂ the normalised coordinates and B Gaussian of the scale given, beside x̂ itself.
 
-    Source: Tancik et al., NeurIPS 2020, eq. (5). B is drawn from the seed kept here, so that it is the same each time.
+    Source: Tancik et al., NeurIPS 2020. B is drawn from the seed kept here, so that it is the same each time.
     """
 
     count: int = 16

@@ -28,7 +28,7 @@ def leibniz(index: MultiIndex) -> Iterator[tuple[int, MultiIndex, MultiIndex]]:
 def partitions(index: MultiIndex) -> Counter[tuple[MultiIndex, ...]]:
     """Count the partitions of the multiset ∂^α into non-empty blocks, each block a multi-index.
 
-    ∂^α σ(z) = Σ over partitions of σ^(k)(z) ∏_blocks ∂^block z with k the number of blocks (Hardy 2006, eq. 5).
+    ∂^α σ(z) = Σ over partitions of σ^(k)(z) ∏_blocks ∂^block z with k the number of blocks (Hardy 2006).
     """
     letters = [axis for axis, order in enumerate(index) for _ in range(order)]
     counts: Counter[tuple[MultiIndex, ...]] = Counter()

@@ -29,7 +29,7 @@ class Range(AbstractRestriction):
 
 
 class Tilted(AbstractObjective):
-    """f(θ) + ⟨slope, θ − origin⟩: an objective with a linear term, as in a tau correction (Nash 2000, eq. 5)."""
+    """f(θ) + ⟨slope, θ − origin⟩: an objective with a linear term, as in a tau correction (Nash 2000)."""
 
     def __init__(self, inner: AbstractObjective, slope: Tensor, origin: Tensor) -> None:
         self._inner = inner

@@ -28,10 +28,10 @@ class LevenbergMarquardtState:
 
 @dataclass(frozen=True)
 class LevenbergMarquardt(AbstractSolver):
-    """θ⁺ = θ + d + a with (JᵀJ + λD)d = −Jᵀr and D the running maximum of diag JᵀJ (Moré 1978, eq. 6.3).
+    """θ⁺ = θ + d + a with (JᵀJ + λD)d = −Jᵀr and D the running maximum of diag JᵀJ (Moré 1978).
 
     With `geodesic`, a from (JᵀJ + λD)a = −½Jᵀr_vv bends the step along the residual's curvature; a step is then taken
-    only if 2‖D^½a‖ < `bend`·‖D^½d‖ (Transtrum, Sethna 2012, arXiv 1201.5885, eq. 4, 13 and 15). r_vv is the second
+    only if 2‖D^½a‖ < `bend`·‖D^½d‖ (Transtrum, Sethna 2012, arXiv 1201.5885). r_vv is the second
     derivative of r along d, by a difference: Jᵀr_vv ≈ (2/h)((Jᵀr(θ + hd) − Jᵀr)/h − JᵀJd).
     λ falls by `decrease` after a good step and grows by `increase` after a refused one.
     """

@@ -80,7 +80,7 @@ class StrongWolfe(Search):
     """f(α) ≤ f(0) + c₁αf′(0) and |f′(α)| ≤ c₂|f′(0)| by Moré and Thuente (ACM TOMS 20, 1994).
 
     Near rounding, where |f(α) − f(0)| ≤ ε|f(0)|, the approximate Wolfe condition (2c₁ − 1)f′(0) ≥ f′(α) ≥ c₂f′(0) is
-    enough (Hager, Zhang, SIAM J. Optim. 16, 2005, eq. 27); ε is `rounding`, or 100 units in the last place if that is
+    enough (Hager, Zhang, SIAM J. Optim. 16, 2005); ε is `rounding`, or 100 units in the last place if that is
     more. A trial that is not finite shortens the step.
     """
 

@@ -1,4 +1,4 @@
-"""The bracketing of Moré and Thuente's line search (ACM TOMS 20, 1994): sections 2 to 4."""
+"""The bracketing of Moré and Thuente's line search (ACM TOMS 20, 1994)."""
 
 from __future__ import annotations
 

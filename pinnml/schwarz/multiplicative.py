@@ -27,7 +27,7 @@ class MultiplicativeSchwarz(AbstractSolver):
     """One sweep: each block in order is improved by a local solve of the full loss, the others frozen as they are now.
 
     Afterwards θ_old + c·(θ_new − θ_old) is tried for the growing factors c of `stretches` while the loss falls.
-    Source: MSPQN's local phase (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024, algorithm 4.2).
+    Source: MSPQN's local phase (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024).
     """
 
     decomposition: Decomposition = field(default_factory=ByLayer)
