@@ -27,6 +27,7 @@ from pinnml.network import PeriodicEmbedding
 from pinnml.optim import Status
 
 SMALL = "--width 4 --depth 1 --points 60"
+SLOW = "--width 8 --depth 4 --points 1000 --solver lbfgs"  # goes on falling for seconds, however fast the machine
 FILES = {"config.json", "history.csv", "summary.json", "checkpoint.pt", "solution.png", "residual.png",
          "convergence.png", "error.png", "points.png"}  # fmt: skip
 
@@ -68,7 +69,7 @@ def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_solve_resume_plot(capsys: pytest.CaptureFixture[str]) -> None:
-    assert pinnml(f"solve poisson --seconds 0.5 {SMALL} --seed 3 --out run") == 0
+    assert pinnml(f"solve poisson --seconds 0.5 {SLOW} --seed 3 --out run") == 0
     out = capsys.readouterr().out
     assert names("run") == FILES
     summary = json.loads(Path("run/summary.json").read_text())
