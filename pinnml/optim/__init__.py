@@ -7,7 +7,7 @@ from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWo
 from pinnml.optim.minimise import Callback, Renew, minimise
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.sequential import Sequential
-from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.solver import AbstractSolver, Improved
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import (
     AnyOf,
@@ -30,6 +30,7 @@ __all__ = [
     "Callback",
     "Evaluations",
     "GradientNorm",
+    "Improved",
     "Iterations",
     "LevenbergMarquardt",
     "Loss",

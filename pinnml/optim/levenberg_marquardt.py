@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, AbstractObjective, GaussNewtonModel, Iterate
-from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.solver import AbstractSolver, Improved
 from pinnml.optim.status import Status
 
 FLOOR = 1e-12
 """Parameters that the residual does not feel are damped as if their share of the largest entry of D were this."""
+
+NEEDS = "Levenberg–Marquardt needs a least-squares objective."
 
 ROUNDING = 1e-15
 """A predicted decrease below this share of f is lost in rounding."""
@@ -57,13 +59,33 @@ class LevenbergMarquardt(AbstractSolver):
     ) -> tuple[Iterate, LevenbergMarquardtState, Status]:
         """Take one step, with more damping until one lowers the loss."""
         if not isinstance(objective, AbstractLeastSquares):
-            raise TypeError("Levenberg–Marquardt needs a least-squares objective.")
-        theta, _, state, status = self.improved(objective, iterate.theta, state)
+            raise TypeError(NEEDS)
+        theta, _, state, status = self._stepped(objective, iterate.theta, state)
         if status is not Status.RUNNING:
             return iterate, state, status
         return objective.at(theta), state, status
 
-    def improved(
+    def improve(
+        self,
+        objective: AbstractObjective,
+        theta: Tensor,
+        f: Tensor,
+        state: LevenbergMarquardtState | None,
+        steps: int,
+    ) -> Improved:
+        """Take up to `steps` steps without a gradient beforehand, and keep the damping for the next inner solve."""
+        if not isinstance(objective, AbstractLeastSquares):
+            raise TypeError(NEEDS)
+        state = self.start(theta) if state is None else state
+        success = False
+        for _ in range(steps):
+            theta, lower, state, status = self._stepped(objective, theta, state)
+            if status is not Status.RUNNING:
+                break
+            f, success = lower, True
+        return Improved(theta, f, state, success)
+
+    def _stepped(
         self, objective: AbstractLeastSquares, theta: Tensor, state: LevenbergMarquardtState
     ) -> tuple[Tensor, Tensor, LevenbergMarquardtState, Status]:
         """Return θ⁺ and f(θ⁺) without the gradient there; θ itself with the reason where no trial lowered f."""

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.status import Status
+
+
+@dataclass(frozen=True)
+class Improved:
+    """Where an inner solve ended: θ (p,), f there, the state to hand in next time, and whether the loss fell."""
+
+    theta: Tensor
+    f: Tensor
+    state: Any
+    success: bool
 
 
 class AbstractSolver(ABC):
@@ -23,3 +36,21 @@ class AbstractSolver(ABC):
     @abstractmethod
     def step(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
         """Return the next iterate, the next state, and whether to go on."""
+
+    def improve(self, objective: AbstractObjective, theta: Tensor, f: Tensor, state: Any, steps: int) -> Improved:
+        """Take up to `steps` steps from a θ whose f is known, as the inner solve of a block or a coarse level.
+
+        `state` is the one of the last inner solve, None at first. Solvers begin afresh each time unless they say
+        otherwise: secant pairs of another restriction are stale. Reaching the step limit is no failure; where the loss
+        did not fall, θ and f come back as they were.
+        """
+        iterate = objective.at(theta)
+        state = self.init(objective, iterate)
+        for _ in range(steps):
+            iterate, state, status = self.step(objective, iterate, state)
+            if status is not Status.RUNNING:
+                break
+        # NaN compares false, so that a value that is not finite never comes back
+        if not float(iterate.f) < float(f):
+            return Improved(theta, f, None, False)
+        return Improved(iterate.theta, iterate.f, None, True)

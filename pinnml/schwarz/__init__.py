@@ -1,7 +1,7 @@
 """Domain decomposition of the network: blocks of parameters, local solves, and how they are combined."""
 
 from pinnml.schwarz.decomposition import ByIndices, ByLayer, Decomposition, Entries, multiplicity
-from pinnml.schwarz.local import Improved, Local
+from pinnml.schwarz.local import Local
 from pinnml.schwarz.multiplicative import MultiplicativeSchwarz, MultiplicativeState, stretched, sweep
 
 __all__ = [
@@ -9,7 +9,6 @@ __all__ = [
     "ByLayer",
     "Decomposition",
     "Entries",
-    "Improved",
     "Local",
     "MultiplicativeSchwarz",
     "MultiplicativeState",

@@ -67,7 +67,7 @@ def sweep(
         improved = local.solve(objective.restricted(restriction, theta), x, f, state)
         kept.append(improved.state)
         if improved.success and bool(torch.isfinite(improved.f)):
-            theta, f = theta + restriction.adjoint(improved.x - x), improved.f
+            theta, f = theta + restriction.adjoint(improved.theta - x), improved.f
         else:
             failures += 1
     return theta, f, tuple(kept), failures
