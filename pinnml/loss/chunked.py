@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +20,11 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Maps a function over chunks, one on each of torch's threads, with memory of its own on every thread."""
+    """Shares chunks out among torch's threads: chunk i goes to thread i modulo `count`, which has memory of its own."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._memory = threading.local()
+        self._memory = [Workspace() for _ in range(count)]
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -33,37 +32,47 @@ class Threads:
         return ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(1,))
 
     @contextmanager
-    def reserved(self) -> Iterator[None]:
-        """Let the caller's own operations run on one thread for a while, and the chunks have the others.
+    def arranged(self, own: int) -> Iterator[None]:
+        """Let the caller's own operations run on `own` threads for a while, where there are several.
 
         A thread of OpenMP goes on spinning for some milliseconds after a product of vectors in a solver, and takes a
         core from the chunks meanwhile: a fifth of each iteration's time (docs/experiments.md).
         """
         before = torch.get_num_threads()
         if self.count > 1:
-            torch.set_num_threads(1)
+            torch.set_num_threads(own)
         try:
             yield
         finally:
             torch.set_num_threads(before)
 
     def map(self, function: Callable[[PlacedTerm, Workspace], T], chunks: Sequence[PlacedTerm]) -> list[T]:
-        """Apply a function to every chunk without recording a graph; results come in the chunks' order."""
+        """Apply a function to every chunk without recording a graph; results come in the chunks' order.
 
-        def without_graph(chunk: PlacedTerm) -> T:
+        What a thread's last chunk took from its workspace stays good until the next call.
+        """
+
+        def share(thread: int) -> list[T]:
+            found = []
+            for chunk in chunks[thread :: self.count]:
+                self._memory[thread].rewind()
+                found.append(function(chunk, self._memory[thread]))
+            return found
+
+        threads = range(min(self.count, len(chunks)))
+        shares = self.each(share, threads, chunks[0].x.device)
+        return [shares[number % self.count][number // self.count] for number in range(len(chunks))]
+
+    def each(self, function: Callable[[int], T], numbers: Sequence[int], device: torch.device) -> list[T]:
+        """Apply a function to every number without recording a graph, side by side on a CPU, and return the results."""
+
+        def without_graph(number: int) -> T:
             with torch.no_grad():
-                return function(chunk, self._workspace(chunk))
+                return function(number)
 
-        alone = self.count == 1 or len(chunks) == 1 or chunks[0].x.device.type != "cpu"
+        alone = self.count == 1 or len(numbers) == 1 or device.type != "cpu"
         run = map if alone else self._pool.map
-        return list(run(without_graph, chunks))
-
-    def _workspace(self, chunk: PlacedTerm) -> Workspace:
-        """Return this thread's memory for chunks of this shape, rewound."""
-        kept: dict[str, Workspace] = self._memory.__dict__
-        workspace = kept.setdefault(f"{chunk.term.name} {tuple(chunk.embedded.shape)}", Workspace())
-        workspace.rewind()
-        return workspace
+        return list(run(without_graph, numbers))
 
 
 class ChunkedLeastSquares(AbstractLeastSquares):
@@ -76,7 +85,11 @@ class ChunkedLeastSquares(AbstractLeastSquares):
 
     def reserved(self) -> AbstractContextManager[None]:
         """Give the threads to the chunks for a while."""
-        return self.threads.reserved()
+        return self.threads.arranged(1)
+
+    def released(self) -> AbstractContextManager[None]:
+        """Give the threads back to the caller's own operations for a while."""
+        return self.threads.arranged(self.threads.count)
 
     @abstractmethod
     def _complete(self, theta: Tensor) -> Tensor:
@@ -127,34 +140,66 @@ class ChunkedLeastSquares(AbstractLeastSquares):
         return torch.cat(self._map(lambda term: term.rows(start, stop).clone(), theta))
 
     def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
-        """Add up r·r/2, Jᵀr and JᵀJ chunk by chunk, so that J is never whole in memory."""
+        """Add up r·r/2, Jᵀr and JᵀJ over the chunks; J is in memory for as many chunks as there are threads."""
 
-        def part(term: LinearisedTerm) -> GaussNewtonModel:
+        def part(term: LinearisedTerm) -> tuple[Tensor, Tensor, Tensor]:
             rows, residual = term.rows(0, self._size), term.residual.flatten()
             columns = rows if restriction is None else restriction(rows)
-            return GaussNewtonModel(0.5 * residual.dot(residual), columns.T @ residual, _gram(columns))
+            narrow = columns.shape[1] <= NARROW
+            return 0.5 * residual.dot(residual), columns.T @ residual, _gram(columns) if narrow else columns
 
-        parts = self._map(part, theta)
-        return GaussNewtonModel(
-            torch.stack([model.f for model in parts]).sum(),
-            torch.stack([model.grad for model in parts]).sum(0),
-            _symmetric(torch.stack([model.gram for model in parts]).sum(0)),
-        )
+        whole, parts, gram = self._complete(theta), [], None
+        for begin in range(0, len(self.chunks), self.threads.count):
+            batch = self.chunks[begin : begin + self.threads.count]
+            found = self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch)
+            last = [third for _, _, third in found]
+            narrow = last[0].shape[1] <= NARROW
+            own = torch.stack(last).sum(0) if narrow else self._wide_gram(last)
+            gram = own if gram is None else gram.add_(own)
+            parts += [(f, grad) for f, grad, _ in found]
+        assert gram is not None
+        values, gradients = zip(*parts, strict=True)
+        return GaussNewtonModel(torch.stack(values).sum(), torch.stack(gradients).sum(0), _symmetric(gram))
+
+    def _wide_gram(self, columns: Sequence[Tensor]) -> Tensor:
+        """Return the lower triangle of JᵀJ for the rows of several chunks, with a panel on each thread."""
+        size = columns[0].shape[1]
+        gram = columns[0].new_empty(size, size)
+        self.threads.each(lambda start: _add_panel(gram, columns, start), range(0, size, PANEL), gram.device)
+        return gram
 
 
-PANEL = 256
+PANEL = 128
+"""Columns of JᵀJ formed at once: of a panel only the part below the diagonal is, which halves the cost of the whole."""
+
+NARROW = 4 * PANEL
+"""Up to so many columns each thread forms the JᵀJ of its own chunk, which is still in its cache."""
 
 
 def _gram(columns: Tensor) -> Tensor:
-    """Return the lower triangle of JᵀJ in panels of columns, at half the cost of the whole."""
-    size = columns.shape[1]
-    gram = columns.new_zeros(size, size)
-    for start in range(0, size, PANEL):
-        stop = min(start + PANEL, size)
-        torch.matmul(columns[:, start:].T, columns[:, start:stop], out=gram[start:, start:stop])
+    """Return the lower triangle of JᵀJ."""
+    gram = columns.new_empty(columns.shape[1], columns.shape[1])
+    for start in range(0, len(gram), PANEL):
+        _add_panel(gram, [columns], start)
     return gram
 
 
+def _add_panel(gram: Tensor, columns: Sequence[Tensor], start: int) -> None:
+    """Write the columns from `start` on of Σ JᵀJ, from the diagonal down."""
+    out = gram[start:, start : start + PANEL]
+    for number, part in enumerate(columns):
+        left, right = part[:, start:].T, part[:, start : start + PANEL]
+        if number == 0:
+            torch.matmul(left, right, out=out)
+        else:
+            out.addmm_(left, right)
+
+
 def _symmetric(lower: Tensor) -> Tensor:
-    """Mirror the lower triangle."""
-    return lower.tril() + lower.tril(-1).T
+    """Mirror the lower triangle in place, panel by panel."""
+    for start in range(0, len(lower), PANEL):
+        stop = start + PANEL
+        square = lower[start:stop, start:stop]
+        square.copy_(square.tril() + square.tril(-1).T)
+        lower[start:stop, stop:] = lower[stop:, start:stop].T
+    return lower

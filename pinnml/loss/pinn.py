@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from pinnml.loss.chunked import ChunkedLeastSquares, Threads
 from pinnml.loss.placed import PlacedTerm, place
-from pinnml.network import AbstractNetwork
-from pinnml.objective import AbstractLeastSquares, AbstractRestriction, Range
+from pinnml.network import AbstractNetwork, Workspace
+from pinnml.objective import AbstractLeastSquares, AbstractRestriction, Range, Within
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import DeclarationError, Problem
 
@@ -49,6 +52,8 @@ class PinnObjective(ChunkedLeastSquares):
                 scale = (term.weight * part.weights).sqrt()
                 chunks.append(place(problem, term, network, part.x, scale))
         super().__init__(chunks, network.size, threads)
+        self._kept: Entering | None = None
+        self._thinned: dict[float, PinnObjective] = {}
 
     def _complete(self, theta: Tensor) -> Tensor:
         return theta
@@ -58,13 +63,49 @@ class PinnObjective(ChunkedLeastSquares):
         """The ranges of θ that belong to the network's layers."""
         return tuple((block.start, block.stop) for block in self.network.blocks)
 
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The neurons of each of the network's layers."""
+        return self.network.neurons
+
+    def thinned(self, share: float) -> PinnObjective:
+        """Return the loss on about this share of every condition's points, each condition weighing as before."""
+        if share not in self._thinned:
+            terms = self.problem.soft_terms
+            fewer = {name: self.collocation[name].thinned(term.region, share) for name, term in terms.items()}
+            self._thinned[share] = PinnObjective(self.problem, self.network, fewer, threads=self.threads)
+        return self._thinned[share]
+
     def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
         """Freeze the other parameters; for whole neighbouring layers, keep the jets below them, which are constants."""
         if isinstance(restriction, Range) and restriction.stop in {stop for _, stop in self.layers}:
-            tail = self.network.above(restriction.start)
+            tail = self.network.part(restriction.start, self.network.size)
             if tail is not None:
                 return LayersObjective(self, tail, restriction, theta)
+        if isinstance(restriction, Within):
+            outer = restriction.outer
+            return self.restricted(outer, theta).restricted(restriction.inner, outer(theta))
         return super().restricted(restriction, theta)
+
+    def entering(self, theta: Tensor, start: int) -> list[Tensor]:
+        """Return the jets that enter the layer at θ[start], chunk by chunk, going on from those kept last."""
+        kept = self._kept
+        if kept is None or kept.start > start or not torch.equal(kept.below, theta[: kept.start]):
+            kept = Entering(0, theta[:0], [chunk.embedded for chunk in self.chunks])
+        between = self.network.part(kept.start, start)
+        if between is not None:
+            fed = [chunk.moved(between, jet) for chunk, jet in zip(self.chunks, kept.jets, strict=True)]
+            jets = self.threads.map(partial(_carried, theta[kept.start : start]), fed)
+            kept = Entering(start, theta[:start].clone(), jets)
+        self._kept = kept
+        return kept.jets
+
+    def residuals_at(self, theta: Tensor, name: str, x: Tensor) -> Tensor:
+        """Return the unweighted residuals of an interior condition at other points x (n, d), shape (q, n)."""
+        term, one = self.problem.terms[name], x.new_ones(CHUNKS[1])
+        placed = [place(self.problem, term, self.network, part, one[: len(part)]) for part in x.split(len(one))]
+        found = self.threads.map(lambda chunk, workspace: chunk.at(theta, workspace).residual.clone(), placed)
+        return torch.cat(found, 1)
 
     def losses(self, theta: Tensor) -> dict[str, float]:
         """Return each condition's part of the loss, by name."""
@@ -73,6 +114,20 @@ class PinnObjective(ChunkedLeastSquares):
         for name, half in halves:
             parts[name] += float(half)
         return parts
+
+
+@dataclass(frozen=True)
+class Entering:
+    """The jets (C, w, n) of every chunk that enter the layer at θ[start], and the parameters θ[:start] below it."""
+
+    start: int
+    below: Tensor
+    jets: list[Tensor]
+
+
+def _carried(parameters: Tensor, fed: PlacedTerm, workspace: Workspace) -> Tensor:
+    """Carry a term's jets through its network, into memory of their own."""
+    return fed.network.linearise(parameters, fed.embedded, fed.indices, workspace).values.clone()
 
 
 class LayersObjective(ChunkedLeastSquares):
@@ -85,13 +140,9 @@ class LayersObjective(ChunkedLeastSquares):
         self._frozen = theta[layers.stop :]
         self._share = 1 - layers.start / layers.size
 
-        def fed(chunk: PlacedTerm) -> PlacedTerm:
-            below = chunk.network.below(theta, chunk.embedded, chunk.indices, layers.start)
-            return chunk.moved(tail, below)
-
-        threads = whole.threads
-        chunks = threads.map(lambda chunk, workspace: fed(chunk), whole.chunks)
-        super().__init__(chunks, layers.stop - layers.start, threads)
+        jets = whole.entering(theta, layers.start)
+        chunks = [chunk.moved(tail, jet) for chunk, jet in zip(whole.chunks, jets, strict=True)]
+        super().__init__(chunks, layers.stop - layers.start, whole.threads)
 
     @property
     def share(self) -> float:

@@ -164,6 +164,12 @@ class ChainNetwork(AbstractNetwork):
             for number, (start, stop) in enumerate(zip([0, *stops], stops, strict=False))
         )
         self._rules: dict[tuple[MultiIndex, ...], dict[Activation, ChainRule]] = {}
+        self._parts: dict[tuple[int, int], ChainNetwork] = {}
+
+    @property
+    def neurons(self) -> tuple[int, ...]:
+        """The outputs of each layer."""
+        return tuple(layer.outputs for layer in self.layers)
 
     def rules(self, indices: Sequence[MultiIndex]) -> dict[Activation, ChainRule]:
         """Return the chain rule of each activation for jets with these multi-indices, built once."""
@@ -189,18 +195,15 @@ class ChainNetwork(AbstractNetwork):
         """Return the features' jets, shape (C, features, n)."""
         return self.features.jet(x, indices)
 
-    def above(self, start: int) -> ChainNetwork | None:
-        """Return the chain of the layers from θ[start] on; None where no layer begins there."""
-        starts = [block.start for block in self.blocks]
-        return ChainNetwork(self.features, self.layers[starts.index(start) :]) if start in starts else None
-
-    def below(self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], start: int) -> Tensor:
-        """Return the jets that enter the layer at θ[start], shape (C, w, n)."""
-        if start == 0:
-            return embedded
-        count = sum(block.stop <= start for block in self.blocks)
-        lower = ChainNetwork(self.features, self.layers[:count])
-        return lower.linearise(theta, embedded, indices, Workspace()).values
+    def part(self, start: int, stop: int) -> ChainNetwork | None:
+        """Return the chain of the layers that fill θ[start:stop], built once; None where no layers do."""
+        if (start, stop) not in self._parts:
+            starts, stops = [block.start for block in self.blocks], [block.stop for block in self.blocks]
+            if start not in starts or stop not in stops or stop <= start:
+                return None
+            layers = self.layers[starts.index(start) : stops.index(stop) + 1]
+            self._parts[start, stop] = ChainNetwork(self.features, layers)
+        return self._parts[start, stop]
 
     def linearise(
         self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace

@@ -60,6 +60,11 @@ class AbstractNetwork(ABC):
         """The number p of parameters."""
         return self.blocks[-1].stop
 
+    @property
+    def neurons(self) -> tuple[int, ...]:
+        """The outputs of each block that holds W (outputs × inputs) by rows, then b; none where blocks hold others."""
+        return ()
+
     @abstractmethod
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Draw θ (p,) to start from."""
@@ -74,13 +79,9 @@ class AbstractNetwork(ABC):
     ) -> AbstractLinearisation:
         """Return the jets at embedded points and their linearisation, which is good until the workspace is rewound."""
 
-    def above(self, start: int) -> AbstractNetwork | None:
-        """Return the network of the layers from θ[start] on, fed with jets; None where it cannot be cut there."""
+    def part(self, start: int, stop: int) -> AbstractNetwork | None:
+        """Return the network of the layers that fill θ[start:stop], fed with jets; None where that cannot be cut."""
         return None
-
-    def below(self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], start: int) -> Tensor:
-        """Return the jets that the layers before θ[start] hand on, in memory of their own."""
-        raise NotImplementedError("A network that cannot be cut has nothing below.")
 
     def evaluate(self, theta: Tensor, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the jets at points x (n, d), shape (C, m, n)."""

@@ -1,4 +1,4 @@
-"""Memory that is used again: an evaluation repeated with the same shapes gets the same buffers in the same order."""
+"""Memory that is used again: after a rewind, requests for a shape get the buffers of that shape in the same order."""
 
 from __future__ import annotations
 
@@ -7,31 +7,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+Kind = tuple[torch.Size, torch.dtype, torch.device]
+
 
 class Workspace:
-    """Hands out uninitialised tensors; after `rewind`, the same sequence of requests gets the same memory.
+    """Hands out uninitialised tensors; after `rewind`, the same memory is handed out again, shape by shape.
 
     Fresh memory costs page faults, which for small networks on a CPU take longer than the arithmetic (see
     docs/benchmarks.md). What was taken before a `rewind` must not be used after it. Not to be shared by threads.
     """
 
     def __init__(self) -> None:
-        self._buffers: list[Tensor] = []
-        self._next = 0
+        self._buffers: dict[Kind, list[Tensor]] = {}
+        self._taken: dict[Kind, int] = {}
 
     def rewind(self) -> None:
-        """Start again from the first buffer."""
-        self._next = 0
+        """Start again from the first buffer of every shape."""
+        self._taken.clear()
 
     def empty(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Return a tensor of this shape with the dtype and device of another; its entries are arbitrary."""
-        position, self._next = self._next, self._next + 1
-        if position == len(self._buffers):
-            self._buffers.append(like.new_empty(shape))
-        elif not _fits(self._buffers[position], shape, like):
-            self._buffers[position] = like.new_empty(shape)
-        return self._buffers[position]
-
-
-def _fits(buffer: Tensor, shape: Sequence[int], like: Tensor) -> bool:
-    return buffer.shape == torch.Size(shape) and buffer.dtype == like.dtype and buffer.device == like.device
+        kind = (torch.Size(shape), like.dtype, like.device)
+        buffers, taken = self._buffers.setdefault(kind, []), self._taken.get(kind, 0)
+        if taken == len(buffers):
+            buffers.append(like.new_empty(shape))
+        self._taken[kind] = taken + 1
+        return buffers[taken]

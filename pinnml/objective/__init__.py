@@ -10,7 +10,7 @@ from pinnml.objective.abstract import (
     RestrictedLeastSquares,
 )
 from pinnml.objective.counted import BudgetSpentError, Counted, CountedLeastSquares, CountedPart, Counts, counted
-from pinnml.objective.wrappers import Range, Tilted
+from pinnml.objective.wrappers import Range, Ranges, Tilted, Within
 
 __all__ = [
     "AbstractLeastSquares",
@@ -24,8 +24,10 @@ __all__ = [
     "GaussNewtonModel",
     "Iterate",
     "Range",
+    "Ranges",
     "Restricted",
     "RestrictedLeastSquares",
     "Tilted",
+    "Within",
     "counted",
 ]

@@ -25,7 +25,7 @@ class Iterate:
 
 @dataclass(frozen=True)
 class GaussNewtonModel:
-    """f(θ + d) ≈ f + ⟨∇f, d⟩ + ½⟨d, Gd⟩ with ∇f = Jᵀr (p,) and G = JᵀJ (p, p)."""
+    """f(θ + d) ≈ f + ⟨∇f, d⟩ + ½⟨d, Gd⟩ with ∇f = Jᵀr (p,) and G = JᵀJ (p, p); its tensors are the caller's own."""
 
     f: Tensor
     grad: Tensor
@@ -63,6 +63,10 @@ class AbstractObjective(ABC):
         """Return a context for many evaluations in a row, in which the objective may arrange the machine's threads."""
         return nullcontext()
 
+    def released(self) -> AbstractContextManager[None]:
+        """Return a context within `reserved` for large operations of the solver's own, such as a factorisation."""
+        return nullcontext()
+
     @property
     def share(self) -> float:
         """The share of the whole network that an evaluation passes through; less than 1 where parts are kept."""
@@ -72,6 +76,18 @@ class AbstractObjective(ABC):
     def layers(self) -> tuple[tuple[int, int], ...]:
         """The ranges (start, stop) of θ that belong together, in order; none where nothing is known of them."""
         return ()
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The neurons of each layer, where θ[start:stop] holds W (outputs × inputs) by rows, then b (outputs)."""
+        return ()
+
+    def thinned(self, share: float) -> AbstractObjective:
+        """Return the same kind of function of the same θ from about this share of its terms, at that share of the work.
+
+        An objective that is no sum returns itself.
+        """
+        return self
 
 
 class AbstractLeastSquares(AbstractObjective):
@@ -121,6 +137,15 @@ class Restricted(AbstractObjective):
         self._inner = inner
         self._restriction = restriction
         self._frozen = theta - restriction.adjoint(restriction(theta))
+
+    @property
+    def share(self) -> float:
+        """The share of the objective inside."""
+        return self._inner.share
+
+    def released(self) -> AbstractContextManager[None]:
+        """Do what the whole objective does."""
+        return self._inner.released()
 
     def at(self, theta: Tensor) -> Iterate:
         """Evaluate the whole objective and restrict its gradient; `theta` is the block's x (k,)."""

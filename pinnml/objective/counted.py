@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -59,15 +60,35 @@ class Counted(AbstractObjective):
         counts = self.counts
         self.counts = replace(counts, **{kind: getattr(counts, kind) + 1, "work": counts.work + work})
 
+    def _add(self, work: float) -> None:
+        self.counts = replace(self.counts, work=self.counts.work + work)
+
     def at(self, theta: Tensor) -> Iterate:
         """Count one gradient, one work unit."""
         self._spend("gradients", 1.0)
         return self._inner.at(theta)
 
+    def released(self) -> AbstractContextManager[None]:
+        """Do what the objective inside does."""
+        return self._inner.released()
+
     @property
     def layers(self) -> tuple[tuple[int, int], ...]:
         """The layers of the objective inside."""
         return self._inner.layers
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The neurons of each layer of the objective inside."""
+        return self._inner.outputs
+
+    def thinned(self, share: float) -> AbstractObjective:
+        """Return the thinned objective, whose evaluations are counted here, too, for their share of the work."""
+        part = self._inner.thinned(share)
+        if part is self._inner:
+            return self
+        kind = CountedTermsLeastSquares if isinstance(part, AbstractLeastSquares) else CountedTerms
+        return kind(self, part, share)
 
 
 class CountedLeastSquares(Counted, AbstractLeastSquares):
@@ -104,16 +125,35 @@ class CountedLeastSquares(Counted, AbstractLeastSquares):
     def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
         """Return a restriction whose evaluations are counted here, too; what it keeps is evaluated once."""
         part = self._inner.restricted(restriction, theta)
-        self.counts = replace(self.counts, work=self.counts.work + (1 - part.share) / 3)
+        self._add((1 - part.share) / 3)
         return CountedPart(self, part, theta.numel())
 
     def _add_products(self, columns: int, size: int) -> None:
-        self.counts = replace(self.counts, work=self.counts.work + columns**2 / (24 * size))
+        self._add(columns**2 / (24 * size))
 
     def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
         """Count one Jacobian: two thirds of a work unit, and the block's share of the last third."""
         self._spend("jacobians", (2 + (stop - start) / theta.numel()) / 3)
         return self._inner.jacobian(theta, start, stop)
+
+
+class CountedTerms(Counted):
+    """A share of a counted objective's terms: it counts there, for its share of the work."""
+
+    def __init__(self, whole: Counted, inner: AbstractObjective, terms: float) -> None:
+        super().__init__(inner)
+        self._whole = whole
+        self._terms = terms
+
+    def _spend(self, kind: str, work: float) -> None:
+        self._whole._spend(kind, self._terms * work)
+
+    def _add(self, work: float) -> None:
+        self._whole._add(self._terms * work)
+
+
+class CountedTermsLeastSquares(CountedTerms, CountedLeastSquares):
+    """A share of a counted least-squares objective's terms."""
 
 
 class CountedPart(AbstractLeastSquares):
@@ -132,6 +172,10 @@ class CountedPart(AbstractLeastSquares):
     def share(self) -> float:
         """The share of the objective inside."""
         return self._inner.share
+
+    def released(self) -> AbstractContextManager[None]:
+        """Do what the objective inside does."""
+        return self._inner.released()
 
     def _spend(self, kind: str, theta: Tensor) -> None:
         own = 0.0 if kind == "residuals" else self._inner.share + theta.numel() / self._size

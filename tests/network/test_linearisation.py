@@ -134,15 +134,17 @@ def test_a_chain_cut_in_two_is_the_chain(name: str, generator: torch.Generator) 
     whole = network.linearise(theta, embedded, indices, Workspace())
     cotangent = whole.values.cos()
     for block in network.blocks:
-        upper = network.above(block.start)
+        upper = network.part(block.start, network.size)
         assert upper is not None
-        below = network.below(theta, embedded, indices, block.start)
+        lower = network.part(0, block.start)
+        below = embedded if lower is None else lower.linearise(theta, embedded, indices, Workspace()).values
         part = upper.linearise(theta[block.start :], below, indices, Workspace())
         assert close(part.values, whole.values)
         rows = part.rows(cotangent, 0, upper.size)
         assert close(rows, whole.rows(cotangent, block.start, network.size))
-    assert network.above(1) is None
-    assert network.above(network.size) is None
+    assert network.part(1, network.size) is None
+    assert network.part(network.size, network.size) is None
+    assert network.part(0, network.size - 1) is None
 
 
 @pytest.mark.parametrize("step", [None, 0.5])
