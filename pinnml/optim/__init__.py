@@ -1,10 +1,25 @@
 """Optimisers: maps from an iterate to the next, and the one loop that drives them."""
 
 from pinnml.optim.adam import Adam
+from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
+from pinnml.optim.handover import Handover, HandoverState
+from pinnml.optim.inverse import (
+    AbstractInverse,
+    AbstractPreconditioner,
+    GaussNewtonFactors,
+    JacobiFactors,
+    damped_factor,
+    least_squares,
+    solved,
+)
+from pinnml.optim.krylov import KrylovStatus, Solved, conjugate_gradients
 from pinnml.optim.lbfgs import LBFGS
 from pinnml.optim.levenberg_marquardt import LevenbergMarquardt
 from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
 from pinnml.optim.minimise import Callback, Renew, minimise
+from pinnml.optim.newton_krylov import NewtonKrylov
+from pinnml.optim.normal_equations import QR, Cholesky
+from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.sequential import Sequential
 from pinnml.optim.solver import AbstractSolver, Improved
@@ -22,30 +37,48 @@ from pinnml.optim.stop import (
 )
 
 __all__ = [
+    "QR",
+    "Cholesky",
+    "Handover",
+    "HandoverState",
+    "BFGS",
     "LBFGS",
+    "AbstractInverse",
+    "AbstractPreconditioner",
     "AbstractSolver",
     "Adam",
     "AnyOf",
     "Armijo",
     "Callback",
     "Evaluations",
+    "GaussNewtonFactors",
     "GradientNorm",
     "Improved",
     "Iterations",
+    "JacobiFactors",
+    "KrylovStatus",
     "LevenbergMarquardt",
     "Loss",
+    "NewtonKrylov",
     "Outcome",
     "Progress",
     "Renew",
     "Result",
+    "RightPreconditioned",
     "Search",
     "Searched",
     "Seconds",
     "SecantMemory",
+    "SelfScaledBroyden",
     "Sequential",
+    "Solved",
     "Status",
     "Stop",
     "StrongWolfe",
     "Work",
+    "conjugate_gradients",
+    "damped_factor",
+    "least_squares",
     "minimise",
+    "solved",
 ]

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from torch import Tensor
-
 from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim.line_search import Outcome, Search, Searched, StrongWolfe, rounding
-from pinnml.optim.secant import SecantMemory, has_curvature
+from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner
+from pinnml.optim.line_search import Search, StrongWolfe
+from pinnml.optim.quasi_newton import PATIENCE, PROGRESS, Descent, Plateau, descend, secant_pair
+from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
 
-PATIENCE = 20
-"""Steps in a row without progress beyond rounding, after which a run is at rounding."""
-
-PROGRESS = 0.9
-"""A gradient's norm below this share of its smallest so far is progress too, while the loss changes by rounding."""
-
-
-@dataclass(frozen=True)
-class Plateau:
-    """Loss and smallest gradient norm when there was progress last, and the steps taken since."""
-
-    f: float = float("inf")
-    norm: float = float("inf")
-    steps: int = 0
-
-    def after(self, iterate: Iterate) -> Plateau:
-        """Return the record after one more step, which ended at `iterate`."""
-        f, norm = float(iterate.f), float(iterate.grad.norm())
-        if self.f - f > rounding(iterate.f) or norm < PROGRESS * self.norm:
-            return Plateau(f, min(norm, self.norm))
-        return replace(self, steps=self.steps + 1)
+__all__ = ["LBFGS", "PATIENCE", "PROGRESS", "LBFGSState", "Plateau"]
 
 
 @dataclass(frozen=True)
 class LBFGSState:
-    """The secant pairs of the past steps, and how long nothing but rounding has changed."""
+    """The secant pairs of the past steps, and how long nothing but rounding has changed.
+
+    With an initial matrix, `inverse` is it, and `due` the number of steps until it is made anew.
+    """
 
     memory: SecantMemory
     plateau: Plateau = field(default_factory=Plateau)
+    inverse: AbstractInverse | None = None
+    due: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,15 +35,27 @@ class LBFGS(AbstractSolver):
     A pair enters only if s·y > `curvature`·‖s‖‖y‖. A failed search drops the memory and tries steepest descent; if that
     fails too, the run ends at the best iterate with the reason. It ends at rounding, too, when for `PATIENCE` steps
     neither the loss nor the gradient's norm has fallen by more than rounding.
+
+    `initial` makes the matrix M⁻¹ whose multiple the pairs update, in place of one of the identity: with
+    M = JᵀJ + `damping`·diag(JᵀJ), or a Schwarz approximation of it, L-BFGS preconditioned by domain decomposition. It
+    is made anew after `rebuild` steps, when the objective has changed, and when a search with one made earlier fails;
+    pairs outlive it.
     """
 
     memory: int = 100
     search: Search = field(default_factory=StrongWolfe)
     curvature: float = 1e-10
+    initial: AbstractPreconditioner | None = None
+    rebuild: int = 100
+    damping: float = 1e-6
 
     def __post_init__(self) -> None:
         if not isinstance(self.memory, int) or self.memory < 1:
             raise ValueError(f"memory is {self.memory!r}; where: LBFGS; give a whole number of pairs, at least 1.")
+        if not isinstance(self.rebuild, int) or self.rebuild < 1:
+            raise ValueError(f"rebuild is {self.rebuild!r}; where: LBFGS; give a whole number of steps, at least 1.")
+        if not self.damping >= 0:
+            raise ValueError(f"damping is {self.damping!r}; where: LBFGS; give a number of at least 0.")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LBFGSState:
         """Return an empty memory."""
@@ -72,34 +69,27 @@ class LBFGS(AbstractSolver):
         self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState
     ) -> tuple[Iterate, LBFGSState, Status]:
         """Take one step."""
-        memory = state.memory
-        direction = -memory.inverse_times(iterate.grad)
-        slope = float(iterate.grad.dot(direction))
-        if not -float("inf") < slope < 0:
-            memory = SecantMemory.empty(iterate.theta)
-            direction, slope = _steepest(iterate.grad)
-        if slope == 0:
-            return iterate, replace(state, memory=memory), Status.CONVERGED
-        first = 1.0 if len(memory) else 1 / float(direction.norm())
-        found = self.search(objective, iterate, direction, slope, first)
-        plateau = state.plateau.after(found.iterate)
-        if found.outcome in (Outcome.ROUNDING, Outcome.FAILED):
-            reason = Status.AT_ROUNDING if found.outcome is Outcome.ROUNDING else Status.SEARCH_FAILED
-            ended = Status.RUNNING if len(memory) else reason
-            return iterate, LBFGSState(SecantMemory.empty(iterate.theta), plateau), ended
-        ended = Status.AT_ROUNDING if plateau.steps >= PATIENCE else Status.RUNNING
-        return found.iterate, LBFGSState(self._remembered(memory, iterate, found), plateau), ended
+        state = self._prepared(objective, iterate, state)
+        direction = -state.memory.inverse_times(iterate.grad, state.inverse)
+        known = len(state.memory) > 0 or state.inverse is not None
+        descent = descend(objective, iterate, direction, known, state.plateau, self.search)
+        memory = state.memory if descent.trusted else SecantMemory.empty(iterate.theta)
+        pair = secant_pair(iterate, descent, self.curvature)
+        if pair is not None:
+            memory = memory.pushed(*pair, self.memory)
+        return descent.iterate, self._following(state, memory, descent), descent.status
 
-    def _remembered(self, memory: SecantMemory, iterate: Iterate, found: Searched) -> SecantMemory:
-        s: Tensor = found.iterate.theta - iterate.theta
-        y: Tensor = found.iterate.grad - iterate.grad
-        return memory.pushed(s, y, self.memory) if has_curvature(s, y, self.curvature) else memory
+    def _prepared(self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState) -> LBFGSState:
+        """Make the initial matrix where it is due."""
+        if self.initial is None or state.due > 0:
+            return state
+        return replace(state, inverse=self.initial.factors(objective, iterate.theta, self.damping), due=self.rebuild)
 
-
-def _steepest(gradient: Tensor) -> tuple[Tensor, float]:
-    """Return −∇f and its slope −‖∇f‖², both divided by the largest entry where the square overflows."""
-    slope = -float(gradient.dot(gradient))
-    if slope > -float("inf"):
-        return -gradient, slope
-    direction = -gradient / gradient.abs().max()
-    return direction, float(gradient.dot(direction))
+    def _following(self, state: LBFGSState, memory: SecantMemory, descent: Descent) -> LBFGSState:
+        if self.initial is None:
+            return LBFGSState(memory, descent.plateau)
+        if descent.trusted:
+            return LBFGSState(memory, descent.plateau, state.inverse, state.due - 1)
+        # a matrix that failed where it was made would fail again
+        made_here = state.due == self.rebuild
+        return LBFGSState(memory, descent.plateau, None, state.due - 1 if made_here or state.inverse is None else 0)

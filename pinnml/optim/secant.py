@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -31,18 +32,23 @@ class SecantMemory:
         new = torch.cat([torch.cat([old, (old_s @ y)[:, None]], 1), torch.cat([old_y @ s, s.dot(y)[None]])[None]])
         return SecantMemory(torch.cat([old_s, s[None]]), torch.cat([old_y, y[None]]), new)
 
-    def inverse_times(self, gradient: Tensor) -> Tensor:
+    def inverse_times(self, gradient: Tensor, initial: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return H∇f with H₀ = γI, γ = s·y/y·y of the newest pair (Nocedal, Wright 2006, algorithm 7.4 and eq. 7.20).
 
         The two loops are two triangular solves: with R = triu(SYᵀ) and D = diag(SYᵀ), the first loop's α solves
-        Rα = S∇f, and the second's α − β = δ solves Rᵀδ = Dα − γY(∇f − Yᵀα); then H∇f = γ(∇f − Yᵀα) + Sᵀδ.
+        Rα = S∇f, and the second's α − β = δ solves Rᵀδ = Dα − YH₀(∇f − Yᵀα); then H∇f = H₀(∇f − Yᵀα) + Sᵀδ.
+        With `initial`, a map v ↦ M⁻¹v, H₀ = γM⁻¹ with γ = s·y/y·M⁻¹y, and M⁻¹ itself without pairs: the newest pair
+        then has the right size, without which each search had to find it by two to four evaluations.
         """
         if not len(self):
-            return gradient
+            return gradient if initial is None else initial(gradient)
         upper = self.products.triu()
-        gamma = self.products[-1, -1] / self.y[-1].dot(self.y[-1])
         alpha = torch.linalg.solve_triangular(upper, (self.s @ gradient)[:, None], upper=True)[:, 0]
-        scaled = gamma * (gradient - alpha @ self.y)
+        remaining = gradient - alpha @ self.y
+        if initial is None:
+            scaled = self.products[-1, -1] / self.y[-1].dot(self.y[-1]) * remaining
+        else:
+            scaled = self.products[-1, -1] / self.y[-1].dot(initial(self.y[-1])) * initial(remaining)
         right = self.products.diagonal() * alpha - self.y @ scaled
         delta = torch.linalg.solve_triangular(upper.T, right[:, None], upper=False)[:, 0]
         return scaled + delta @ self.s

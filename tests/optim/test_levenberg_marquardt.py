@@ -11,7 +11,8 @@ from dense_least_squares import SIZE, Dense, Linear, Matrix, Plain, vector
 from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, Iterate
-from pinnml.optim import GradientNorm, Iterations, LevenbergMarquardt, Status, minimise
+from pinnml.optim import QR, Cholesky, GradientNorm, Iterations, LevenbergMarquardt, Loss, Status, minimise
+from pinnml.optim.damping import raised, relaxed_along
 
 
 class Rosenbrock(AbstractLeastSquares):
@@ -108,3 +109,86 @@ def test_the_model_of_a_restriction_is_the_restricted_model() -> None:
     torch.testing.assert_close(model.gram, R @ whole.gram @ R.T, rtol=1e-13, atol=1e-13)
     torch.testing.assert_close(model.grad, R @ whole.grad, rtol=1e-13, atol=1e-13)
     assert isinstance(part.at(R @ theta), Iterate)
+
+
+def test_chord_steps_bring_the_residual_to_what_the_linear_model_said() -> None:
+    """After them Jᵀr(θ + δ) = −λDd with J at the old θ, to the accuracy that the chord method reaches."""
+    problem, theta = Dense(), 0.3 * vector(SIZE, 2)
+    problem.b = torch.tanh(problem.A @ (0.5 * vector(SIZE, 7)))
+    missed = []
+    for corrections in (0, 30):
+        solver = LevenbergMarquardt(corrections=corrections, damping=1e-1, bend=1e9)
+        found = solver.improve(problem, theta, problem.value(theta), None, 1)
+        J, r = problem.jacobian(theta, 0, SIZE), problem.residual(theta)
+        D = (J.T @ J).diagonal()
+        d = torch.linalg.solve(J.T @ J + 1e-1 * D.diag(), -J.T @ r)
+        assert found.success
+        missed.append(float((J.T @ problem.residual(found.theta) + 1e-1 * D * d).norm()))
+    assert missed[1] < 0.2 * missed[0]
+
+
+class Cubic(Rosenbrock):
+    """r = (30(y − x³), 1 − x): a valley whose bend changes along it, which the second derivative does not tell."""
+
+    def residual(self, theta: Tensor) -> Tensor:
+        x, y = theta
+        return torch.stack([30 * (y - x**3), 1 - x])
+
+    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+        x = theta[0]
+        rows = torch.stack([torch.stack([-90 * x**2, torch.full_like(x, 30)]), theta.new_tensor([-1.0, 0.0])])
+        return rows[:, start:stop]
+
+
+def test_chord_steps_save_steps_in_a_curved_valley() -> None:
+    steps = [
+        minimise(Cubic(), START, LevenbergMarquardt(corrections=count), Loss(1e-20) | Iterations(200)).nit
+        for count in (0, 8)
+    ]
+    assert steps[1] < 0.9 * steps[0]
+
+
+def test_renewed_points_raise_the_damping() -> None:
+    problem = Rosenbrock()
+    solver, iterate = LevenbergMarquardt(damping=1e-3), problem.at(START)
+    state = solver.renewed(problem, iterate, solver.init(problem, iterate))
+    assert float(state.damping) == pytest.approx(1e-2)
+
+
+def test_damping_falls_faster_in_a_streak_and_little_after_a_refusal() -> None:
+    assert [relaxed_along(1.0, 3.0, 0, streak) for streak in range(4)] == pytest.approx([1 / 3, 1 / 9, 1 / 27, 1 / 30])
+    assert relaxed_along(1.0, 3.0, 1, 0) == pytest.approx(1 / 1.3)
+    assert [raised(1.0, 2.0, refused) for refused in range(6)] == pytest.approx([2, 2, 4, 8, 16, 30])
+
+
+def ill_conditioned() -> Linear:
+    """Singular values from 1 to 1e-9: their squares are lost beside one another."""
+    problem = Linear()
+    left, _ = torch.linalg.qr(vector(len(problem.b) * SIZE, 5).view(-1, SIZE))
+    right, _ = torch.linalg.qr(vector(SIZE * SIZE, 6).view(SIZE, SIZE))
+    problem.A = left @ torch.logspace(0, -9, SIZE, dtype=torch.float64).diag() @ right
+    problem.b = problem.A @ vector(SIZE, 8)
+    return problem
+
+
+def test_both_factorisations_solve_the_same_system() -> None:
+    problem, theta, right = Dense(), vector(SIZE, 3), vector(SIZE, 4)
+    added = torch.linspace(0.1, 1, SIZE, dtype=torch.float64)
+    solutions = []
+    for factorisation in (Cholesky(), QR()):
+        system = factorisation.at(problem, theta)
+        factor = system.factor(added)
+        assert factor is not None
+        torch.testing.assert_close(factor.step, factor.solve(-system.grad), rtol=1e-11, atol=1e-11)
+        solutions.append(factor.solve(right))
+        assert float(system.f) == pytest.approx(float(problem.value(theta)))
+    torch.testing.assert_close(solutions[0], solutions[1], rtol=1e-12, atol=1e-12)
+
+
+def test_orthogonal_transformations_help_where_squaring_hurts() -> None:
+    problem, start = ill_conditioned(), torch.zeros(SIZE, dtype=torch.float64)
+    losses = [
+        float(minimise(problem, start, solver, Iterations(1)).iterate.f)
+        for solver in (LevenbergMarquardt(geodesic=False, factorisation=f, damping=1e-19) for f in (Cholesky(), QR()))
+    ]
+    assert losses[1] < 1e-3 * losses[0]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pinnml.objective import Counts
 from pinnml.optim import (
+    BFGS,
     LBFGS,
     AbstractSolver,
     Adam,
@@ -21,6 +22,8 @@ from pinnml.optim import (
     GradientNorm,
     Iterations,
     Result,
+    RightPreconditioned,
+    SelfScaledBroyden,
     Sequential,
     StrongWolfe,
     minimise,
@@ -36,6 +39,9 @@ SOLVERS: dict[str, AbstractSolver] = {
     "lbfgs": LBFGS(4),
     "armijo": LBFGS(4, search=Armijo()),
     "adam": Adam(0.05),
+    "bfgs": BFGS(),
+    "broyden": SelfScaledBroyden(),
+    "right": RightPreconditioned(LBFGS(2), momentum=0.9),
     "iterations": Sequential((Adam(0.05), Iterations(9)), (LBFGS(3), Iterations(7)), Adam(0.01)),
     "evaluations": Sequential((SEARCHING, Evaluations(11)), (Adam(0.01), Evaluations(6)), SEARCHING),
     "gradient": Sequential((Adam(0.05), GradientNorm(60.0)), LBFGS(3)),
@@ -92,7 +98,7 @@ def check_frozen(state: Any) -> None:
         for part in dataclasses.fields(state):
             check_frozen(getattr(state, part.name))
     else:
-        assert isinstance(state, Tensor | int | float)
+        assert state is None or isinstance(state, Tensor | int | float)
 
 
 def test_counts_begin_anew_with_every_run() -> None:

@@ -1,0 +1,118 @@
+"""Approximate inverses M⁻¹ of JᵀJ + λD: initial matrices of L-BFGS, and preconditioners of Krylov methods."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnml.objective import AbstractLeastSquares, AbstractObjective
+
+FLOOR = 1e-12
+"""Parameters that the residual does not feel are damped as if their share of D's largest entry were this."""
+
+
+class AbstractInverse(ABC):
+    """A linear map v ↦ M⁻¹v, symmetric and positive definite: a frozen record of tensors.
+
+    `diagonal` is the diagonal of JᵀJ (p,) where the map was made.
+    """
+
+    diagonal: Tensor
+
+    @abstractmethod
+    def __call__(self, v: Tensor) -> Tensor:
+        """Return M⁻¹v, shape (p,)."""
+
+
+class AbstractPreconditioner(ABC):
+    """A rule that makes M⁻¹ from the Jacobian of a least-squares objective at a point."""
+
+    @abstractmethod
+    def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> AbstractInverse:
+        """Return M⁻¹ at θ (p,) with `damping` times the diagonal added; raise `TypeError` without residuals."""
+
+
+@dataclass(frozen=True)
+class DiagonalInverse(AbstractInverse):
+    """M = (1 + λ)·diag(JᵀJ); `scaled` is its diagonal (p,)."""
+
+    diagonal: Tensor
+    scaled: Tensor
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """Return v divided by M's diagonal."""
+        return v / self.scaled
+
+
+@dataclass(frozen=True)
+class JacobiFactors(AbstractPreconditioner):
+    """M = (1 + λ)·diag(JᵀJ) (Jacobi), from the columns of J of one layer at a time."""
+
+    def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> DiagonalInverse:
+        """Make the diagonal, without products of different columns."""
+        problem, size = least_squares(objective, "JacobiFactors"), len(theta)
+        ranges = objective.layers or ((0, size),)
+        parts = [problem.jacobian(theta, start, stop).square().sum(0) for start, stop in ranges]
+        diagonal = torch.cat(parts)
+        return DiagonalInverse(diagonal, (1 + damping) * positive(diagonal))
+
+
+@dataclass(frozen=True)
+class CholeskyInverse(AbstractInverse):
+    """M = LLᵀ with L lower triangular, shape (p, p)."""
+
+    diagonal: Tensor
+    factor: Tensor
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """Return L⁻ᵀL⁻¹v."""
+        return solved(self.factor, v)
+
+
+@dataclass(frozen=True)
+class GaussNewtonFactors(AbstractPreconditioner):
+    """M = JᵀJ + λD, the whole Gauss–Newton matrix with D = diag(JᵀJ)."""
+
+    def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> CholeskyInverse:
+        """Make and factorise the matrix."""
+        problem = least_squares(objective, "GaussNewtonFactors")
+        gram = problem.gauss_newton(theta).gram
+        with problem.released():
+            return CholeskyInverse(gram.diagonal().clone(), damped_factor(gram, damping))
+
+
+def least_squares(objective: AbstractObjective, who: str) -> AbstractLeastSquares:
+    """Return the objective as a least-squares objective; raise `TypeError` where it is none."""
+    if not isinstance(objective, AbstractLeastSquares):
+        raise TypeError(f"{who} needs a least-squares objective.")
+    return objective
+
+
+def positive(diagonal: Tensor) -> Tensor:
+    """Return a diagonal with its zeros raised to `FLOOR` times its largest entry; ones where all are zero."""
+    raised = diagonal.clamp_min(FLOOR * diagonal.max())
+    return torch.where(raised > 0, raised, torch.ones_like(raised))
+
+
+def damped_factor(gram: Tensor, damping: float) -> Tensor:
+    """Return the Cholesky factor of G + λ·diag(G), shape (k, k).
+
+    λ grows where rounding keeps the matrix from being definite; one that is not finite is replaced by the identity.
+    """
+    scale = positive(gram.diagonal())
+    while damping < 1e3:
+        damped = gram.clone()
+        damped.diagonal().add_(scale, alpha=damping)
+        factor, failed = torch.linalg.cholesky_ex(damped)
+        if not bool(failed):
+            return factor
+        damping = max(10 * damping, torch.finfo(gram.dtype).eps)
+    return torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+
+
+def solved(factor: Tensor, v: Tensor) -> Tensor:
+    """Return L⁻ᵀL⁻¹v for v of shape (k,)."""
+    return torch.cholesky_solve(v[:, None], factor)[:, 0]

@@ -1,0 +1,62 @@
+"""Krylov methods for linear systems that are known by their products only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from torch import Tensor
+
+Product = Callable[[Tensor], Tensor]
+
+
+class KrylovStatus(Enum):
+    """How a solve ended; the value is its sentence."""
+
+    CONVERGED = "The residual fell below the tolerance."
+    LIMIT = "The limit of iterations was reached."
+    BREAKDOWN = "The matrix or its preconditioner is not positive definite, or not finite, along a direction."
+
+
+@dataclass(frozen=True)
+class Solved:
+    """x (p,) with its residual b − Ax (p,) as the recursion knows it, the iterations taken, and how they ended."""
+
+    x: Tensor
+    residual: Tensor
+    iterations: int
+    status: KrylovStatus
+
+
+def conjugate_gradients(matvec: Product, b: Tensor, inverse: Product, rtol: float, max_iterations: int) -> Solved:
+    """Solve Ax = b from x = 0 by preconditioned conjugate gradients (Hestenes, Stiefel 1952).
+
+    `matvec` is v ↦ Av and `inverse` v ↦ M⁻¹v, both symmetric and positive definite. The iteration ends once
+    √(r·M⁻¹r) ≤ `rtol`·√(b·M⁻¹b), a measure that does not depend on the scaling of the unknowns. What comes back after a
+    limit or a breakdown is the last x that was finite: a direction of descent all the same.
+    """
+    x, residual = torch.zeros_like(b), b
+    z = inverse(residual)
+    direction, size = z, residual.dot(z)
+    goal = rtol**2 * float(size)
+    if not goal < float("inf") or not float(size) > 0:
+        nothing = not bool(b.any())
+        return Solved(x, residual, 0, KrylovStatus.CONVERGED if nothing else KrylovStatus.BREAKDOWN)
+    for iteration in range(1, max_iterations + 1):
+        along = matvec(direction)
+        curvature = direction.dot(along)
+        step = size / curvature
+        following = residual - step * along
+        z = inverse(following)
+        following_size = following.dot(z)
+        # one reading of the device for each iteration
+        bent, left = torch.stack([curvature, following_size]).tolist()
+        if not (bent > 0 and 0 <= left < float("inf")):
+            return Solved(x, residual, iteration, KrylovStatus.BREAKDOWN)
+        x, residual = x + step * direction, following
+        if left <= goal:
+            return Solved(x, residual, iteration, KrylovStatus.CONVERGED)
+        direction, size = z + (following_size / size) * direction, following_size
+    return Solved(x, residual, max_iterations, KrylovStatus.LIMIT)

@@ -1,0 +1,90 @@
+"""What quasi-Newton methods share: one safe step along −H∇f, the secant pair after it, and when to call it rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from pinnml.objective import AbstractObjective, Iterate
+from pinnml.optim.line_search import Outcome, Search, rounding
+from pinnml.optim.secant import has_curvature
+from pinnml.optim.status import Status
+
+PATIENCE = 20
+"""Steps in a row without progress beyond rounding, after which a run is at rounding."""
+
+PROGRESS = 0.9
+"""A gradient's norm below this share of its smallest so far is progress too, while the loss changes by rounding."""
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Loss and smallest gradient norm when there was progress last, and the steps taken since."""
+
+    f: float = float("inf")
+    norm: float = float("inf")
+    steps: int = 0
+
+    def after(self, iterate: Iterate) -> Plateau:
+        """Return the record after one more step, which ended at `iterate`."""
+        f, norm = float(iterate.f), float(iterate.grad.norm())
+        if self.f - f > rounding(iterate.f) or norm < PROGRESS * self.norm:
+            return Plateau(f, min(norm, self.norm))
+        return replace(self, steps=self.steps + 1)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """One step of a quasi-Newton method: where it ended, along which direction, how far, and what becomes of H.
+
+    `trusted` tells whether H lives on: it does not where its direction was none of descent, or its search failed.
+    """
+
+    iterate: Iterate
+    direction: Tensor
+    step: float
+    plateau: Plateau
+    status: Status
+    trusted: bool
+
+
+def descend(
+    objective: AbstractObjective, start: Iterate, direction: Tensor, trusted: bool, plateau: Plateau, search: Search
+) -> Descent:
+    """Search along `direction` = −H∇f, or along −∇f where that is no direction of descent.
+
+    `trusted` tells whether H knows anything of f: then the first trial is the full step, else one of length 1. A failed
+    search ends the run only if H was not trusted, for then steepest descent has failed.
+    """
+    slope = float(start.grad.dot(direction))
+    if not -float("inf") < slope < 0:
+        trusted = False
+        direction, slope = _steepest(start.grad)
+    if slope == 0:
+        return Descent(start, direction, 0.0, plateau, Status.CONVERGED, trusted)
+    first = 1.0 if trusted else 1 / float(direction.norm())
+    found = search(objective, start, direction, slope, first)
+    plateau = plateau.after(found.iterate)
+    if found.outcome in (Outcome.ROUNDING, Outcome.FAILED):
+        reason = Status.AT_ROUNDING if found.outcome is Outcome.ROUNDING else Status.SEARCH_FAILED
+        return Descent(start, direction, 0.0, plateau, Status.RUNNING if trusted else reason, False)
+    ended = Status.AT_ROUNDING if plateau.steps >= PATIENCE else Status.RUNNING
+    return Descent(found.iterate, direction, found.step, plateau, ended, trusted)
+
+
+def secant_pair(start: Iterate, descent: Descent, curvature: float) -> tuple[Tensor, Tensor] | None:
+    """Return s = θ⁺ − θ and y = ∇f⁺ − ∇f, or None where no step was taken or s·y ≤ `curvature`·‖s‖‖y‖."""
+    if descent.step == 0:
+        return None
+    s, y = descent.iterate.theta - start.theta, descent.iterate.grad - start.grad
+    return (s, y) if has_curvature(s, y, curvature) else None
+
+
+def _steepest(gradient: Tensor) -> tuple[Tensor, float]:
+    """Return −∇f and its slope −‖∇f‖², both divided by the largest entry where the square overflows."""
+    slope = -float(gradient.dot(gradient))
+    if slope > -float("inf"):
+        return -gradient, slope
+    direction = -gradient / gradient.abs().max()
+    return direction, float(gradient.dot(direction))

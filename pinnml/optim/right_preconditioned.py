@@ -1,0 +1,90 @@
+"""Quasi-Newton methods preconditioned from the right by a nonlinear solver, such as a Schwarz sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.objective import AbstractObjective, Iterate
+from pinnml.optim.line_search import Search, StrongWolfe
+from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
+from pinnml.optim.secant import SecantMemory
+from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.status import Status
+
+
+@dataclass(frozen=True)
+class RightPreconditionedState:
+    """The preconditioner's state, the secant pairs of the global steps, the velocity v (p,), and the plateau."""
+
+    inner: Any
+    memory: SecantMemory
+    velocity: Tensor
+    plateau: Plateau
+
+
+@dataclass(frozen=True)
+class RightPreconditioned(AbstractSolver):
+    """θ½ = one step of `preconditioner` from θ, then θ⁺ = θ½ + αp with p = −H∇f(θ½): SPQN's outer iteration.
+
+    H holds the last `memory` secant pairs, which span the global steps only: s = θ⁺ − θ½, y = ∇f(θ⁺) − ∇f(θ½). With
+    `momentum` μ > 0 the search goes along v ← (1 − μ)v + μp, v = 0 as long as there are no pairs; where that is no
+    direction of descent, v ← p. A preconditioner that fails does not end the run: the global step goes on from where it
+    ended; the run ends when both have failed, or where the gradient is zero.
+    Source: SPQN (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024).
+    """
+
+    preconditioner: AbstractSolver
+    memory: int = 3
+    search: Search = field(default_factory=StrongWolfe)
+    momentum: float = 0.0
+    curvature: float = 1e-10
+
+    def __post_init__(self) -> None:
+        where = "where: RightPreconditioned"
+        if not isinstance(self.memory, int) or self.memory < 1:
+            raise ValueError(f"memory is {self.memory!r}; {where}; give a whole number of pairs, at least 1.")
+        if not 0 <= self.momentum <= 1:
+            raise ValueError(f"momentum is {self.momentum!r}; {where}; give a number from 0 to 1.")
+
+    def init(self, objective: AbstractObjective, iterate: Iterate) -> RightPreconditionedState:
+        """Return the preconditioner's start and an empty memory."""
+        return self._afresh(iterate, self.preconditioner.init(objective, iterate))
+
+    def renewed(
+        self, objective: AbstractObjective, iterate: Iterate, state: RightPreconditionedState
+    ) -> RightPreconditionedState:
+        """Drop pairs and velocity, which belong to another function, and tell the preconditioner."""
+        return self._afresh(iterate, self.preconditioner.renewed(objective, iterate, state.inner))
+
+    def _afresh(self, iterate: Iterate, inner: Any) -> RightPreconditionedState:
+        memory, velocity = SecantMemory.empty(iterate.theta), torch.zeros_like(iterate.theta)
+        return RightPreconditionedState(inner, memory, velocity, Plateau().after(iterate))
+
+    def step(
+        self, objective: AbstractObjective, iterate: Iterate, state: RightPreconditionedState
+    ) -> tuple[Iterate, RightPreconditionedState, Status]:
+        """Take one preconditioning and one global step."""
+        half, inner, preconditioned = self.preconditioner.step(objective, iterate, state.inner)
+        direction = self._direction(half, state)
+        descent = descend(objective, half, direction, len(state.memory) > 0, state.plateau, self.search)
+        memory = state.memory if descent.trusted else SecantMemory.empty(half.theta)
+        # −∇f, which is not of H's size, would outweigh what follows
+        velocity = descent.direction if descent.trusted else torch.zeros_like(half.theta)
+        pair = secant_pair(half, descent, self.curvature)
+        if pair is not None:
+            memory = memory.pushed(*pair, self.memory)
+        following = RightPreconditionedState(inner, memory, velocity, descent.plateau)
+        goes_on = preconditioned is Status.RUNNING and descent.status is not Status.CONVERGED
+        return descent.iterate, following, Status.RUNNING if goes_on else descent.status
+
+    def _direction(self, half: Iterate, state: RightPreconditionedState) -> Tensor:
+        plain = -state.memory.inverse_times(half.grad)
+        if self.momentum == 0:
+            return plain
+        velocity = (1 - self.momentum) * state.velocity + self.momentum * plain
+        # NaN compares false
+        return velocity if bool(half.grad.dot(velocity) < 0) else plain

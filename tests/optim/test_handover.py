@@ -1,0 +1,85 @@
+"""One solver until it falls behind, then another."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from dense_least_squares import Linear
+
+from pinnml.objective import AbstractObjective, Iterate
+from pinnml.optim import AbstractSolver, Handover, HandoverState, Iterations, Status, minimise
+
+
+class Shrinking(AbstractSolver):
+    """θ ← factor·θ, so that ½‖θ‖² falls by −2 ln(factor); it ends by itself after `last` steps."""
+
+    def __init__(self, factor: float, last: int = 1000) -> None:
+        self.factor, self.last, self.seen = factor, last, 0
+
+    def init(self, objective: AbstractObjective, iterate: Iterate) -> int:
+        return 0
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: int) -> int:
+        self.seen += 1
+        return state
+
+    def step(self, objective: AbstractObjective, iterate: Iterate, state: int) -> tuple[Iterate, int, Status]:
+        status = Status.RUNNING if state + 1 < self.last else Status.AT_ROUNDING
+        return objective.at(self.factor * iterate.theta), state + 1, status
+
+
+def norm() -> Linear:
+    """½‖θ‖²."""
+    objective = Linear()
+    objective.A, objective.b = torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    return objective
+
+
+START = torch.ones(3, dtype=torch.float64)
+
+
+def phases(solver: Handover, steps: int) -> list[bool]:
+    objective, found = norm(), []
+    iterate = objective.at(START)
+    state: HandoverState = solver.init(objective, iterate)
+    for _ in range(steps):
+        iterate, state, _ = solver.step(objective, iterate, state)
+        found.append(state.second)
+    return found
+
+
+def test_the_first_solver_goes_on_while_it_is_fast() -> None:
+    fast = math.exp(-0.2)  # ln f falls by 0.4 a step
+    assert phases(Handover(Shrinking(fast), Shrinking(0.1), decrease=0.3, window=3), 6) == [False] * 6
+
+
+def test_it_is_handed_over_after_a_whole_window_of_slow_steps() -> None:
+    slow = math.exp(-0.1)  # ln f falls by 0.2 a step
+    solver = Handover(Shrinking(slow), Shrinking(0.1), decrease=0.3, window=3)
+    assert phases(solver, 5) == [False, False, True, True, True]
+
+
+def test_a_first_solver_that_ends_hands_over_and_the_second_ends_the_run() -> None:
+    solver = Handover(Shrinking(0.5, last=2), Shrinking(0.1, last=3))
+    result = minimise(norm(), START, solver, Iterations(50))
+    assert result.nit == 5 and result.status is Status.AT_ROUNDING
+    assert result.iterate.theta == pytest.approx(START * 0.5**2 * 0.1**3)
+
+
+def test_renewed_points_do_not_count_as_a_step_and_the_solver_at_work_is_told() -> None:
+    first, second = Shrinking(0.5), Shrinking(0.1)
+    solver, objective = Handover(first, second, window=1), norm()
+    iterate = objective.at(START)
+    state = solver.init(objective, iterate)
+    iterate, state, _ = solver.step(objective, iterate, state)
+    # the renewed objective is a million times higher: the next step is measured against that
+    state = solver.renewed(objective, objective.at(1e3 * iterate.theta), state)
+    iterate, state, _ = solver.step(objective, objective.at(1e3 * iterate.theta), state)
+    assert not state.second and (first.seen, second.seen) == (1, 0)
+
+
+def test_a_window_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="window"):
+        Handover(Shrinking(0.5), Shrinking(0.1), window=0)
