@@ -1,53 +1,56 @@
-"""A sweep over blocks, then coarse steps: the two-level method in its multiplicative form."""
+"""Sweeps over blocks with coarse steps: the two-level methods."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from pinnml.levels.tied import tied_blocks
+from pinnml.levels.coarse import AbstractCoarsening, CoarseLevel, TiedBlocks
+from pinnml.levels.hierarchy import Hierarchy, hierarchy
+from pinnml.levels.placement import AbstractPlacement, After, TwoLevelState
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim import AbstractSolver, LevenbergMarquardt, Status
-from pinnml.schwarz import Local, MultiplicativeSchwarz, MultiplicativeState, stretched, sweep
-
-
-@dataclass(frozen=True)
-class TwoLevelState:
-    """The sweep's state and each coarse level's."""
-
-    fine: MultiplicativeState
-    coarse: tuple[Any, ...]
+from pinnml.schwarz import AbstractSchwarz, Local, MultiplicativeSchwarz, Reached, stretched
 
 
 @dataclass(frozen=True)
 class TwoLevel(AbstractSolver):
-    """θ → sweep over the blocks → one coarse step on each level of `groups` → extrapolation of all of it.
+    """θ → sweep over the blocks → one coarse step on each level of `coarse` → extrapolation of all of it.
 
-    The coarse problem is f(θ + Py) with P repeating one increment over a group of blocks, so that y = 0 changes
-    nothing and no consistency has to be made.
+    `fine` is any Schwarz method, `placement` tells whether coarse steps come `After` the sweep, `Before` it, or
+    `Beside` it as further corrections; `local` solves those levels whose rule has no solver of its own.
+    Raises `ValueError` for a coarse level that is no rule.
     """
 
-    fine: MultiplicativeSchwarz = field(default_factory=MultiplicativeSchwarz)
-    groups: tuple[int, ...] = (3,)
+    fine: AbstractSchwarz = field(default_factory=MultiplicativeSchwarz)
+    coarse: tuple[AbstractCoarsening, ...] = (TiedBlocks(3),)
     local: Local = field(default_factory=lambda: Local(LevenbergMarquardt(geodesic=False)))
+    placement: AbstractPlacement = field(default_factory=After)
+
+    def __post_init__(self) -> None:
+        wrong = [rule for rule in self.coarse if not isinstance(rule, AbstractCoarsening)]
+        if wrong:
+            raise ValueError(f"coarse holds {wrong}; where: TwoLevel; give rules, such as (TiedBlocks(3),).")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> TwoLevelState:
         """Return fresh states."""
-        return TwoLevelState(self.fine.init(objective, iterate), (None,) * len(self.groups))
+        return TwoLevelState(self.fine.init(objective, iterate), (None,) * len(self.coarse))
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: TwoLevelState
     ) -> tuple[Iterate, TwoLevelState, Status]:
-        """Do one sweep, the coarse steps, and the extrapolation."""
-        size = len(iterate.theta)
-        blocks = self.fine.decomposition.restrictions(objective, size)
-        theta, f, local, failures = sweep(
-            objective, blocks, self.fine.local, iterate.theta, iterate.f, state.fine.local
-        )
-        levels = tuple(tied_blocks(objective, size, group) for group in self.groups)
-        theta, f, coarse, failed = sweep(objective, levels, self.local, theta, f, state.coarse)
-        state = TwoLevelState(MultiplicativeState(local, state.fine.failures + failures + failed), coarse)
-        if failures + failed == len(blocks) + len(levels):
-            return iterate, state, Status.SEARCH_FAILED
-        theta, _ = stretched(objective, iterate.theta, theta, f, self.fine.stretches)
-        return objective.at(theta), state, Status.RUNNING
+        """Do one cycle of sweep and coarse steps, and the extrapolation."""
+        begin = Reached.by(iterate)
+        levels = self._levels(objective, len(iterate.theta))
+        end, state, status = self.placement.cycle(objective, self.fine, levels, begin, state)
+        if end is begin:
+            return iterate, state, status
+        theta, f = stretched(objective, begin.theta, end.theta, end.f, self.fine.stretches)
+        end = end if theta is end.theta else Reached(theta, f)
+        return end.iterate(objective), state, Status.RUNNING
+
+    def _levels(self, objective: AbstractObjective, size: int) -> tuple[CoarseLevel, ...]:
+        return tuple(rule.level(objective, size, self.local) for rule in self.coarse)
+
+    def hierarchy(self, objective: AbstractObjective, iterate: Iterate) -> Hierarchy:
+        """Return the levels with their unknowns and work, to be printed; costs one cycle from the iterate."""
+        return hierarchy(objective, iterate, self.fine, self._levels)

@@ -23,6 +23,11 @@ from pinnml.problem import (
     suggestion,
 )
 
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+FEWEST = 10
+"""Thinned conditions keep so many points: on the ends of an interval, a share of them would be one end."""
+
 
 @dataclass(frozen=True)
 class ConditionPoints:
@@ -41,6 +46,22 @@ class ConditionPoints:
         for start in range(0, len(self.weights), size):
             span = slice(start, start + size)
             yield ConditionPoints(torch.cat([part[span] for part in parts]), self.weights[span])
+
+    def thinned(self, region: Region, share: float) -> ConditionPoints:
+        """Keep a share of the residual points, at least `FEWEST`, with weights of the same sum; no chance enters.
+
+        Those numbered i with the least fractional part of i·φ, φ the golden ratio, are spread evenly over any run of
+        points and over every k-th point: every k-th of a low-discrepancy set would cover but a part of the region.
+        """
+        count = len(self.weights)
+        kept = min(count, max(FEWEST, math.ceil(share * count)))
+        numbers = torch.arange(count, dtype=torch.float64)
+        chosen = (numbers * GOLDEN).frac().argsort(stable=True)[:kept].sort().values.to(self.x.device)
+        parts = self.x.chunk(2) if isinstance(region, Pair) else (self.x,)
+        weights = self.weights[chosen]
+        return ConditionPoints(
+            torch.cat([part[chosen] for part in parts]), weights * (self.weights.sum() / weights.sum())
+        )
 
 
 Collocation = Mapping[str, ConditionPoints]

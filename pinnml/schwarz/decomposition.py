@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, AbstractRestriction, Range
+from pinnml.objective import AbstractObjective, AbstractRestriction, Range, Ranges, Within
 
 
 class Decomposition(ABC):
@@ -18,6 +19,14 @@ class Decomposition(ABC):
     @abstractmethod
     def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
         """Return R_1 … R_s for a θ of `size` entries; raise `ValueError` where the objective does not allow it."""
+
+    def owners(self, objective: AbstractObjective, like: Tensor) -> Tensor:
+        """Return the number of the one block that owns each parameter, the first that holds it, shape (p,)."""
+        owners, ones = torch.full_like(like, -1), torch.ones_like(like)
+        blocks = self.restrictions(objective, len(like))
+        for number in reversed(range(len(blocks))):
+            owners[blocks[number].adjoint(blocks[number](ones)) > 0] = number
+        return owners
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,46 @@ class ByLayer(Decomposition):
             blocks.append(Range(layers[first][0], layers[last][1], size))
         return tuple(blocks)
 
+    def owners(self, objective: AbstractObjective, like: Tensor) -> Tensor:
+        """Return the number of the block that holds each parameter without the overlap, shape (p,)."""
+        if self.overlap:
+            return replace(self, overlap=0).owners(objective, like)
+        return super().owners(objective, like)
+
+
+@dataclass(frozen=True)
+class ByNeurons(Decomposition):
+    """Groups of at most `neurons` neurons within each layer: their rows of W and their biases.
+
+    A layer's groups are of nearly one size. A block of g neurons with w inputs has g(w + 1) parameters, so that its
+    Jacobian stays small in wide layers.
+    """
+
+    neurons: int = 32
+
+    def __post_init__(self) -> None:
+        if self.neurons < 1:
+            raise ValueError(f"neurons is {self.neurons}; where: ByNeurons; give at least one.")
+
+    def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
+        """Return the groups of each layer, from the input layer up; a layer in one group is a range of θ."""
+        if not objective.outputs:
+            raise ValueError("The objective has no neurons; where: ByNeurons; use ByLayer, or ByIndices.")
+        blocks: list[AbstractRestriction] = []
+        for (start, stop), outputs in zip(objective.layers, objective.outputs, strict=True):
+            layer, groups = Range(start, stop, size), -(-outputs // self.neurons)
+            cuts = [number * outputs // groups for number in range(groups + 1)]
+            for first, last in pairwise(cuts):
+                blocks.append(layer if groups == 1 else Within(layer, _neurons(first, last, outputs, stop - start)))
+        return tuple(blocks)
+
+
+def _neurons(first: int, last: int, outputs: int, size: int) -> Ranges:
+    """Return the rows first … last − 1 of W (outputs × inputs) and their biases, in a layer of `size` parameters."""
+    inputs = size // outputs - 1
+    biases = outputs * inputs
+    return Ranges(((first * inputs, last * inputs), (biases + first, biases + last)), size)
+
 
 @dataclass(frozen=True)
 class Entries(AbstractRestriction):
@@ -68,11 +117,30 @@ class Entries(AbstractRestriction):
         return whole
 
 
+@dataclass(frozen=True)
+class AsEntries(Decomposition):
+    """The blocks of another decomposition as sets of indices, so that nothing is kept of the layers below them.
+
+    The corrections are the same; it shows what the kept jets are worth.
+    """
+
+    inner: Decomposition
+
+    def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
+        """Return one restriction for each block of `inner`."""
+        numbers = torch.arange(size, dtype=torch.float64)
+        blocks = self.inner.restrictions(objective, size)
+        return tuple(Entries(block(numbers).long(), size) for block in blocks)
+
+
 class ByIndices(Decomposition):
     """Blocks given as sets of indices of θ; raises `ValueError` unless they reach every parameter."""
 
     def __init__(self, *blocks: Sequence[int]) -> None:
         self.blocks = tuple(tuple(block) for block in blocks)
+        wrong = [number for number, block in enumerate(self.blocks) if not block or len(set(block)) < len(block)]
+        if wrong:
+            raise ValueError(f"Blocks {wrong} are empty or repeat an index; where: ByIndices; give sets.")
 
     def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
         """Return one restriction for each set."""

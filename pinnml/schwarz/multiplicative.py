@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, AbstractRestriction, Iterate
-from pinnml.optim import AbstractSolver, LevenbergMarquardt, Status
+from pinnml.objective import AbstractObjective, AbstractRestriction, Iterate, Range
+from pinnml.optim import LevenbergMarquardt, Status
+from pinnml.schwarz.correction import Correction, corrected
 from pinnml.schwarz.decomposition import ByLayer, Decomposition
 from pinnml.schwarz.local import Local
+from pinnml.schwarz.schwarz import AbstractSchwarz, Reached
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class MultiplicativeState:
 
 
 @dataclass(frozen=True)
-class MultiplicativeSchwarz(AbstractSolver):
+class MultiplicativeSchwarz(AbstractSchwarz):
     """One sweep: each block in order is improved by a local solve of the full loss, the others frozen as they are now.
 
     Afterwards θ_old + c·(θ_new − θ_old) is tried for the growing factors c of `stretches` while the loss falls.
@@ -39,17 +40,24 @@ class MultiplicativeSchwarz(AbstractSolver):
         blocks = self.decomposition.restrictions(objective, len(iterate.theta))
         return MultiplicativeState((None,) * len(blocks), 0)
 
-    def step(
-        self, objective: AbstractObjective, iterate: Iterate, state: MultiplicativeState
-    ) -> tuple[Iterate, MultiplicativeState, Status]:
-        """Do one sweep and its extrapolation; stop where no block could lower the loss."""
-        blocks = self.decomposition.restrictions(objective, len(iterate.theta))
-        theta, f, local, failures = sweep(objective, blocks, self.local, iterate.theta, iterate.f, state.local)
+    def sweep(
+        self, objective: AbstractObjective, begin: Reached, state: MultiplicativeState
+    ) -> tuple[Reached, MultiplicativeState, Status]:
+        """Improve block after block; where no block could lower the loss, `begin` itself comes back."""
+        blocks = self.decomposition.restrictions(objective, len(begin.theta))
+        theta, f, local, failures = sweep(objective, blocks, self.local, begin.theta, begin.f, state.local)
         state = MultiplicativeState(local, state.failures + failures)
         if failures == len(blocks):
-            return iterate, state, Status.SEARCH_FAILED
-        theta, f = stretched(objective, iterate.theta, theta, f, self.stretches)
-        return objective.at(theta), state, Status.RUNNING
+            return begin, state, Status.SEARCH_FAILED
+        return Reached(theta, f), state, Status.RUNNING
+
+    def corrections(
+        self, objective: AbstractObjective, begin: Reached, state: MultiplicativeState
+    ) -> tuple[tuple[Correction, ...], MultiplicativeState]:
+        """Return the whole sweep as one correction."""
+        end, state, status = self.sweep(objective, begin, state)
+        everything = Range(0, len(begin.theta), len(begin.theta))
+        return (Correction(everything, end.theta - begin.theta, end.f, status is Status.RUNNING),), state
 
 
 def sweep(
@@ -63,25 +71,10 @@ def sweep(
     """Improve block after block; return θ, f, the local states, and how many local solves failed."""
     kept, failures = [], 0
     for restriction, state in zip(blocks, states, strict=True):
-        x = restriction(theta)
-        improved = local.solve(objective.restricted(restriction, theta), x, f, state)
-        kept.append(improved.state)
-        if improved.success and bool(torch.isfinite(improved.f)):
-            theta, f = theta + restriction.adjoint(improved.theta - x), improved.f
+        correction, following = corrected(objective, restriction, local, theta, f, state)
+        kept.append(following)
+        if correction.success and correction.f is not None:
+            theta, f = theta + correction.extended, correction.f
         else:
             failures += 1
     return theta, f, tuple(kept), failures
-
-
-def stretched(
-    objective: AbstractObjective, old: Tensor, new: Tensor, f: Tensor, factors: tuple[float, ...]
-) -> tuple[Tensor, Tensor]:
-    """Return θ_old + c(θ_new − θ_old) for the last of the growing factors c with which the loss still fell."""
-    best = new
-    for factor in factors:
-        trial = old + factor * (new - old)
-        value = objective.value(trial)
-        if not float(value) < float(f):
-            break
-        best, f = trial, value
-    return best, f

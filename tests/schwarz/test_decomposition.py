@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
+
 import pytest
 import torch
 from dense_least_squares import Dense, vector
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pinnml.levels import tied_blocks
 from pinnml.objective import AbstractRestriction
-from pinnml.schwarz import ByIndices, ByLayer, multiplicity
+from pinnml.schwarz import ByIndices, ByLayer, ByNeurons, Decomposition, multiplicity
 
 LAYERS = ((0, 3), (3, 8), (8, 13), (13, 18), (18, 20))
 SIZE = 20
@@ -20,6 +24,24 @@ class Layered(Dense):
     @property
     def layers(self) -> tuple[tuple[int, int], ...]:
         return LAYERS
+
+
+class Chain(Dense):
+    """A chain of layers with these widths, from the inputs to the outputs."""
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.widths = widths
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        sizes = [b * (a + 1) for a, b in pairwise(self.widths)]
+        stops = list(accumulate(sizes))
+        return tuple(zip([0, *stops[:-1]], stops, strict=True))
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        return tuple(self.widths[1:])
 
 
 DECOMPOSITIONS = {
@@ -79,3 +101,62 @@ def test_wrong_declarations_are_refused() -> None:
         ByIndices([0, 1]).restrictions(Layered(), SIZE)
     with pytest.raises(ValueError, match="no layers"):
         ByLayer().restrictions(Dense(), SIZE)
+    with pytest.raises(ValueError, match="ByNeurons"):
+        ByNeurons(neurons=0)
+    with pytest.raises(ValueError, match="no neurons"):
+        ByNeurons().restrictions(Layered(), SIZE)
+    with pytest.raises(ValueError, match=r"Blocks \[1\] are empty or repeat"):
+        ByIndices([0, 1], [2, 2])
+    with pytest.raises(ValueError, match=r"Blocks \[0\] are empty or repeat"):
+        ByIndices([], [0])
+
+
+chains = st.lists(st.integers(1, 9), min_size=2, max_size=8).map(Chain)
+rules = st.one_of(
+    st.builds(ByLayer, st.integers(1, 9), st.integers(0, 9)),
+    st.builds(ByNeurons, st.integers(1, 10)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(chain=chains, rule=rules, seed=st.integers(0, 99))
+def test_any_rule_on_any_chain_is_a_partition_of_unity_with_exact_adjoints(
+    chain: Chain, rule: Decomposition, seed: int
+) -> None:
+    """Every layer has a block, however the numbers are rounded; one block owns each parameter, and holds it."""
+    size = chain.layers[-1][1]
+    v = vector(size, seed)
+    blocks = rule.restrictions(chain, size)
+    counts = multiplicity(blocks, v)
+    assert counts.min() >= 1
+    weighted = [block.adjoint(block(1 / counts) * block(v)) for block in blocks]
+    torch.testing.assert_close(torch.stack(weighted).sum(0), v, rtol=1e-14, atol=0)
+    owners = rule.owners(chain, v)
+    owned = [block.adjoint((block(owners) == number).to(v) * block(v)) for number, block in enumerate(blocks)]
+    assert torch.equal(torch.stack(owned).sum(0), v)
+    for block in blocks:
+        x = vector(len(block(v)), seed + 1)
+        torch.testing.assert_close(block(v).dot(x), v.dot(block.adjoint(x)), rtol=1e-13, atol=1e-13)
+        assert torch.equal(block(block.adjoint(x)), x)
+        assert torch.equal(block(torch.stack([v, 2 * v])), torch.stack([block(v), 2 * block(v)]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(chain=chains, neurons=st.integers(1, 10))
+def test_groups_of_neurons_are_rows_of_one_layer_and_their_biases(chain: Chain, neurons: int) -> None:
+    size = chain.layers[-1][1]
+    marks = torch.full((size,), -1.0, dtype=torch.float64)
+    for number, block in enumerate(ByNeurons(neurons).restrictions(chain, size)):
+        marks = marks + block.adjoint(torch.full_like(block(marks), number + 1.0))
+    for (start, stop), (inputs, outputs) in zip(chain.layers, pairwise(chain.widths), strict=True):
+        weights, biases = marks[start : stop - outputs].view(outputs, inputs), marks[stop - outputs : stop]
+        assert torch.equal(weights, biases[:, None].expand_as(weights))
+        groups = [int((biases == group).sum()) for group in biases.unique()]
+        assert max(groups) <= neurons
+        assert len(groups) == -(-outputs // neurons)
+        assert max(groups) - min(groups) <= 1
+
+
+def test_owners_of_overlapping_layers_are_the_blocks_without_overlap() -> None:
+    owners = DECOMPOSITIONS["overlap"].owners(Layered(), vector(SIZE, 0))
+    assert owners.tolist() == [0.0] * 8 + [1.0] * 10 + [2.0] * 2

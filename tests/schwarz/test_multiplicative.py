@@ -6,7 +6,7 @@ import pinnml.problems as problems
 import torch
 from dense_least_squares import SIZE, Linear, vector
 
-from pinnml.levels import TwoLevel, tied_blocks
+from pinnml.levels import TiedBlocks, TwoLevel, tied_blocks
 from pinnml.loss import PinnObjective
 from pinnml.network import ResNet
 from pinnml.objective import Range
@@ -78,8 +78,9 @@ def test_kept_jets_change_no_result() -> None:
 
 
 def test_sweeps_contract_and_less_without_the_coarse_level() -> None:
-    start = run(TwoLevel(groups=(2, 4)), 0)
-    with_coarse, without = run(TwoLevel(groups=(2, 4)), 12), run(MultiplicativeSchwarz(), 12)
+    two_level = TwoLevel(coarse=(TiedBlocks(2), TiedBlocks(4)))
+    start = run(two_level, 0)
+    with_coarse, without = run(two_level, 12), run(MultiplicativeSchwarz(), 12)
     factor = (float(with_coarse.iterate.f) / float(start.iterate.f)) ** (1 / 12)
     assert factor < 0.6
     assert float(with_coarse.iterate.f) < float(without.iterate.f) < float(start.iterate.f)

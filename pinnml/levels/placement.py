@@ -1,0 +1,119 @@
+"""Where the coarse steps of a cycle stand: after the sweep, before it, or beside it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+from pinnml.levels.coarse import CoarseLevel
+from pinnml.objective import AbstractObjective
+from pinnml.optim import Status
+from pinnml.schwarz import AbstractCombination, AbstractSchwarz, LineSearchedSum, Reached
+
+
+@dataclass(frozen=True)
+class TwoLevelState:
+    """The sweep's state and each coarse level's, and how many coarse steps did not lower the loss so far."""
+
+    fine: Any
+    coarse: tuple[Any, ...]
+    failures: int = 0
+
+
+class AbstractPlacement(ABC):
+    """The order of sweep and coarse steps in one cycle."""
+
+    @abstractmethod
+    def cycle(
+        self,
+        objective: AbstractObjective,
+        fine: AbstractSchwarz,
+        levels: tuple[CoarseLevel, ...],
+        begin: Reached,
+        state: TwoLevelState,
+    ) -> tuple[Reached, TwoLevelState, Status]:
+        """Return where the cycle ended; where nothing lowered the loss, `begin` itself with the reason."""
+
+
+@dataclass(frozen=True)
+class After(AbstractPlacement):
+    """Multiplicative: the sweep, then one coarse step after another."""
+
+    def cycle(
+        self,
+        objective: AbstractObjective,
+        fine: AbstractSchwarz,
+        levels: tuple[CoarseLevel, ...],
+        begin: Reached,
+        state: TwoLevelState,
+    ) -> tuple[Reached, TwoLevelState, Status]:
+        """Sweep, then descend."""
+        swept, fine_state, status = fine.sweep(objective, begin, state.fine)
+        end, coarse, failures = _coarse_steps(objective, levels, swept, state.coarse)
+        return end, TwoLevelState(fine_state, coarse, state.failures + failures), status
+
+
+@dataclass(frozen=True)
+class Before(AbstractPlacement):
+    """Multiplicative: one coarse step after another, then the sweep (Lee, Kopaničáková, Karniadakis 2025)."""
+
+    def cycle(
+        self,
+        objective: AbstractObjective,
+        fine: AbstractSchwarz,
+        levels: tuple[CoarseLevel, ...],
+        begin: Reached,
+        state: TwoLevelState,
+    ) -> tuple[Reached, TwoLevelState, Status]:
+        """Descend, then sweep."""
+        middle, coarse, failures = _coarse_steps(objective, levels, begin, state.coarse)
+        end, fine_state, status = fine.sweep(objective, middle, state.fine)
+        return end, TwoLevelState(fine_state, coarse, state.failures + failures), status
+
+
+@dataclass(frozen=True)
+class Beside(AbstractPlacement):
+    """Additive: sweep and coarse steps from the same θ; `combination` makes one step of all corrections.
+
+    A multiplicative sweep counts as one correction. An additive one brings one for each block, and is combined here
+    together with the coarse ones instead of by its own combination.
+    """
+
+    combination: AbstractCombination = field(default_factory=LineSearchedSum)
+
+    def cycle(
+        self,
+        objective: AbstractObjective,
+        fine: AbstractSchwarz,
+        levels: tuple[CoarseLevel, ...],
+        begin: Reached,
+        state: TwoLevelState,
+    ) -> tuple[Reached, TwoLevelState, Status]:
+        """Collect all corrections and combine them."""
+        corrections, fine_state = fine.corrections(objective, begin, state.fine)
+        pairs = [level.corrected(objective, begin, kept) for level, kept in zip(levels, state.coarse, strict=True)]
+        failures = sum(not correction.success for correction, _ in pairs)
+        state = TwoLevelState(fine_state, tuple(following for _, following in pairs), state.failures + failures)
+        corrections += tuple(correction for correction, _ in pairs)
+        if not any(correction.success for correction in corrections):
+            return begin, state, Status.SEARCH_FAILED
+        combined = self.combination(objective, begin.iterate(objective), corrections)
+        if combined.status is not Status.RUNNING:
+            return begin, state, combined.status
+        return Reached.by(combined.iterate), state, Status.RUNNING
+
+
+def _coarse_steps(
+    objective: AbstractObjective, levels: tuple[CoarseLevel, ...], reached: Reached, states: tuple[Any, ...]
+) -> tuple[Reached, tuple[Any, ...], int]:
+    """Take one coarse step after another; return where they end, their states, and how many failed."""
+    kept, failures = [], 0
+    for level, state in zip(levels, states, strict=True):
+        correction, following = level.corrected(objective, reached, state)
+        kept.append(following)
+        if correction.success and correction.f is not None:
+            reached = Reached(reached.theta + correction.extended, correction.f)
+        else:
+            failures += 1
+    return reached, tuple(kept), failures

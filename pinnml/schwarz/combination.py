@@ -1,0 +1,210 @@
+"""How the corrections of several blocks, all computed from one θ, become one step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
+from pinnml.optim import LBFGS, LevenbergMarquardt, Outcome, Search, Status, StrongWolfe
+from pinnml.optim.line_search import rounding
+from pinnml.schwarz.correction import Correction
+from pinnml.schwarz.decomposition import multiplicity
+from pinnml.schwarz.local import Local
+from pinnml.schwarz.subspace import Subspace, SubspaceLeastSquares
+
+
+@dataclass(frozen=True)
+class Combined:
+    """The iterate after a combination with status RUNNING; the one it began with, where the loss could not fall."""
+
+    iterate: Iterate
+    status: Status
+
+
+class AbstractCombination(ABC):
+    """A rule that makes one step of corrections E_sδ_s; it never returns an iterate with a larger f than it got.
+
+    Where it does not lower f, the best single correction is taken, as in PETSc's additive-optimal composition.
+    """
+
+    def __call__(self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]) -> Combined:
+        """Combine corrections of `iterate`, one for each block in order, zero where a local solve failed."""
+        found, least = self.tried(objective, iterate, corrections), 0.0
+        if isinstance(found, Iterate):
+            return Combined(found, Status.RUNNING)
+        if found is Outcome.ROUNDING:
+            least = rounding(iterate.f)
+        single = best_single(objective, iterate, corrections)
+        if single is not None and float(single.f) < float(iterate.f) - least:
+            return Combined(single, Status.RUNNING)
+        return Combined(iterate, Status.AT_ROUNDING if found is Outcome.ROUNDING else Status.SEARCH_FAILED)
+
+    @abstractmethod
+    def tried(
+        self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
+    ) -> Iterate | Outcome:
+        """Return an iterate with a smaller f, or why there is none: ROUNDING or FAILED."""
+
+
+@dataclass(frozen=True)
+class LineSearchedSum(AbstractCombination):
+    """θ + αΣ_s w_sE_sδ_s with α from a search whose first trial is 1; without `weights`, w_s = 1.
+
+    Source: ASPQN (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024).
+    """
+
+    search: Search = field(default_factory=StrongWolfe)
+    weights: tuple[float, ...] | None = None
+
+    def tried(
+        self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
+    ) -> Iterate | Outcome:
+        """Search along the weighted sum; raise `ValueError` unless there is one weight for each correction."""
+        weights = (1.0,) * len(corrections) if self.weights is None else self.weights
+        if len(weights) != len(corrections):
+            raise ValueError(
+                f"{len(weights)} weights for {len(corrections)} corrections; where: LineSearchedSum; give one for each."
+            )
+        weighted = [w * correction.extended for w, correction in zip(weights, corrections, strict=True)]
+        return _searched(self.search, objective, iterate, torch.stack(weighted).sum(0))
+
+
+@dataclass(frozen=True)
+class Synchronised(AbstractCombination):
+    """One search for each block in network order, each along E_sδ_s from the iterate updated by those before.
+
+    Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025.
+    """
+
+    search: Search = field(default_factory=StrongWolfe)
+
+    def tried(
+        self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
+    ) -> Iterate | Outcome:
+        """Search along one correction after another; those that do not lower the loss any more are left out."""
+        current, outcomes = iterate, []
+        for correction in corrections:
+            if correction.success:
+                found = _searched(self.search, objective, current, correction.extended)
+                current = found if isinstance(found, Iterate) else current
+                outcomes.append(found)
+        if current is not iterate:
+            return current
+        return Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.ROUNDING
+
+
+@dataclass(frozen=True)
+class SubspaceMinimisation(AbstractCombination):
+    """θ + Σ_s β_sE_sδ_s with β from a few steps on f in the span of the corrections, from β = 0.
+
+    For least squares these are steps of `local` with the Jacobian's columns J E_sδ_s, one jvp each; for other
+    objectives steps of `plain`. The best single correction is taken where it is better. Source: Salvadó-Benasco et
+    al., MP-LBFGS, arXiv 2601.08709; PETSc's additive-optimal composition.
+    """
+
+    local: Local = field(default_factory=lambda: Local(LevenbergMarquardt(geodesic=False, damping=1e-4), steps=2))
+    plain: Local = field(default_factory=lambda: Local(LBFGS(), steps=5))
+
+    def tried(
+        self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
+    ) -> Iterate | Outcome:
+        """Minimise over β, and compare with each single correction."""
+        moving = [correction.extended for correction in corrections if correction.success]
+        if not moving:
+            return Outcome.FAILED
+        directions = torch.stack(moving)
+        zero = directions.new_zeros(len(directions))
+        if isinstance(objective, AbstractLeastSquares):
+            problem: AbstractObjective = SubspaceLeastSquares(objective, iterate.theta, directions)
+            improved = self.local.solve(problem, zero, iterate.f, None)
+        else:
+            problem = Subspace(objective, iterate.theta, directions)
+            improved = self.plain.solve(problem, zero, iterate.f, None)
+        f, theta = _best(objective, iterate, corrections)
+        if float(improved.f) < f:
+            theta = iterate.theta + improved.theta @ directions
+        return _lower(objective.at(theta), iterate) or Outcome.FAILED
+
+
+@dataclass(frozen=True)
+class Averaged(AbstractCombination):
+    """Corrections divided by the number of blocks that hold each parameter, then combined by `inner`.
+
+    Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025. Coarse corrections stay as they are.
+    """
+
+    inner: AbstractCombination = field(default_factory=LineSearchedSum)
+
+    def tried(
+        self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
+    ) -> Iterate | Outcome:
+        """Average where blocks overlap."""
+        overlapping = [correction.restriction for correction in corrections if correction.own is not None]
+        if not overlapping:
+            return self.inner.tried(objective, iterate, corrections)
+        share = 1 / multiplicity(overlapping, iterate.theta)
+        scaled = [c if c.own is None else _scaled(c, c.restriction(share)) for c in corrections]
+        return self.inner.tried(objective, iterate, scaled)
+
+
+@dataclass(frozen=True)
+class Owned(AbstractCombination):
+    """Corrections without the overlap, then combined by `inner`: restricted additive Schwarz.
+
+    Each parameter is changed by the one block that owns it. Source: Cai, Sarkis, SIAM J. Sci. Comput. 21, 1999.
+    """
+
+    inner: AbstractCombination = field(default_factory=LineSearchedSum)
+
+    def tried(
+        self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
+    ) -> Iterate | Outcome:
+        """Keep what is each block's own."""
+        kept = [c if c.own is None else _scaled(c, c.own) for c in corrections]
+        return self.inner.tried(objective, iterate, kept)
+
+
+def best_single(objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]) -> Iterate | None:
+    """Return the iterate after the one correction with the smallest f; None where none lowers f."""
+    f, theta = _best(objective, iterate, corrections)
+    return _lower(objective.at(theta), iterate) if f < float(iterate.f) else None
+
+
+def _best(objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]) -> tuple[float, Tensor]:
+    """Return f and θ after the one correction with the smallest f; those of the iterate where none lowers f."""
+    best = float(iterate.f), iterate.theta
+    for correction in corrections:
+        if correction.success:
+            theta = iterate.theta + correction.extended
+            f = float(objective.value(theta) if correction.f is None else correction.f)
+            best = (f, theta) if f < best[0] else best
+    return best
+
+
+def _lower(found: Iterate, start: Iterate) -> Iterate | None:
+    """Return an iterate that is finite and lower than the start, else None."""
+    return found if found.is_finite() and bool(found.f < start.f) else None
+
+
+def _scaled(correction: Correction, factors: Tensor) -> Correction:
+    """Multiply a step by factors (k,), and forget its f unless nothing changes."""
+    if bool((factors == 1).all()):
+        return correction
+    return replace(correction, step=factors * correction.step, f=None)
+
+
+def _searched(search: Search, objective: AbstractObjective, start: Iterate, direction: Tensor) -> Iterate | Outcome:
+    """Search with the first trial 1; return a lower iterate, or how the search failed."""
+    slope = float(start.grad.dot(direction))
+    if not -float("inf") < slope < 0:
+        return Outcome.FAILED
+    found = search(objective, start, direction, slope, 1.0)
+    if found.outcome in (Outcome.ROUNDING, Outcome.FAILED):
+        return found.outcome
+    # near rounding a search may accept a step by its slope although f is larger
+    return _lower(found.iterate, start) or Outcome.ROUNDING

@@ -1,0 +1,48 @@
+"""Contraction factors on a chain with modes that are smooth in depth, and what the coarse level is worth there."""
+
+from __future__ import annotations
+
+import pytest
+from deep_chain import DeepChain
+
+from pinnml.levels import AbstractPlacement, After, Before, Beside, FirstLayers, TiedBlocks, TwoLevel
+from pinnml.optim import AbstractSolver, Iterations, LevenbergMarquardt, minimise
+from pinnml.schwarz import AbstractSchwarz, AdditiveSchwarz, ByLayer, Local, MultiplicativeSchwarz, SubspaceMinimisation
+
+EXACT = Local(LevenbergMarquardt(geodesic=False, damping=0.0))
+SWEEPS = 8
+MULTIPLICATIVE = MultiplicativeSchwarz(ByLayer(), EXACT, stretches=())
+ADDITIVE = AdditiveSchwarz(ByLayer(), EXACT, SubspaceMinimisation(EXACT))
+
+
+def contraction(solver: AbstractSolver, depth: int = 18) -> float:
+    """Return the mean factor a sweep of ‖θ − θ*‖ in the energy norm, after as many sweeps; the minimum of f is zero."""
+    problem = DeepChain(depth)
+    losses: list[float] = []
+    minimise(
+        problem, problem.start(), solver, Iterations(2 * SWEEPS), callback=lambda p: losses.append(float(p.iterate.f))
+    )
+    return (losses[2 * SWEEPS] / losses[SWEEPS]) ** (0.5 / SWEEPS)
+
+
+def two_level(fine: AbstractSchwarz, placement: AbstractPlacement) -> TwoLevel:
+    return TwoLevel(fine, (TiedBlocks(3),), EXACT, placement)
+
+
+@pytest.mark.parametrize("fine", [MULTIPLICATIVE, ADDITIVE], ids=["multiplicative", "additive"])
+@pytest.mark.parametrize(
+    ("placement", "bound"),
+    [(After(), 0.65), (Before(), 0.65), (Beside(SubspaceMinimisation(EXACT)), 0.85)],
+    ids=["after", "before", "beside"],
+)
+def test_the_coarse_level_makes_the_factor_independent_of_the_depth(
+    fine: AbstractSchwarz, placement: AbstractPlacement, bound: float
+) -> None:
+    for depth in (18, 36):
+        assert contraction(two_level(fine, placement), depth) < bound
+        assert contraction(fine, depth) > 0.98
+
+
+def test_layers_left_out_are_no_coarse_level_for_smooth_modes() -> None:
+    """Frozen neighbours hold the first layers where they are: all layers have to move at once."""
+    assert contraction(TwoLevel(MULTIPLICATIVE, (FirstLayers(3),), EXACT)) > 0.98
