@@ -14,6 +14,8 @@ _FUNCTIONS = {
     "allen-cahn": ("allen_cahn", "allen_cahn"),
     "allen-cahn-periodic": ("allen_cahn", "allen_cahn_periodic"),
     "allen-cahn-kinked": ("allen_cahn", "allen_cahn_kinked"),
+    "diffusion-advection": ("diffusion_advection", "diffusion_advection"),
+    "klein-gordon": ("klein_gordon", "klein_gordon"),
 }
 """Name -> (module of this package, function without required arguments); modules are imported on demand."""
 
