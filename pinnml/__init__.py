@@ -1,7 +1,7 @@
 """Partial differential equations solved by physics-informed neural networks with second-order training."""
 
 from pinnml._version import __version__
-from pinnml.levels import TwoLevel
+from pinnml.levels import After, Before, Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel, TwoLevelFactors
 from pinnml.network import (
     MLP,
     Compiled,
@@ -15,15 +15,21 @@ from pinnml.network import (
     Tanh,
 )
 from pinnml.optim import (
+    BFGS,
     LBFGS,
     Adam,
     Armijo,
     Evaluations,
+    GaussNewtonFactors,
     GradientNorm,
     Iterations,
+    JacobiFactors,
     LevenbergMarquardt,
     Loss,
+    NewtonKrylov,
+    RightPreconditioned,
     Seconds,
+    SelfScaledBroyden,
     Sequential,
     StrongWolfe,
     Work,
@@ -43,13 +49,47 @@ from pinnml.problem import (
     Value,
 )
 from pinnml.refine import RAD, Stage
-from pinnml.schwarz import ByIndices, ByLayer, Local, MultiplicativeSchwarz
+from pinnml.schwarz import (
+    AdditiveSchwarz,
+    Averaged,
+    ByIndices,
+    ByLayer,
+    ByNeurons,
+    LineSearchedSum,
+    Local,
+    MultiplicativeSchwarz,
+    Owned,
+    SchwarzFactors,
+    SubspaceMinimisation,
+    Synchronised,
+)
 from pinnml.solution import Error, Solution
 from pinnml.solve import DeclarationWarning, Setup, solve
 
 load = Solution.load
 
 __all__ = [
+    "After",
+    "Before",
+    "Beside",
+    "FewerPoints",
+    "FirstLayers",
+    "TiedBlocks",
+    "AdditiveSchwarz",
+    "Averaged",
+    "ByNeurons",
+    "LineSearchedSum",
+    "Owned",
+    "SubspaceMinimisation",
+    "Synchronised",
+    "BFGS",
+    "SelfScaledBroyden",
+    "RightPreconditioned",
+    "NewtonKrylov",
+    "JacobiFactors",
+    "GaussNewtonFactors",
+    "SchwarzFactors",
+    "TwoLevelFactors",
     "MultiplicativeSchwarz",
     "Local",
     "ByLayer",

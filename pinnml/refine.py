@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinnml.evaluate import residual_values
 from pinnml.loss import PinnObjective
 from pinnml.objective import AbstractObjective
 from pinnml.optim import Progress
-from pinnml.points import Collocation, ConditionPoints, Uniform
+from pinnml.points import Collocation, ConditionPoints, Sobol, systematic
 from pinnml.problem import Everywhere
 
 
@@ -29,19 +29,21 @@ class Stage:
             raise ValueError(f"points={self.points}, every={self.every}; where: Stage; give numbers of at least 1.")
 
 
-LADDER = (Stage(2000, 5, 40), Stage(6000, 10, 80), Stage(10_000, 20))
+LADDER = (Stage(2000, 5, 20), Stage(4000, 5, 40), Stage(8000, 6, 80), Stage(12_000, 6))
 
 
 @dataclass(frozen=True)
 class RAD:
-    """Residual-based adaptive distribution: a share of uniform points, the others drawn from a pool with probability
-    ∝ |r|/mean|r| + floor (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, with k = 1, c = floor).
+    """Residual-based adaptive distribution: points of density ∝ υ + (1 − υ)(|r|/mean|r| + c)/(1 + c).
 
-    The last stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
+    υ is `uniform`, the share of uniform points, and c is `floor` (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, k = 1).
+    They are drawn by systematic sampling from `pool` times as many Sobol' points, which leaves fewer gaps than
+    independent draws. The last stage goes on for ever. What solvers keep from step to step is treated by their
+    `renewed`.
     """
 
     stages: Sequence[Stage] = LADDER
-    pool: int = 60_000
+    pool: float = 6.0
     uniform: float = 0.5
     floor: float = 0.2
 
@@ -50,6 +52,8 @@ class RAD:
             raise ValueError("Every stage but the last needs its end; where: RAD; give Stage(points, every, until).")
         if not 0 <= self.uniform <= 1:
             raise ValueError(f"uniform is {self.uniform}; where: RAD; give the share of uniform points, 0 to 1.")
+        if not self.pool >= 1:
+            raise ValueError(f"pool is {self.pool}; where: RAD; give at least one candidate for each point.")
 
     def stage(self, iteration: int) -> Stage:
         """Return the stage that an iteration belongs to."""
@@ -86,15 +90,12 @@ class Renewal:
         return self._objective
 
     def _drawn(self, name: str, theta: Tensor, count: int) -> Tensor:
-        uniform = round(self._rule.uniform * count)
-        if uniform == count:
-            return self._uniform(count, theta)
-        pool = self._uniform(self._rule.pool, theta)
-        size = residual_values(self._objective.problem, self._objective.network, theta, name, pool).abs().sum(0)
-        density = (size / size.mean() + self._rule.floor).double().cpu()
-        chosen = torch.multinomial(density, min(count - uniform, len(pool)), generator=self._generator)
-        return torch.cat([self._uniform(uniform, theta), pool[chosen.to(pool.device)]])
-
-    def _uniform(self, count: int, like: Tensor) -> Tensor:
-        unit = Uniform().unit(count, self._objective.problem.domain.dimension, self._generator)
-        return Everywhere().place(unit, self._objective.problem.domain).to(like)
+        rule, domain = self._rule, self._objective.problem.domain
+        unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, self._generator)
+        pool = Everywhere().place(unit, domain).to(theta)
+        residuals = self._objective.residuals_at(theta, name, pool)
+        size = residuals.abs().sum(0).double().cpu()
+        # where the residual is zero everywhere, one point is as good as another
+        relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)
+        density = rule.uniform + (1 - rule.uniform) * (relative + rule.floor) / (1 + rule.floor)
+        return pool[systematic(unit, density, count, self._generator).to(pool.device)]

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pinnml.assemblies import default_recipe, schwarz_gauss_newton
 from pinnml.evaluate import Scorer
 from pinnml.io.history import HistoryRow
 from pinnml.loss import PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
-from pinnml.optim import LBFGS, AbstractSolver, Progress, Renew, Result, Seconds, Stop, minimise
+from pinnml.optim import AbstractSolver, Progress, Renew, Result, Seconds, Stop, minimise
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import DeclarationError, Finding, Problem, raise_fatal
 from pinnml.refine import RAD, Renewal
@@ -35,7 +36,7 @@ class Setup:
     """All that a run depends on besides the problem: the same setup on one thread repeats a run to the bit."""
 
     network: Architecture = field(default_factory=ResNet)
-    solver: AbstractSolver = field(default_factory=LBFGS)
+    solver: AbstractSolver = field(default_factory=schwarz_gauss_newton)
     points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
     refine: RAD | None = None
     stop: Stop = field(default_factory=lambda: Seconds(60))
@@ -61,8 +62,10 @@ def solve(
 ) -> Solution:
     """Train a network on a problem and return the solution.
 
-    Without network, solver or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds.
-    With `refine` the points of the equations follow the residual; their numbers are then the rule's, not the sampler's.
+    Without network or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds; without
+    solver, what `default_recipe` says for the network's size, with points that follow the residual unless `points` are
+    handed over. With `refine` the points of the equations follow the residual in any case; their numbers are then the
+    rule's, not the sampler's.
     `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end;
     that it is writable and holds no other run is seen to at the start. `callback` gets every row of the history. An
     interrupt from the keyboard ends the run with what was reached. Raises `DeclarationError` before training for
@@ -72,7 +75,10 @@ def solve(
     setup = Setup(seed=seed, device=_device(device), dtype=_dtype(dtype))
     if network is not None:
         setup = replace(setup, network=_architecture(network))
-    if solver is not None:
+    if solver is None:
+        recipe = default_recipe(bind(problem, setup).size)
+        setup = replace(setup, solver=recipe.solver, refine=recipe.refine if points is None else None)
+    else:
         _expect(solver, AbstractSolver, "solver", "a solver, such as LBFGS()")
         setup = replace(setup, solver=solver)
     if points is not None:

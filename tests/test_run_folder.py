@@ -44,6 +44,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[pm.Solution, Path]:
     """A solution with penalties and points by chance, and its folder."""
     folder = tmp_path_factory.mktemp("runs") / "heat"
     settings: dict[str, Any] = {"points": pm.Uniform(30), "stop": pm.Iterations(6) | pm.Loss(1e-9), "seed": 5}
+    settings["solver"] = pm.LBFGS()
     return tiny(heat(hard={"start"}), out=folder, **settings), folder
 
 

@@ -2,6 +2,7 @@
 
 from pinnml.points.collocation import Collocation, ConditionPoints, given, sample
 from pinnml.points.samplers import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
+from pinnml.points.systematic import systematic, z_order
 
 __all__ = [
     "Collocation",
@@ -14,4 +15,6 @@ __all__ = [
     "Uniform",
     "given",
     "sample",
+    "systematic",
+    "z_order",
 ]
