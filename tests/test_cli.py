@@ -20,7 +20,7 @@ import torch
 from run_files import PROMISED, png_size
 from small_problems import TINY, heat, ring
 
-from pinnml import cli, load, problems
+from pinnml import catalogue, cli, load, problems
 from pinnml.io import read_history
 from pinnml.io.vtu import read_vtu
 from pinnml.network import PeriodicEmbedding
@@ -63,7 +63,7 @@ def names(folder: Path | str) -> set[str]:
 def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert pinnml("list") == 0
     out = capsys.readouterr().out
-    for name in (*problems.names(), *cli.NETWORKS, *cli.SOLVERS, *cli.SAMPLERS):
+    for name in (*problems.names(), *catalogue.NETWORKS, *catalogue.SOLVERS, *catalogue.SAMPLERS):
         assert name in out
     assert problems.get("burgers").description in out
 
@@ -101,14 +101,14 @@ def test_solve_resume_plot(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_resume_goes_on_with_the_solvers_memory(monkeypatch: pytest.MonkeyPatch, without_figures: None) -> None:
-    assert pinnml(f"solve poisson --seconds 60 --loss 40 {SMALL} --out run") == 0
-    before, seen, run = load("run"), {}, cli.run
+    assert pinnml(f"solve poisson --seconds 60 --loss 40 --solver lbfgs {SMALL} --out run") == 0
+    before, seen, run = load("run"), {}, cli.solve.run
 
     def watched(*arguments: Any, **settings: Any) -> Any:
         seen.update(settings)
         return run(*arguments, **settings)
 
-    monkeypatch.setattr(cli, "run", watched)
+    monkeypatch.setattr(cli.solve, "run", watched)
     assert pinnml("resume run --seconds 0") == 0
     state = seen["before"].result.state
     assert torch.equal(seen["before"].theta, before.theta) and len(state.memory) > 0
@@ -127,6 +127,10 @@ def test_without_a_folder_each_run_gets_its_own(without_figures: None) -> None:
         ("--network mlp --width 5 --depth 2", "MLP(width=5, depth=2"),
         ("--network resnet --width 5 --depth 2", "ResNet(width=5, blocks=2"),
         ("--solver adam", "Adam("),
+        ("--solver default", "Handover("),
+        ("--solver default", '"refine": null'),  # the points that were asked for stay
+        ("--solver default --refine", '"type": "RAD"'),
+        ("--refine", '"type": "RAD"'),
         ("--solver adam-lbfgs", "Sequential((Adam("),
         ("--sampler sobol --points 64", '"type": "Sobol"'),
         ("--dtype float32", '"torch.float32"'),
@@ -142,8 +146,8 @@ def test_every_option_arrives(options: str, expected: str, without_figures: None
 
 
 def test_periodic_problems_get_a_periodic_network() -> None:
-    assert cli._fitted(TINY, ring()) == replace(TINY, embedding=PeriodicEmbedding("x", harmonics=3))
-    assert cli._fitted(TINY, heat()) == TINY
+    assert catalogue.fitted(TINY, ring()) == replace(TINY, embedding=PeriodicEmbedding("x", harmonics=3))
+    assert catalogue.fitted(TINY, heat()) == TINY
 
 
 @pytest.mark.parametrize(
@@ -215,13 +219,13 @@ def test_warnings_are_told_and_the_interpreters_way_is_put_back(
 ) -> None:
     import warnings
 
-    before, solve = warnings.showwarning, cli.solve
+    before, solve = warnings.showwarning, cli.solve.solve
 
     def warn(*arguments: Any, **settings: Any) -> Any:
         warnings.warn("a wall is missing", stacklevel=1)
         return solve(*arguments, **settings)
 
-    monkeypatch.setattr(cli, "solve", warn)
+    monkeypatch.setattr(cli.solve, "solve", warn)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run") == 0
@@ -236,13 +240,13 @@ def test_trouble_outside_training_has_its_status(
     def fail(*arguments: Any, **settings: Any) -> Any:
         raise raised
 
-    monkeypatch.setattr(cli, "solve", fail)
+    monkeypatch.setattr(cli.solve, "solve", fail)
     assert pinnml(f"solve poisson {SMALL} --out run") == status
     assert ("no space left" if status == 2 else "interrupted") in capsys.readouterr().err
 
 
 def test_a_run_that_fails_has_status_1(monkeypatch: pytest.MonkeyPatch, without_figures: None) -> None:
-    monkeypatch.setattr(cli, "_finish", _failed(cli._finish))
+    monkeypatch.setattr(cli.solve, "_finish", _failed(cli.solve._finish))
     assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run") == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pinnml.report.comparison import Band, plot_comparison
 from pinnml.report.convergence import plot_convergence
 from pinnml.report.fields import plot_field
 from pinnml.report.figures import save_figure
@@ -11,7 +12,9 @@ from pinnml.report.slices import plot_slices
 from pinnml.report.summary import summary_table
 
 __all__ = [
+    "Band",
     "ProgressLine",
+    "plot_comparison",
     "plot_convergence",
     "plot_field",
     "plot_points",

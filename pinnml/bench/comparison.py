@@ -1,0 +1,71 @@
+"""The comparison itself: one run after another in one process, everything written as soon as it is known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import pinnml.problems as problems
+from pinnml.bench.plan import Job, Plan, jobs
+from pinnml.bench.record import claim, draw, write
+from pinnml.bench.run import Run, run_of
+from pinnml.bench.table import table
+from pinnml.io.history import HistoryRow
+from pinnml.optim import Status
+from pinnml.report import ProgressLine
+from pinnml.solve import solve
+
+Report = Callable[[Plan, Sequence[Run]], str]
+"""A text in Markdown on the runs so far."""
+
+TABLE: dict[str, Report] = {"table.md": table}
+
+
+def race(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    watch: Callable[[str], ProgressLine],
+    reports: Mapping[str, Report] = TABLE,
+) -> list[Run]:
+    """Do all runs of a plan and return them; `watch` gives the progress line of a run of that title.
+
+    After every run its history, times.json and the reports are written into the folder, in the end the figures. An
+    interrupt from the keyboard ends the comparison: the run that it ends half way is kept, with its status, and left
+    out of all medians. Raises `DeclarationError` for a folder that cannot be written or holds a comparison already.
+    """
+    path = claim(folder)
+    todo = jobs(plan)
+    runs: list[Run] = []
+    try:
+        for number, job in enumerate(todo, 1):
+            title = f"{job.problem} {job.solver} seed {job.seed} ({number}/{len(todo)})"
+            with watch(title) as line:
+                runs.append(_run(plan, job, line.update))
+            write(path, plan, runs, reports)
+            if runs[-1].status is Status.INTERRUPTED:
+                break
+    except KeyboardInterrupt:
+        pass  # outside of training; what is finished stays, and whoever asked sees that runs are missing
+    finally:
+        if runs:
+            write(path, plan, runs, reports)  # once more: the interrupt may have come while it was written
+            draw(path, plan, runs)
+    return runs
+
+
+def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Run:
+    recipe = plan.recipes[job.solver]
+    solution = solve(
+        problems.get(job.problem),
+        plan.networks[job.problem],
+        recipe.solver,
+        points=plan.points,
+        refine=recipe.refine,
+        seconds=plan.seconds,
+        seed=job.seed,
+        device=plan.device,
+        dtype=plan.dtype,
+        callback=callback,
+    )
+    callback(solution.history[-1])  # by now with its error
+    return run_of(solution, job, plan.seconds)

@@ -1,0 +1,101 @@
+"""The folder of a comparison: times.json, histories, reports and figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pinnml._version import __version__
+from pinnml.bench.curves import band
+from pinnml.bench.measure import measures, summary
+from pinnml.bench.plan import Plan
+from pinnml.bench.run import Run, complete
+from pinnml.io.files import declaration_error, prepare_folder, write_bytes, write_json
+from pinnml.io.history import write_history
+from pinnml.report import plot_comparison, save_figure
+
+TIMES, HISTORIES = "times.json", "histories"
+
+
+def claim(folder: str | os.PathLike[str]) -> Path:
+    """Make the folder; raise `DeclarationError` where it cannot be written or holds a comparison."""
+    path = prepare_folder(folder)
+    if (path / TIMES).exists():
+        raise declaration_error("The folder already holds a comparison.", str(path), "name another folder.")
+    (path / HISTORIES).mkdir(exist_ok=True)
+    return path
+
+
+def write(
+    folder: Path, plan: Plan, runs: Sequence[Run], reports: Mapping[str, Callable[[Plan, Sequence[Run]], str]]
+) -> None:
+    """Write the last run's history, and the numbers and reports of all runs so far."""
+    last = runs[-1]
+    write_history(folder / HISTORIES / f"{last.job.problem}-{last.job.solver}-{last.job.seed}.csv", last.rows)
+    write_json(folder / TIMES, times(plan, runs))
+    for name, report in reports.items():
+        write_bytes(folder / name, report(plan, runs).encode("utf-8"))
+
+
+def draw(folder: Path, plan: Plan, runs: Sequence[Run]) -> None:
+    """Draw the error over seconds and over work units for every problem with a complete run."""
+    for problem in plan.networks:
+        of_solvers = {solver: complete(runs, problem, solver) for solver in plan.recipes}
+        for quantity, label in (("seconds", "time [s]"), ("work", "work units")):
+            bands = {solver: band(chosen, quantity) for solver, chosen in of_solvers.items() if chosen}
+            known = {solver: found for solver, found in bands.items() if found is not None}
+            if known:
+                save_figure(plot_comparison(known, label, problem), folder / f"{problem}-error-{quantity}.png")
+
+
+def times(plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
+    """Return what times.json holds: the machine, the plan, every run in its order, and medians with ranges."""
+    pairs = [(problem, solver) for problem in plan.networks for solver in plan.recipes]
+    return {
+        "machine": machine(plan, runs),
+        "plan": {
+            "command": plan.command,
+            "networks": {problem: repr(network) for problem, network in plan.networks.items()},
+            "solvers": {name: repr(recipe) for name, recipe in plan.recipes.items()},
+            "points": repr(plan.points),
+            "seconds": plan.seconds,
+            "seeds": plan.seeds,
+        },
+        "runs": [_run(run) for run in runs],
+        "summary": [
+            {"problem": problem, "solver": solver, "measures": summary(chosen)}
+            for problem, solver in pairs
+            if (chosen := complete(runs, problem, solver))
+        ],
+    }
+
+
+def machine(plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
+    """Return what the times depend on besides the plan."""
+    return {
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": runs[-1].device,
+        "dtype": str(plan.dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "version": __version__,
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "problem": run.job.problem,
+        "solver": run.job.solver,
+        "seed": run.job.seed,
+        "parameters": run.parameters,
+        "status": run.status.name.lower(),
+        "message": run.message,
+        "measures": measures(run),
+    }

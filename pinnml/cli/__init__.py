@@ -1,0 +1,60 @@
+"""The command line: `pinnml solve | list | resume | plot | bench`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import warnings
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+import pinnml.problems as problems
+from pinnml._version import __version__
+from pinnml.catalogue import NETWORKS, SAMPLERS, SOLVERS
+from pinnml.cli import bench, solve
+from pinnml.cli.say import INTERRUPTED, WRONG_INPUT, say
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = _parser().parse_args(words, argparse.Namespace(line=shlex.join(["pinnml", *words])))
+    console, complaints = Console(), Console(stderr=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *rest, **more: say(complaints, f"warning: {message}", "yellow")
+            return int(parsed.command(parsed, console))
+    except (ValueError, OSError) as error:
+        say(complaints, f"error: {error}", "red")
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        say(complaints, "interrupted", "red")
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pinnml", description="Solve PDEs with physics-informed neural networks.")
+    parser.add_argument("--version", action="version", version=f"pinnml {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    solve.add_solve(commands.add_parser("solve", help="solve a bundled problem and write a run folder"))
+    listing = commands.add_parser("list", help="list problems, networks, solvers and samplers")
+    listing.set_defaults(command=_list)
+    solve.add_resume(commands.add_parser("resume", help="go on with the run in a folder"))
+    solve.add_plot(commands.add_parser("plot", help="make the figures of a run folder again"))
+    bench.add_bench(commands.add_parser("bench", help="compare solvers on problems over several seeds"))
+    return parser
+
+
+def _list(parsed: argparse.Namespace, console: Console) -> int:
+    table = Table(title="problems", show_header=False)
+    for name in problems.names():
+        table.add_row(name, problems.get(name).description)
+    console.print(table)
+    for title, names in (("networks", NETWORKS), ("solvers", SOLVERS), ("samplers", SAMPLERS)):
+        say(console, f"{title}: {', '.join(names)}")
+    return 0

@@ -1,0 +1,115 @@
+"""The command `pinnml bench`: solvers compared on problems over several seeds."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import pinnml.problems as problems
+from pinnml.bench import Plan, Run, Spread, jobs, paper, race, summary
+from pinnml.bench.comparison import TABLE
+from pinnml.bench.run import complete
+from pinnml.bench.table import error, number
+from pinnml.catalogue import ABLATIONS, SOLVERS, choose
+from pinnml.cli import options
+from pinnml.cli.say import INTERRUPTED, say
+from pinnml.network import Architecture
+from pinnml.optim import Status
+from pinnml.points import Hammersley
+from pinnml.problem import DeclarationError, suggestion
+from pinnml.report import ProgressLine
+
+COMPARED = "lbfgs,default"
+
+
+def add_bench(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `pinnml bench`."""
+    parser.add_argument("problems", nargs="*", help="names from `pinnml list`; with --paper all of the paper's")
+    parser.add_argument(
+        "--solvers", help=f"names with commas between them: {', '.join(SOLVERS | ABLATIONS)} [{COMPARED}]"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="time limit of each run [60]")
+    parser.add_argument("--seeds", type=int, default=3, help="how many seeds, from 0 on [3]")
+    parser.add_argument("--out", required=True, help="folder for tables, figures and histories")
+    parser.add_argument(
+        "--paper", action="store_true", help="problems, networks and solvers of the SPQN paper, compared by ratio"
+    )
+    options.add_discretisation(parser)
+    options.add_machine(parser)
+    parser.set_defaults(command=_bench)
+
+
+def _bench(parsed: argparse.Namespace, console: Console) -> int:
+    plan = _plan(parsed)
+    reports = TABLE | {"paper.md": paper.comparison} if parsed.paper else TABLE
+
+    def watch(title: str) -> ProgressLine:
+        return ProgressLine(console, title=title, budget=plan.seconds)
+
+    runs = race(plan, parsed.out, watch, reports)
+    return _finish(plan, runs, Path(parsed.out), console)
+
+
+def _plan(parsed: argparse.Namespace) -> Plan:
+    default = ",".join(paper.SOLVERS) if parsed.paper else COMPARED
+    solvers = dict.fromkeys(name.strip() for name in (parsed.solvers or default).split(","))
+    if parsed.seeds < 1:
+        raise DeclarationError(f"There are {parsed.seeds} seeds; where: --seeds; give at least 1.")
+    if parsed.paper and paper.BASELINE not in solvers:
+        raise DeclarationError(f"{paper.BASELINE} is missing; where: --solvers; ratios are to it, so name it, too.")
+    return Plan(
+        networks=_paper_networks(parsed) if parsed.paper else _networks(parsed),
+        recipes={name: choose("--solvers", name, SOLVERS | ABLATIONS)() for name in solvers},
+        seeds=tuple(range(parsed.seeds)),
+        seconds=parsed.seconds,
+        points=Hammersley(paper.POINTS) if parsed.paper else options.sampler(parsed),
+        device=parsed.device,
+        dtype=getattr(torch, parsed.dtype),
+        command=parsed.line,
+    )
+
+
+def _networks(parsed: argparse.Namespace) -> dict[str, Architecture]:
+    if not parsed.problems:
+        raise DeclarationError("No problem is named; where: bench; name one from `pinnml list`, or give --paper.")
+    return {name: options.network(parsed, problems.get(name)) for name in parsed.problems}
+
+
+def _paper_networks(parsed: argparse.Namespace) -> dict[str, Architecture]:
+    if options.given(parsed):
+        raise DeclarationError(
+            f"The paper sets networks and points itself; where: {', '.join(options.given(parsed))}; leave it out."
+        )
+    for name in parsed.problems:
+        if name not in paper.PUBLISHED:
+            known = suggestion(name, paper.PUBLISHED)
+            raise DeclarationError(f"The paper has no problem {name!r}; where: --paper. {known}")
+    return {name: paper.PUBLISHED[name].network for name in parsed.problems or paper.PUBLISHED}
+
+
+def _finish(plan: Plan, runs: list[Run], folder: Path, console: Console) -> int:
+    table = Table("problem", "solver", "relative L2", "loss", "work", title="medians over the seeds")
+    for problem in plan.networks:
+        for solver in plan.recipes:
+            if chosen := complete(runs, problem, solver):
+                found = summary(chosen)
+                ends = [_median(found.final_error, error), _median(found.loss, error), _median(found.work, number)]
+                table.add_row(problem, solver, *ends)
+    if table.row_count:
+        console.print(table)
+    say(console, f"Tables, figures and histories are in {folder}/:")
+    say(console, "  " + "  ".join(sorted(path.name for path in folder.iterdir())))
+    done, planned = sum(run.status is not Status.INTERRUPTED for run in runs), len(jobs(plan))
+    if done < planned:
+        say(console, f"interrupted after {done} of {planned} runs", "red")
+        return INTERRUPTED
+    return 0
+
+
+def _median(found: Spread, text: Callable[[float], str]) -> str:
+    return "–" if found.median is None else text(found.median)

@@ -1,0 +1,148 @@
+"""The commands on run folders: `pinnml solve | resume | plot`."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+import pinnml.problems as problems
+from pinnml.assemblies import Recipe, default_recipe
+from pinnml.catalogue import SOLVERS, choose
+from pinnml.cli import options
+from pinnml.cli.say import FAILED, INTERRUPTED, say
+from pinnml.io.run import CHECKPOINT, load, save_figures, summary
+from pinnml.network import Architecture
+from pinnml.optim import Loss, Seconds, Status, Stop
+from pinnml.problem import Problem
+from pinnml.refine import RAD
+from pinnml.report import ProgressLine, summary_table
+from pinnml.solution import Solution
+from pinnml.solve import Setup, bind, run, solve
+
+SHOWN = (
+    "problem",
+    "network",
+    "parameters",
+    "seconds",
+    "iterations",
+    "evaluations",
+    "work",
+    "loss",
+    "relative_l2",
+    "max_error",
+    "message",
+)
+"""What the table at the end of a run shows of its summary."""
+
+
+def add_solve(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `pinnml solve`."""
+    parser.add_argument("problem", help="a name from `pinnml list`")
+    parser.add_argument("--seconds", type=float, default=60.0, help="time limit [60]")
+    parser.add_argument("--loss", type=float, help="stop at this loss, too")
+    parser.add_argument("--out", help="run folder [runs/PROBLEM, or the next free PROBLEM-2, …]")
+    parser.add_argument("--solver", default="default", help=f"{', '.join(SOLVERS)} [default]")
+    parser.add_argument(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        help="let the points follow the residual, in growing numbers [as the solver's name says]",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of points and network [0]")
+    options.add_discretisation(parser)
+    options.add_machine(parser)
+    parser.set_defaults(command=_solve)
+
+
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `pinnml resume`."""
+    parser.add_argument("folder", help="the run folder")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds more [60]")
+    parser.set_defaults(command=_resume)
+
+
+def add_plot(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `pinnml plot`."""
+    parser.add_argument("folder", help="the run folder")
+    parser.add_argument("--vtu", action="store_true", help="write solution.vtu too")
+    parser.set_defaults(command=_plot)
+
+
+def _solve(parsed: argparse.Namespace, console: Console) -> int:
+    problem = problems.get(parsed.problem)
+    network = options.network(parsed, problem)
+    recipe = _recipe(parsed, problem, network)
+    stop: Stop = Seconds(parsed.seconds)
+    if parsed.loss is not None:
+        stop = stop | Loss(parsed.loss)
+    folder = Path(parsed.out) if parsed.out else _free_folder(Path("runs"), parsed.problem)
+    say(console, f"{problem.name}: {problem.description}")
+    with ProgressLine(console, title=problem.name, budget=parsed.seconds) as line:
+        solution = solve(
+            problem,
+            network,
+            recipe.solver,
+            points=options.sampler(parsed),
+            refine=recipe.refine,
+            stop=stop,
+            seed=parsed.seed,
+            device=parsed.device,
+            dtype=getattr(torch, parsed.dtype),
+            out=folder,
+            callback=line.update,
+        )
+        line.update(solution.history[-1])  # by now with its error
+    return _finish(solution, folder, console)
+
+
+def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture) -> Recipe:
+    """The recipe of the solver's name, with renewal as the user has asked for; points asked for stay as they are."""
+    recipe = choose("--solver", parsed.solver, SOLVERS)()
+    if parsed.solver == "default":
+        recipe = default_recipe(bind(problem, Setup(network=network)).size)
+    asked = parsed.refine
+    if asked is None:
+        asked = recipe.refine is not None and not {"--points", "--sampler"} & set(options.given(parsed))
+    return replace(recipe, refine=(recipe.refine or RAD()) if asked else None)
+
+
+def _resume(parsed: argparse.Namespace, console: Console) -> int:
+    before = load(parsed.folder)
+    setup = replace(before.setup, stop=Seconds(parsed.seconds))
+    with ProgressLine(console, title=before.problem.name) as line:
+        solution = run(before.problem, setup, out=parsed.folder, callback=line.update, before=before)
+        line.update(solution.history[-1])
+    return _finish(solution, Path(parsed.folder), console)
+
+
+def _plot(parsed: argparse.Namespace, console: Console) -> int:
+    solution = load(parsed.folder)
+    for path in save_figures(solution, parsed.folder):
+        say(console, str(path))
+    if parsed.vtu:
+        path = Path(parsed.folder) / "solution.vtu"
+        solution.to_vtu(path)
+        say(console, str(path))
+    return 0
+
+
+def _finish(solution: Solution, folder: Path, console: Console) -> int:
+    shown = summary(solution)
+    console.print(summary_table({key: shown[key] for key in SHOWN}))
+    say(console, f"Figures and files are in {folder}/:")
+    say(console, "  " + "  ".join(sorted(path.name for path in folder.iterdir())))
+    if solution.result.status is Status.INTERRUPTED:
+        return INTERRUPTED
+    return 0 if solution.result.success else FAILED
+
+
+def _free_folder(parent: Path, name: str) -> Path:
+    """Return parent/name, or the first of name-2, name-3, … that holds no run."""
+    candidate, number = parent / name, 1
+    while (candidate / CHECKPOINT).exists():
+        number += 1
+        candidate = parent / f"{name}-{number}"
+    return candidate
