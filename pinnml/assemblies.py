@@ -70,10 +70,16 @@ def two_level_aspqn(
 
 
 def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> Handover:
-    """Return the default: sweeps of Gauss–Newton steps with a coarse level, then accelerated Levenberg–Marquardt.
+    """Return the default: Levenberg–Marquardt while it is fast, sweeps with a coarse level, Levenberg–Marquardt again.
 
-    Multiplicative Schwarz over blocks of layers and a level of layers tied in groups come first, since the coupling of
-    layers is what the whole Gauss–Newton method has to damp; they hand over where their decrease falls behind.
+    On smooth problems the first phase goes all the way down. Where it is slow, because the coupling of layers keeps its
+    damping large, Gauss–Newton steps on blocks of layers one after another, and on a level of layers tied in groups,
+    lead to a valley, along which the accelerated method is fast again.
     """
     sweeps = TwoLevel(MultiplicativeSchwarz(ByLayer(layers)), (TiedBlocks(group),))
-    return Handover(sweeps, LevenbergMarquardt(damping=1e-4))
+    return with_sweeps(sweeps, LevenbergMarquardt(damping=1e-4))
+
+
+def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver) -> Handover:
+    """Return `schwarz_gauss_newton` with other sweeps, or with another method after them."""
+    return Handover(LevenbergMarquardt(), Handover(sweeps, tail, decrease=0.3, window=4), decrease=0.5, window=3)

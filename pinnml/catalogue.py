@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from pinnml.assemblies import Recipe, aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn
+from pinnml.assemblies import Recipe, aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn, with_sweeps
 from pinnml.levels import TiedBlocks, TwoLevel, TwoLevelFactors
 from pinnml.network import MLP, Architecture, PeriodicEmbedding, ResNet
 from pinnml.optim import (
@@ -58,7 +58,7 @@ SOLVERS: dict[str, Callable[[], Recipe]] = {
 
 def _without(sweeps: AbstractSolver, tail: LevenbergMarquardt | None = None) -> Callable[[], Recipe]:
     """Return the default with other sweeps, or another method after them."""
-    return lambda: Recipe(Handover(sweeps, tail or LevenbergMarquardt(damping=1e-4)), RAD())
+    return lambda: Recipe(with_sweeps(sweeps, tail or LevenbergMarquardt(damping=1e-4)), RAD())
 
 
 _BLOCKS, _COARSE = ByLayer(2), (TiedBlocks(3),)
@@ -73,7 +73,8 @@ ABLATIONS: dict[str, Callable[[], Recipe]] = {
     "no-chord-steps": _without(_SWEEPS, LevenbergMarquardt(damping=1e-4, corrections=0)),
     "additive": _without(TwoLevel(AdditiveSchwarz(_BLOCKS), _COARSE)),
     "local-lbfgs": _without(TwoLevel(MultiplicativeSchwarz(_BLOCKS, Local(LBFGS(memory=3), 10)), _COARSE)),
-    "no-schwarz": lambda: Recipe(LevenbergMarquardt(damping=1e-4), RAD()),
+    "no-first-phase": lambda: Recipe(Handover(_SWEEPS, LevenbergMarquardt(damping=1e-4), 0.3, 4), RAD()),
+    "no-schwarz": lambda: Recipe(LevenbergMarquardt(), RAD()),
 }
 """The default with one part left out or replaced, to see what it is worth: `pinnml bench` takes these names, too."""
 

@@ -29,7 +29,7 @@ class Stage:
             raise ValueError(f"points={self.points}, every={self.every}; where: Stage; give numbers of at least 1.")
 
 
-LADDER = (Stage(2000, 5, 20), Stage(4000, 5, 40), Stage(8000, 6, 80), Stage(12_000, 6))
+LADDER = (Stage(2000, 5, 30), Stage(4000, 5, 50), Stage(8000, 6, 90), Stage(12_000, 6))
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,15 @@ class RAD:
 
     υ is `uniform`, the share of uniform points, and c is `floor` (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, k = 1).
     They are drawn by systematic sampling from `pool` times as many Sobol' points, which leaves fewer gaps than
-    independent draws. The last stage goes on for ever. What solvers keep from step to step is treated by their
-    `renewed`.
+    independent draws. A renewal that is due takes place only if the residual's mean square at `probes` fresh Sobol'
+    points exceeds `gap` times that at the present points: as long as these stand for the domain, they stay, in their
+    number, too. The last stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
     """
 
     stages: Sequence[Stage] = LADDER
     pool: float = 6.0
+    gap: float = 1.5
+    probes: int = 2048
     uniform: float = 0.5
     floor: float = 0.2
 
@@ -78,9 +81,10 @@ class Renewal:
         """Return the loss on new points, or None where the present ones stay."""
         iteration = self._begun + progress.iteration
         stage = self._rule.stage(iteration)
-        if stage == self._rule.stage(iteration - 1) and iteration % stage.every:
-            return None
         theta, before = progress.iterate.theta, self._objective
+        climbs = stage != self._rule.stage(iteration - 1)
+        if not (climbs or iteration % stage.every == 0) or self._stands_for_the_domain(theta):
+            return None
         collocation = dict(before.collocation)
         for name, term in before.problem.soft_terms.items():
             if isinstance(term.region, Everywhere):
@@ -88,6 +92,19 @@ class Renewal:
                 collocation[name] = ConditionPoints(x, x.new_full((len(x),), 1 / len(x)))
         self._objective = PinnObjective(before.problem, before.network, collocation, threads=before.threads)
         return self._objective
+
+    def _stands_for_the_domain(self, theta: Tensor) -> bool:
+        """Tell whether no residual's mean square at fresh points exceeds `gap` times that at the present ones."""
+        objective, rule = self._objective, self._rule
+        losses, terms = objective.losses(theta), objective.problem.soft_terms
+        unit = Sobol().unit(rule.probes, objective.problem.domain.dimension, self._generator)
+        probes = Everywhere().place(unit, objective.problem.domain).to(theta)
+        for name, term in terms.items():
+            if isinstance(term.region, Everywhere):
+                elsewhere = 0.5 * objective.residuals_at(theta, name, probes).square().sum(0).mean()
+                if not float(elsewhere) * term.weight <= rule.gap * losses[name]:
+                    return False
+        return True
 
     def _drawn(self, name: str, theta: Tensor, count: int) -> Tensor:
         rule, domain = self._rule, self._objective.problem.domain

@@ -12,10 +12,10 @@ import pinnml as pm
 from pinnml.loss import PinnObjective
 from pinnml.objective import Counts, Iterate
 from pinnml.optim import Progress
-from pinnml.points import sample
+from pinnml.points import ConditionPoints, sample
 from pinnml.refine import RAD, Renewal, Stage
 
-RULE = RAD(stages=(Stage(40, every=2, until=5), Stage(90, every=3)), pool=600)
+RULE = RAD(stages=(Stage(40, every=2, until=5), Stage(90, every=3)), pool=15, gap=0.0)  # renewed whenever due
 
 
 def front(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
@@ -54,16 +54,29 @@ def test_the_ladder_is_climbed_and_points_are_renewed_when_due() -> None:
 
 
 def test_points_gather_where_the_residual_is_large() -> None:
-    renew, theta = renewal(RAD(stages=(Stage(400, every=1),), pool=4000, uniform=0.5))
+    renew, theta = renewal(RAD(stages=(Stage(400, every=1),), pool=10, uniform=0.5, gap=0.0))
     renew(Progress(1, Iterate(theta, torch.zeros(()), theta), 0.0, Counts()))
     points = renew.collocation["pde"]
     near = ((points.x[:, 0] - 0.25).abs() < 0.1).double().mean()
     # uniform points would put 20 % there; half of the points are drawn, mostly near
     assert 0.4 < near < 0.7
     assert points.weights.sum() == pytest.approx(1)
-    uniform, theta = renewal(RAD(stages=(Stage(400, every=1),), pool=4000, uniform=1.0))
+    uniform, theta = renewal(RAD(stages=(Stage(400, every=1),), pool=10, uniform=1.0, gap=0.0))
     uniform(Progress(1, Iterate(theta, torch.zeros(()), theta), 0.0, Counts()))
     assert ((uniform.collocation["pde"].x[:, 0] - 0.25).abs() < 0.1).double().mean() < 0.3
+
+
+def test_points_that_stand_for_the_domain_stay() -> None:
+    """At forty Sobol' points the residual is what it is elsewhere; at forty points on the left it is not."""
+    rule = RAD(stages=(Stage(40, every=1, until=3), Stage(90, every=1)), pool=15, gap=1.5)
+    renew, theta = renewal(rule)
+    progress = [Progress(number, Iterate(theta, torch.zeros(()), theta), 0.0, Counts()) for number in (1, 2, 3)]
+    assert [renew(one) for one in progress] == [None, None, None] and len(renew.collocation["pde"].x) == 40
+    right = torch.linspace(0.6, 1, 40, dtype=torch.float64)[:, None]
+    points = {"pde": ConditionPoints(right, torch.full((40,), 1 / 40, dtype=torch.float64))}
+    before = renew._objective
+    renew._objective = PinnObjective(before.problem, before.network, points)
+    assert renew(progress[0]) is not None and (renew.collocation["pde"].x < 0.5).any()
 
 
 def solved(**more: Any) -> pm.Solution:
@@ -106,5 +119,7 @@ def test_wrong_rules_are_refused() -> None:
         RAD(stages=(Stage(10, 1), Stage(20, 1)))
     with pytest.raises(ValueError, match="uniform"):
         RAD(uniform=1.5)
+    with pytest.raises(ValueError, match="pool"):
+        RAD(pool=0.5)
     with pytest.raises(pm.DeclarationError, match="refine"):
         pm.solve(heat(), refine=20)  # type: ignore[arg-type]

@@ -96,12 +96,8 @@ class Beside(AbstractPlacement):
         failures = sum(not correction.success for correction, _ in pairs)
         state = TwoLevelState(fine_state, tuple(following for _, following in pairs), state.failures + failures)
         corrections += tuple(correction for correction, _ in pairs)
-        if not any(correction.success for correction in corrections):
-            return begin, state, Status.SEARCH_FAILED
-        combined = self.combination(objective, begin.iterate(objective), corrections)
-        if combined.status is not Status.RUNNING:
-            return begin, state, combined.status
-        return Reached.by(combined.iterate), state, Status.RUNNING
+        end, status = self.combination.reach(objective, begin, corrections)
+        return end, state, status
 
 
 def _coarse_steps(

@@ -31,7 +31,7 @@ class Handover(AbstractSolver):
     first: AbstractSolver
     second: AbstractSolver
     decrease: float = 0.3
-    window: int = 3
+    window: int = 4
 
     def __post_init__(self) -> None:
         if self.window < 1:

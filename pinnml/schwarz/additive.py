@@ -46,12 +46,8 @@ class AdditiveSchwarz(AbstractSchwarz):
     ) -> tuple[Reached, AdditiveState, Status]:
         """Solve on every block from θ and combine; where the loss did not fall, `begin` itself comes back."""
         corrections, state = self.corrections(objective, begin, state)
-        if not any(correction.success for correction in corrections):
-            return begin, state, Status.SEARCH_FAILED
-        combined = self.combination(objective, begin.iterate(objective), corrections)
-        if combined.status is not Status.RUNNING:
-            return begin, state, combined.status
-        return Reached.by(combined.iterate), state, Status.RUNNING
+        end, status = self.combination.reach(objective, begin, corrections)
+        return end, state, status
 
     def corrections(
         self, objective: AbstractObjective, begin: Reached, state: AdditiveState

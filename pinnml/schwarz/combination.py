@@ -15,6 +15,7 @@ from pinnml.optim.line_search import rounding
 from pinnml.schwarz.correction import Correction
 from pinnml.schwarz.decomposition import multiplicity
 from pinnml.schwarz.local import Local
+from pinnml.schwarz.schwarz import Reached
 from pinnml.schwarz.subspace import Subspace, SubspaceLeastSquares
 
 
@@ -43,6 +44,17 @@ class AbstractCombination(ABC):
         if single is not None and float(single.f) < float(iterate.f) - least:
             return Combined(single, Status.RUNNING)
         return Combined(iterate, Status.AT_ROUNDING if found is Outcome.ROUNDING else Status.SEARCH_FAILED)
+
+    def reach(
+        self, objective: AbstractObjective, begin: Reached, corrections: Sequence[Correction]
+    ) -> tuple[Reached, Status]:
+        """Combine corrections on the way through a step; where the loss could not fall, `begin` itself comes back."""
+        if not any(correction.success for correction in corrections):
+            return begin, Status.SEARCH_FAILED
+        combined = self(objective, begin.iterate(objective), corrections)
+        if combined.status is not Status.RUNNING:
+            return begin, combined.status
+        return Reached.by(combined.iterate), Status.RUNNING
 
     @abstractmethod
     def tried(
