@@ -38,9 +38,11 @@ class RAD:
 
     υ is `uniform`, the share of uniform points, and c is `floor` (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, k = 1).
     They are drawn by systematic sampling from `pool` times as many Sobol' points, which leaves fewer gaps than
-    independent draws. A renewal that is due takes place only if the residual's mean square at `probes` fresh Sobol'
-    points exceeds `gap` times that at the present points: as long as these stand for the domain, they stay, in their
-    number, too. The last stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
+    independent draws, and weigh the inverse of their density, so that the loss stays the mean square over the domain.
+
+    A renewal that is due takes place only if the residual's mean square at `probes` fresh Sobol' points exceeds `gap`
+    times that at the present points: as long as these stand for the domain, they stay, in their number, too. The last
+    stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
     """
 
     stages: Sequence[Stage] = LADDER
@@ -88,8 +90,7 @@ class Renewal:
         collocation = dict(before.collocation)
         for name, term in before.problem.soft_terms.items():
             if isinstance(term.region, Everywhere):
-                x = self._drawn(name, theta, stage.points)
-                collocation[name] = ConditionPoints(x, x.new_full((len(x),), 1 / len(x)))
+                collocation[name] = self._drawn(name, theta, stage.points)
         self._objective = PinnObjective(before.problem, before.network, collocation, threads=before.threads)
         return self._objective
 
@@ -106,7 +107,7 @@ class Renewal:
                     return False
         return True
 
-    def _drawn(self, name: str, theta: Tensor, count: int) -> Tensor:
+    def _drawn(self, name: str, theta: Tensor, count: int) -> ConditionPoints:
         rule, domain = self._rule, self._objective.problem.domain
         unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, self._generator)
         pool = Everywhere().place(unit, domain).to(theta)
@@ -115,4 +116,6 @@ class Renewal:
         # where the residual is zero everywhere, one point is as good as another
         relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)
         density = rule.uniform + (1 - rule.uniform) * (relative + rule.floor) / (1 + rule.floor)
-        return pool[systematic(unit, density, count, self._generator).to(pool.device)]
+        chosen = systematic(unit, density, count, self._generator)
+        weights = 1 / density[chosen]
+        return ConditionPoints(pool[chosen.to(pool.device)], (weights / weights.sum()).to(pool))

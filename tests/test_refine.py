@@ -61,6 +61,10 @@ def test_points_gather_where_the_residual_is_large() -> None:
     # uniform points would put 20 % there; half of the points are drawn, mostly near
     assert 0.4 < near < 0.7
     assert points.weights.sum() == pytest.approx(1)
+    # weights undo the density: the points stand for the whole domain, where x has the mean ½ and a mean square of ⅓
+    assert (points.weights * points.x[:, 0]).sum() == pytest.approx(1 / 2, abs=2e-3)
+    assert (points.weights * points.x[:, 0] ** 2).sum() == pytest.approx(1 / 3, abs=2e-3)
+    assert points.x[:, 0].mean() < 0.45
     uniform, theta = renewal(RAD(stages=(Stage(400, every=1),), pool=10, uniform=1.0, gap=0.0))
     uniform(Progress(1, Iterate(theta, torch.zeros(()), theta), 0.0, Counts()))
     assert ((uniform.collocation["pde"].x[:, 0] - 0.25).abs() < 0.1).double().mean() < 0.3
