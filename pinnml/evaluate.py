@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.loss import PlacedTerm, place
+from pinnml.loss import PlacedTerm, Threads, place
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.problem import Box, DeclarationError, Everywhere, FieldDerivative, Problem, Reference, Term, suggestion
 
@@ -30,24 +30,38 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
         )
     asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values: x)
 
-    def values(placed: PlacedTerm) -> Tensor:
-        _, jet = placed.fields(theta, Workspace())
+    def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
+        _, jet = placed.fields(theta, workspace)
         return torch.stack([jet[placed.indices.index(symbol.index), symbol.field] for symbol in derivatives])
 
-    return _in_chunks(problem, network, asked, x, values)
+    return _in_chunks(problem, network, asked, x, values, Threads(1))
 
 
-def residual_values(problem: Problem, network: AbstractNetwork, theta: Tensor, name: str, x: Tensor) -> Tensor:
-    """Return the unweighted residuals of an interior condition at points x (n, d), shape (q, n)."""
-    return _in_chunks(problem, network, problem.terms[name], x, lambda placed: placed.at(theta, Workspace()).residual)
+def residual_values(
+    problem: Problem, network: AbstractNetwork, theta: Tensor, name: str, x: Tensor, threads: Threads | None = None
+) -> Tensor:
+    """Return the unweighted residuals of an interior condition at points x (n, d), shape (q, n).
+
+    Chunks of points run side by side on `threads`, one after another without them.
+    """
+
+    def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
+        return placed.at(theta, workspace).residual.clone()  # the workspace is used again
+
+    return _in_chunks(problem, network, problem.terms[name], x, values, threads or Threads(1))
 
 
 def _in_chunks(
-    problem: Problem, network: AbstractNetwork, term: Term, x: Tensor, function: Callable[[PlacedTerm], Tensor]
+    problem: Problem,
+    network: AbstractNetwork,
+    term: Term,
+    x: Tensor,
+    function: Callable[[PlacedTerm, Workspace], Tensor],
+    threads: Threads,
 ) -> Tensor:
+    placed = [place(problem, term, network, part, torch.ones_like(part[:, 0])) for part in x.split(CHUNK)]
     with torch.no_grad():
-        parts = [function(place(problem, term, network, part, torch.ones_like(part[:, 0]))) for part in x.split(CHUNK)]
-    return torch.cat(parts, 1)
+        return torch.cat(threads.map(function, placed), 1)
 
 
 def uniform_axes(domain: Box, reference: Reference | None) -> dict[str, np.ndarray]:

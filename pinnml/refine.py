@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnml.evaluate import residual_values
 from pinnml.loss import PinnObjective
 from pinnml.objective import AbstractObjective
 from pinnml.optim import Progress
@@ -59,6 +60,10 @@ class RAD:
             raise ValueError(f"uniform is {self.uniform}; where: RAD; give the share of uniform points, 0 to 1.")
         if not self.pool >= 1:
             raise ValueError(f"pool is {self.pool}; where: RAD; give at least one candidate for each point.")
+        if not self.gap >= 0:
+            raise ValueError(f"gap is {self.gap}; where: RAD; give a ratio of mean squares, 0 to renew always.")
+        if self.probes < 1:
+            raise ValueError(f"probes is {self.probes}; where: RAD; look at one fresh point at least.")
 
     def stage(self, iteration: int) -> Stage:
         """Return the stage that an iteration belongs to."""
@@ -102,17 +107,20 @@ class Renewal:
         probes = Everywhere().place(unit, objective.problem.domain).to(theta)
         for name, term in terms.items():
             if isinstance(term.region, Everywhere):
-                elsewhere = 0.5 * objective.residuals_at(theta, name, probes).square().sum(0).mean()
+                elsewhere = 0.5 * self._residuals(theta, name, probes).square().sum(0).mean()
                 if not float(elsewhere) * term.weight <= rule.gap * losses[name]:
                     return False
         return True
+
+    def _residuals(self, theta: Tensor, name: str, x: Tensor) -> Tensor:
+        objective = self._objective
+        return residual_values(objective.problem, objective.network, theta, name, x, objective.threads)
 
     def _drawn(self, name: str, theta: Tensor, count: int) -> ConditionPoints:
         rule, domain = self._rule, self._objective.problem.domain
         unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, self._generator)
         pool = Everywhere().place(unit, domain).to(theta)
-        residuals = self._objective.residuals_at(theta, name, pool)
-        size = residuals.abs().sum(0).double().cpu()
+        size = self._residuals(theta, name, pool).abs().sum(0).double().cpu()
         # where the residual is zero everywhere, one point is as good as another
         relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)
         density = rule.uniform + (1 - rule.uniform) * (relative + rule.floor) / (1 + rule.floor)

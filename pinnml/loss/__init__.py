@@ -1,7 +1,8 @@
 """The loss: residuals of all conditions at all points, as a least-squares objective."""
 
 from pinnml.loss.check import check_start
+from pinnml.loss.chunked import Threads
 from pinnml.loss.pinn import PinnObjective
 from pinnml.loss.placed import PlacedTerm, place
 
-__all__ = ["PinnObjective", "PlacedTerm", "check_start", "place"]
+__all__ = ["PinnObjective", "PlacedTerm", "Threads", "check_start", "place"]

@@ -100,13 +100,6 @@ class PinnObjective(ChunkedLeastSquares):
         self._kept = kept
         return kept.jets
 
-    def residuals_at(self, theta: Tensor, name: str, x: Tensor) -> Tensor:
-        """Return the unweighted residuals of an interior condition at other points x (n, d), shape (q, n)."""
-        term, one = self.problem.terms[name], x.new_ones(CHUNKS[1])
-        placed = [place(self.problem, term, self.network, part, one[: len(part)]) for part in x.split(len(one))]
-        found = self.threads.map(lambda chunk, workspace: chunk.at(theta, workspace).residual.clone(), placed)
-        return torch.cat(found, 1)
-
     def losses(self, theta: Tensor) -> dict[str, float]:
         """Return each condition's part of the loss, by name."""
         parts = {name: 0.0 for name in self.problem.soft_terms}
