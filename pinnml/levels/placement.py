@@ -9,7 +9,7 @@ from typing import Any
 from pinnml.levels.coarse import CoarseLevel
 from pinnml.objective import AbstractObjective
 from pinnml.optim import Status
-from pinnml.schwarz import AbstractCombination, AbstractSchwarz, LineSearchedSum, Reached
+from pinnml.schwarz import AbstractCombination, AbstractSchwarz, LineSearchedSum, Reached, in_turn
 
 
 @dataclass(frozen=True)
@@ -101,15 +101,7 @@ class Beside(AbstractPlacement):
 
 
 def _coarse_steps(
-    objective: AbstractObjective, levels: tuple[CoarseLevel, ...], reached: Reached, states: tuple[Any, ...]
+    objective: AbstractObjective, levels: tuple[CoarseLevel, ...], begin: Reached, states: tuple[Any, ...]
 ) -> tuple[Reached, tuple[Any, ...], int]:
     """Take one coarse step after another; return where they end, their states, and how many failed."""
-    kept, failures = [], 0
-    for level, state in zip(levels, states, strict=True):
-        correction, following = level.corrected(objective, reached, state)
-        kept.append(following)
-        if correction.success and correction.f is not None:
-            reached = Reached(reached.theta + correction.extended, correction.f)
-        else:
-            failures += 1
-    return reached, tuple(kept), failures
+    return in_turn(begin, levels, states, lambda level, reached, kept: level.corrected(objective, reached, kept))

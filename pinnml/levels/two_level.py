@@ -44,9 +44,7 @@ class TwoLevel(AbstractSolver):
         end, state, status = self.placement.cycle(objective, self.fine, levels, begin, state)
         if end is begin:
             return iterate, state, status
-        theta, f = stretched(objective, begin.theta, end.theta, end.f, self.fine.stretches)
-        end = end if theta is end.theta else Reached(theta, f)
-        return end.iterate(objective), state, Status.RUNNING
+        return stretched(objective, begin, end, self.fine.stretches).iterate(objective), state, Status.RUNNING
 
     def _levels(self, objective: AbstractObjective, size: int) -> tuple[CoarseLevel, ...]:
         return tuple(rule.level(objective, size, self.local) for rule in self.coarse)

@@ -37,6 +37,13 @@ def relaxed_along(damping: float, decrease: float, refused: int, streak: int) ->
     return max(damping / (EASED if refused else min(decrease ** (streak + 1), FASTEST)), LEAST)
 
 
+def lowered(damping: float, decrease: float, ratio: float, refused: int, streak: int, *, accelerated: bool) -> float:
+    """Return λ after a step by the rule of its kind: `relaxed_along` for accelerated steps, `relaxed` for others."""
+    if accelerated:
+        return relaxed_along(damping, decrease, refused, streak)
+    return relaxed(damping, ratio, decrease)
+
+
 def raised(damping: float, increase: float, refused: int) -> float:
     """Return λ after one more refusal: it grows faster and faster (Nielsen 1999, IMM-REP-1999-05)."""
     return damping * min(increase ** max(1, refused), FASTEST)

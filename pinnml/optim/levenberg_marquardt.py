@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
-from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, raised, relaxed, relaxed_along
+from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, lowered, raised
 from pinnml.optim.inverse import least_squares, positive
 from pinnml.optim.normal_equations import AbstractFactorisation, AbstractSystem, Cholesky, Solve
 from pinnml.optim.solver import AbstractSolver, Improved
@@ -120,18 +120,14 @@ class LevenbergMarquardt(AbstractSolver):
                 gain = float(system.f - trial.f)
                 # NaN compares false, so that a value that is not finite is refused
                 if gain > 0:
-                    damping = self._relaxed(damping, gain / trial.predicted, refused, state.streak)
+                    ratio, kind = gain / trial.predicted, self.geodesic
+                    damping = lowered(damping, self.decrease, ratio, refused, state.streak, accelerated=kind)
                     streak = 0 if refused else state.streak + 1
                     return trial.theta, trial.f, _state(damping, scale, streak), Status.RUNNING
                 if trial.predicted <= ROUNDING * float(system.f):
                     return theta, system.f, _state(damping, scale), Status.AT_ROUNDING
             damping = raised(damping, self.increase, refused)
         return theta, system.f, _state(damping, scale), Status.SEARCH_FAILED
-
-    def _relaxed(self, damping: float, ratio: float, refused: int, streak: int) -> float:
-        if self.geodesic:
-            return relaxed_along(damping, self.decrease, refused, streak)
-        return relaxed(damping, ratio, self.decrease)
 
     def _trial(
         self, objective: AbstractLeastSquares, theta: Tensor, system: AbstractSystem, scale: Tensor, damping: float

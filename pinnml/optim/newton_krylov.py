@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
-from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, raised, relaxed, relaxed_along
+from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, lowered, raised
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, least_squares, positive
 from pinnml.optim.krylov import KrylovStatus, conjugate_gradients
 from pinnml.optim.solver import AbstractSolver
@@ -95,7 +95,8 @@ class NewtonKrylov(AbstractSolver):
                 gain = f - float(objective.value(theta))
                 # NaN compares false, so that a value that is not finite is refused
                 if gain > 0:
-                    damping = self._relaxed(damping, gain / trial.predicted, refused, state.streak)
+                    ratio, kind = gain / trial.predicted, self.geodesic
+                    damping = lowered(damping, self.decrease, ratio, refused, state.streak, accelerated=kind)
                     streak = 0 if refused else state.streak + 1
                     following, status = objective.at(theta), Status.RUNNING
                     break
@@ -104,11 +105,6 @@ class NewtonKrylov(AbstractSolver):
                 break
             damping = raised(damping, self.increase, refused)
         return following, NewtonKrylovState(_number(damping), state.norm, scale, iterations, streak), status
-
-    def _relaxed(self, damping: float, ratio: float, refused: int, streak: int) -> float:
-        if self.geodesic:
-            return relaxed_along(damping, self.decrease, refused, streak)
-        return relaxed(damping, ratio, self.decrease)
 
     def _trial(
         self,

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, GaussNewtonModel
+from pinnml.optim.inverse import solved
 
 LARGE = 1000
 """From so many unknowns on a factorisation is worth all threads; fewer are done before a second thread wakes up."""
@@ -71,10 +73,7 @@ class CholeskySystem(AbstractSystem):
         if bool(failed):
             return None
 
-        def solve(b: Tensor) -> Tensor:
-            return torch.cholesky_solve(b[:, None], factor)[:, 0]
-
-        return Factor(solve(-self.grad), solve)
+        return Factor(solved(factor, -self.grad), partial(solved, factor))
 
 
 @dataclass(frozen=True)

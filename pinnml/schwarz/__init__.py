@@ -22,8 +22,8 @@ from pinnml.schwarz.decomposition import (
 )
 from pinnml.schwarz.factors import SchwarzFactors, SchwarzInverse, block_gram
 from pinnml.schwarz.local import Local
-from pinnml.schwarz.multiplicative import MultiplicativeSchwarz, MultiplicativeState, sweep
-from pinnml.schwarz.schwarz import AbstractSchwarz, Reached, stretched
+from pinnml.schwarz.multiplicative import MultiplicativeSchwarz, MultiplicativeState
+from pinnml.schwarz.schwarz import AbstractSchwarz, Reached, in_turn, stretched
 
 __all__ = [
     "AbstractCombination",
@@ -52,6 +52,6 @@ __all__ = [
     "block_gram",
     "corrected",
     "multiplicity",
+    "in_turn",
     "stretched",
-    "sweep",
 ]

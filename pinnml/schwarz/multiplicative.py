@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
-
 from pinnml.objective import AbstractObjective, AbstractRestriction, Iterate, Range
 from pinnml.optim import LevenbergMarquardt, Status
 from pinnml.schwarz.correction import Correction, corrected
 from pinnml.schwarz.decomposition import ByLayer, Decomposition
 from pinnml.schwarz.local import Local
-from pinnml.schwarz.schwarz import AbstractSchwarz, Reached
+from pinnml.schwarz.schwarz import AbstractSchwarz, Reached, in_turn
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,13 @@ class MultiplicativeSchwarz(AbstractSchwarz):
     ) -> tuple[Reached, MultiplicativeState, Status]:
         """Improve block after block; where no block could lower the loss, `begin` itself comes back."""
         blocks = self.decomposition.restrictions(objective, len(begin.theta))
-        theta, f, local, failures = sweep(objective, blocks, self.local, begin.theta, begin.f, state.local)
-        state = MultiplicativeState(local, state.failures + failures)
-        if failures == len(blocks):
-            return begin, state, Status.SEARCH_FAILED
-        return Reached(theta, f), state, Status.RUNNING
+
+        def solve(block: AbstractRestriction, reached: Reached, kept: Any) -> tuple[Correction, Any]:
+            return corrected(objective, block, self.local, reached.theta, reached.f, kept)
+
+        end, local, failures = in_turn(begin, blocks, state.local, solve)
+        status = Status.SEARCH_FAILED if end is begin else Status.RUNNING
+        return end, MultiplicativeState(local, state.failures + failures), status
 
     def corrections(
         self, objective: AbstractObjective, begin: Reached, state: MultiplicativeState
@@ -58,23 +58,3 @@ class MultiplicativeSchwarz(AbstractSchwarz):
         end, state, status = self.sweep(objective, begin, state)
         everything = Range(0, len(begin.theta), len(begin.theta))
         return (Correction(everything, end.theta - begin.theta, end.f, status is Status.RUNNING),), state
-
-
-def sweep(
-    objective: AbstractObjective,
-    blocks: tuple[AbstractRestriction, ...],
-    local: Local,
-    theta: Tensor,
-    f: Tensor,
-    states: tuple[Any, ...],
-) -> tuple[Tensor, Tensor, tuple[Any, ...], int]:
-    """Improve block after block; return θ, f, the local states, and how many local solves failed."""
-    kept, failures = [], 0
-    for restriction, state in zip(blocks, states, strict=True):
-        correction, following = corrected(objective, restriction, local, theta, f, state)
-        kept.append(following)
-        if correction.success and correction.f is not None:
-            theta, f = theta + correction.extended, correction.f
-        else:
-            failures += 1
-    return theta, f, tuple(kept), failures

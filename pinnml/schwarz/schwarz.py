@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -13,6 +14,8 @@ from pinnml.optim import AbstractSolver, Status
 from pinnml.schwarz.correction import Correction
 from pinnml.schwarz.decomposition import Decomposition
 from pinnml.schwarz.local import Local
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,20 +59,37 @@ class AbstractSchwarz(AbstractSolver):
         end, state, status = self.sweep(objective, begin, state)
         if end is begin:
             return iterate, state, status
-        theta, f = stretched(objective, begin.theta, end.theta, end.f, self.stretches)
-        end = end if theta is end.theta else Reached(theta, f)
-        return end.iterate(objective), state, Status.RUNNING
+        return stretched(objective, begin, end, self.stretches).iterate(objective), state, Status.RUNNING
 
 
-def stretched(
-    objective: AbstractObjective, old: Tensor, new: Tensor, f: Tensor, factors: tuple[float, ...]
-) -> tuple[Tensor, Tensor]:
-    """Return θ_old + c(θ_new − θ_old) for the last of the growing factors c with which the loss still fell."""
-    best = new
+def in_turn(
+    begin: Reached,
+    parts: Iterable[T],
+    states: Iterable[Any],
+    solve: Callable[[T, Reached, Any], tuple[Correction, Any]],
+) -> tuple[Reached, tuple[Any, ...], int]:
+    """Solve on one part after another, each from where the one before ended.
+
+    Return where they end, `begin` itself if none lowered the loss, the parts' states, and how many failed.
+    """
+    reached, kept, failures = begin, [], 0
+    for part, state in zip(parts, states, strict=True):
+        correction, following = solve(part, reached, state)
+        kept.append(following)
+        if correction.success and correction.f is not None:
+            reached = Reached(reached.theta + correction.extended, correction.f)
+        else:
+            failures += 1
+    return reached, tuple(kept), failures
+
+
+def stretched(objective: AbstractObjective, begin: Reached, end: Reached, factors: tuple[float, ...]) -> Reached:
+    """Return θ_begin + c(θ_end − θ_begin) for the last of the growing factors c with which the loss still fell."""
+    best = end
     for factor in factors:
-        trial = old + factor * (new - old)
-        value = objective.value(trial)
-        if not float(value) < float(f):
+        theta = begin.theta + factor * (end.theta - begin.theta)
+        trial = Reached(theta, objective.value(theta))
+        if not float(trial.f) < float(best.f):
             break
-        best, f = trial, value
-    return best, f
+        best = trial
+    return best
