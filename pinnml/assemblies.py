@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pinnml.levels import Before, FirstLayers, TiedBlocks, TwoLevel
-from pinnml.optim import LBFGS, AbstractSolver, Handover, LevenbergMarquardt, RightPreconditioned
+from pinnml.optim import LBFGS, AbstractSolver, Handover, IfFast, LevenbergMarquardt, RightPreconditioned
 from pinnml.refine import RAD
 from pinnml.schwarz import (
     AdditiveSchwarz,
@@ -19,6 +19,9 @@ from pinnml.schwarz import (
 
 LARGEST = 6000
 """Up to so many parameters JᵀJ of the whole network is formed and factorised in seconds, in half a gigabyte."""
+
+TAIL = LevenbergMarquardt(damping=1e-4)
+"""What follows the sweeps: they lead to a valley, where little damping is needed."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,16 @@ def two_level_aspqn(
     )
 
 
-def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> Handover:
-    """Return the default: Levenberg–Marquardt while it is fast, sweeps with a coarse level, Levenberg–Marquardt again.
+def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> IfFast:
+    """Return the default: sweeps with a coarse level, then Levenberg–Marquardt; on smooth problems the latter alone.
 
-    On smooth problems the first phase goes all the way down. Where it is slow, because the coupling of layers keeps its
-    damping large, Gauss–Newton steps on blocks of layers one after another, and on a level of layers tied in groups,
-    lead to a valley, along which the accelerated method is fast again.
+    Where the coupling of layers keeps the damping of Levenberg–Marquardt large, Gauss–Newton steps on blocks of layers
+    one after another, and on a level of layers tied in groups, lead to a valley, along which the accelerated method is
+    fast. Where it is fast from the start, which a short trial shows, sweeps would only lead it astray.
     """
-    sweeps = TwoLevel(MultiplicativeSchwarz(ByLayer(layers)), (TiedBlocks(group),))
-    return with_sweeps(sweeps, LevenbergMarquardt(damping=1e-4))
+    return with_sweeps(TwoLevel(MultiplicativeSchwarz(ByLayer(layers)), (TiedBlocks(group),)))
 
 
-def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver) -> Handover:
+def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver = TAIL) -> IfFast:
     """Return `schwarz_gauss_newton` with other sweeps, or with another method after them."""
-    return Handover(LevenbergMarquardt(), Handover(sweeps, tail, decrease=0.3, window=4), decrease=0.5, window=3)
+    return IfFast(LevenbergMarquardt(damping=1.0), Handover(sweeps, tail))

@@ -11,7 +11,7 @@ from small_problems import heat
 import pinnml as pm
 from pinnml.assemblies import LARGEST, aspqn, default_recipe, mspqn, schwarz_gauss_newton, two_level_aspqn
 from pinnml.catalogue import ABLATIONS, SOLVERS
-from pinnml.optim import AbstractSolver, Handover
+from pinnml.optim import AbstractSolver, IfFast
 from pinnml.refine import RAD
 
 QUASI_NEWTON = {"aspqn": aspqn(steps=4), "mspqn": mspqn(steps=4), "two-level-aspqn": two_level_aspqn(steps=4)}
@@ -38,7 +38,7 @@ def test_a_sweep_before_each_step_saves_steps() -> None:
 
 @pytest.mark.parametrize("name", sorted(SOLVERS | ABLATIONS))
 def test_every_solver_of_the_catalogue_lowers_the_loss(name: str) -> None:
-    recipe = (SOLVERS | ABLATIONS)[name]()
+    recipe = (SOLVERS | ABLATIONS)[name](1)
     found = losses(recipe.solver, 4)
     assert found[-1] < found[0] and all(value == value for value in found)
 
@@ -53,8 +53,8 @@ def test_the_default_is_taken_where_nothing_is_asked_for() -> None:
     network = pm.ResNet(width=4, blocks=1)
     free = pm.solve(heat(), network, stop=pm.Iterations(1), device="cpu").setup
     fixed = pm.solve(heat(), network, points=pm.Sobol(32), stop=pm.Iterations(1), device="cpu").setup
-    assert isinstance(free.solver, Handover) and free.refine == RAD()
-    assert isinstance(fixed.solver, Handover) and fixed.refine is None
+    assert isinstance(free.solver, IfFast) and free.refine == RAD()
+    assert isinstance(fixed.solver, IfFast) and fixed.refine is None
 
 
 def test_the_default_repeats_to_the_bit_on_one_thread() -> None:

@@ -3,6 +3,7 @@
 from pinnml.optim.adam import Adam
 from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
 from pinnml.optim.handover import Handover, HandoverState
+from pinnml.optim.if_fast import IfFast, IfFastState
 from pinnml.optim.inverse import (
     AbstractInverse,
     AbstractPreconditioner,
@@ -53,6 +54,8 @@ __all__ = [
     "Evaluations",
     "GaussNewtonFactors",
     "GradientNorm",
+    "IfFast",
+    "IfFastState",
     "Improved",
     "Iterations",
     "JacobiFactors",

@@ -54,13 +54,14 @@ class Handover(AbstractSolver):
             following, inner, status = self.second.step(objective, iterate, state.inner)
             return following, replace(state, inner=inner), status
         following, inner, status = self.first.step(objective, iterate, state.inner)
-        decreases = (*state.decreases, _decrease(iterate, following))[-self.window :]
+        decreases = (*state.decreases, log_decrease(iterate, following))[-self.window :]
         slow = len(decreases) == self.window and sum(decreases) < self.window * self.decrease
         if slow or status is not Status.RUNNING:
             return following, HandoverState(True, (), self.second.init(objective, following)), Status.RUNNING
         return following, HandoverState(False, decreases, inner), Status.RUNNING
 
 
-def _decrease(before: Iterate, after: Iterate) -> float:
+def log_decrease(before: Iterate, after: Iterate) -> float:
+    """Return ln f before minus ln f after a step, ∞ where f is zero afterwards."""
     f, lower = float(before.f), float(after.f)
     return math.log(f / lower) if f > 0 and lower > 0 else math.inf
