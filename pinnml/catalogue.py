@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pinnml.assemblies import Recipe, aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn, with_sweeps
+from pinnml.assemblies import (
+    TAIL,
+    Recipe,
+    aspqn,
+    default_recipe,
+    mspqn,
+    schwarz_gauss_newton,
+    two_level_aspqn,
+    with_sweeps,
+)
 from pinnml.levels import TiedBlocks, TwoLevel, TwoLevelFactors
 from pinnml.network import MLP, Architecture, PeriodicEmbedding, ResNet
 from pinnml.optim import (
@@ -33,48 +42,50 @@ NETWORKS: dict[str, Callable[[int, int], Architecture]] = {
     "resnet": lambda width, depth: ResNet(width=width, blocks=depth),
     "mlp": lambda width, depth: MLP(width=width, depth=depth),
 }
-SOLVERS: dict[str, Callable[[], Recipe]] = {
-    "default": lambda: Recipe(schwarz_gauss_newton(), RAD()),
-    "schwarz-gauss-newton": lambda: Recipe(schwarz_gauss_newton()),
-    "aspqn": lambda: Recipe(aspqn()),
-    "mspqn": lambda: Recipe(mspqn()),
-    "two-level-aspqn": lambda: Recipe(two_level_aspqn()),
-    "lbfgs": lambda: Recipe(LBFGS()),
-    "lbfgs-3": lambda: Recipe(LBFGS(memory=3)),
-    "lbfgs-20": lambda: Recipe(LBFGS(memory=20)),
-    "adam": lambda: Recipe(Adam()),
-    "adam-lbfgs": lambda: Recipe(Sequential((Adam(), Iterations(500)), LBFGS())),
-    "levenberg-marquardt": lambda: Recipe(LevenbergMarquardt()),
-    "gauss-newton": lambda: Recipe(LevenbergMarquardt(geodesic=False)),
-    "two-level-schwarz": lambda: Recipe(TwoLevel()),
-    "lbfgs-schwarz": lambda: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
-    "lbfgs-two-level": lambda: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),
-    "newton-krylov": lambda: Recipe(NewtonKrylov()),
-    "newton-krylov-schwarz": lambda: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
-    "bfgs": lambda: Recipe(BFGS()),
-    "ssbroyden": lambda: Recipe(SelfScaledBroyden()),
+SOLVERS: dict[str, Callable[[int], Recipe]] = {
+    "default": default_recipe,
+    "schwarz-gauss-newton": lambda _: Recipe(schwarz_gauss_newton()),
+    "aspqn": lambda _: Recipe(aspqn()),
+    "mspqn": lambda _: Recipe(mspqn()),
+    "two-level-aspqn": lambda _: Recipe(two_level_aspqn()),
+    "lbfgs": lambda _: Recipe(LBFGS()),
+    "lbfgs-3": lambda _: Recipe(LBFGS(memory=3)),
+    "lbfgs-20": lambda _: Recipe(LBFGS(memory=20)),
+    "adam": lambda _: Recipe(Adam()),
+    "adam-lbfgs": lambda _: Recipe(Sequential((Adam(), Iterations(500)), LBFGS())),
+    "levenberg-marquardt": lambda _: Recipe(LevenbergMarquardt()),
+    "gauss-newton": lambda _: Recipe(LevenbergMarquardt(geodesic=False)),
+    "two-level-schwarz": lambda _: Recipe(TwoLevel()),
+    "lbfgs-schwarz": lambda _: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
+    "lbfgs-two-level": lambda _: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),
+    "newton-krylov": lambda _: Recipe(NewtonKrylov()),
+    "newton-krylov-schwarz": lambda _: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
+    "bfgs": lambda _: Recipe(BFGS()),
+    "ssbroyden": lambda _: Recipe(SelfScaledBroyden()),
 }
-
-
-def _without(sweeps: AbstractSolver, tail: LevenbergMarquardt | None = None) -> Callable[[], Recipe]:
-    """Return the default with other sweeps, or another method after them."""
-    return lambda: Recipe(with_sweeps(sweeps, tail or LevenbergMarquardt(damping=1e-4)), RAD())
-
+"""Recipes for networks of so many parameters; only the default asks how many."""
 
 _BLOCKS, _COARSE = ByLayer(2), (TiedBlocks(3),)
 _SWEEPS = TwoLevel(MultiplicativeSchwarz(_BLOCKS), _COARSE)
+_LOCAL_LBFGS = MultiplicativeSchwarz(_BLOCKS, Local(LBFGS(memory=3), 10))
 
-ABLATIONS: dict[str, Callable[[], Recipe]] = {
-    "no-coarse-level": _without(MultiplicativeSchwarz(_BLOCKS)),
-    "no-extrapolation": _without(TwoLevel(MultiplicativeSchwarz(_BLOCKS, stretches=()), _COARSE)),
-    "no-cache": _without(TwoLevel(MultiplicativeSchwarz(AsEntries(_BLOCKS)), _COARSE)),
-    "no-renewal": lambda: Recipe(schwarz_gauss_newton()),
-    "no-acceleration": _without(_SWEEPS, LevenbergMarquardt(damping=1e-4, geodesic=False)),
-    "no-chord-steps": _without(_SWEEPS, LevenbergMarquardt(damping=1e-4, corrections=0)),
-    "additive": _without(TwoLevel(AdditiveSchwarz(_BLOCKS), _COARSE)),
-    "local-lbfgs": _without(TwoLevel(MultiplicativeSchwarz(_BLOCKS, Local(LBFGS(memory=3), 10)), _COARSE)),
-    "no-first-phase": lambda: Recipe(Handover(_SWEEPS, LevenbergMarquardt(damping=1e-4), 0.3, 4), RAD()),
-    "no-schwarz": lambda: Recipe(LevenbergMarquardt(), RAD()),
+
+def _with(sweeps: AbstractSolver, **tail: Any) -> Callable[[int], Recipe]:
+    """Return the default with other sweeps, or with other settings of the method after them."""
+    return lambda _: Recipe(with_sweeps(sweeps, replace(TAIL, **tail)), RAD())
+
+
+ABLATIONS: dict[str, Callable[[int], Recipe]] = {
+    "no-coarse-level": _with(MultiplicativeSchwarz(_BLOCKS)),
+    "no-extrapolation": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS, stretches=()), _COARSE)),
+    "no-cache": _with(TwoLevel(MultiplicativeSchwarz(AsEntries(_BLOCKS)), _COARSE)),
+    "no-renewal": lambda _: Recipe(schwarz_gauss_newton()),
+    "no-acceleration": _with(_SWEEPS, geodesic=False),
+    "no-chord-steps": _with(_SWEEPS, corrections=0),
+    "additive": _with(TwoLevel(AdditiveSchwarz(_BLOCKS), _COARSE)),
+    "local-lbfgs": _with(TwoLevel(_LOCAL_LBFGS, _COARSE)),
+    "no-trial": lambda _: Recipe(Handover(_SWEEPS, TAIL), RAD()),
+    "no-schwarz": lambda _: Recipe(LevenbergMarquardt(), RAD()),
 }
 """The default with one part left out or replaced, to see what it is worth: `pinnml bench` takes these names, too."""
 

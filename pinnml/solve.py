@@ -76,7 +76,7 @@ def solve(
     if network is not None:
         setup = replace(setup, network=_architecture(network))
     if solver is None:
-        recipe = default_recipe(bind(problem, setup).size)
+        recipe = default_recipe(parameters(problem, setup.network))
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine if points is None else None)
     else:
         _expect(solver, AbstractSolver, "solver", "a solver, such as LBFGS()")
@@ -130,8 +130,17 @@ def run(
 
 def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
     """Return the setup's network for a problem's coordinates and fields."""
+    return _bound(problem, setup.network)
+
+
+def parameters(problem: Problem, network: Architecture) -> int:
+    """Return how many parameters a network has for a problem's coordinates and fields."""
+    return _bound(problem, network).size
+
+
+def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     domain = problem.domain
-    return setup.network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
+    return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
 
 
 class _History:

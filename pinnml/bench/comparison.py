@@ -54,7 +54,7 @@ def race(
 
 
 def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Run:
-    recipe = plan.recipes[job.solver]
+    recipe = plan.recipe(job.problem, job.solver)
     solution = solve(
         problems.get(job.problem),
         plan.networks[job.problem],

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 
+import pinnml.problems as problems
 from pinnml.assemblies import Recipe
 from pinnml.network import Architecture
 from pinnml.optim import Seconds
 from pinnml.points import Hammersley, Sampler
 from pinnml.problem import DeclarationError
+from pinnml.solve import parameters
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,14 @@ class Job:
 class Plan:
     """A comparison: every recipe on every problem from every seed, `seconds` each.
 
-    `networks` gives the network by the problem's name. All recipes start from the same parameters and points; one that
+    `networks` gives the network by the problem's name, `recipes` what a solver's name stands for, given the number of
+    parameters. All recipes start from the same parameters and points; one that
     renews its points starts with as many of the sampler's as its first stage has. `command` repeats the comparison.
     Raises `ValueError` for a limit that is no number of at least 0, `DeclarationError` where there is nothing to run.
     """
 
     networks: Mapping[str, Architecture]
-    recipes: Mapping[str, Recipe]
+    recipes: Mapping[str, Callable[[int], Recipe]]
     seeds: tuple[int, ...] = (0, 1, 2)
     seconds: float = 60.0
     points: Sampler = field(default_factory=Hammersley)
@@ -46,6 +49,10 @@ class Plan:
         for name in ("networks", "recipes", "seeds"):
             if not getattr(self, name):
                 raise DeclarationError(f"{name} is empty; where: Plan; give at least one.")
+
+    def recipe(self, problem: str, solver: str) -> Recipe:
+        """Return what a solver's name stands for on a problem."""
+        return self.recipes[solver](parameters(problems.get(problem), self.networks[problem]))
 
 
 def jobs(plan: Plan) -> list[Job]:

@@ -61,7 +61,10 @@ def times(plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
         "plan": {
             "command": plan.command,
             "networks": {problem: repr(network) for problem, network in plan.networks.items()},
-            "solvers": {name: repr(recipe) for name, recipe in plan.recipes.items()},
+            "solvers": {
+                problem: {solver: repr(plan.recipe(problem, solver)) for solver in plan.recipes}
+                for problem in plan.networks
+            },
             "points": repr(plan.points),
             "seconds": plan.seconds,
             "seeds": plan.seeds,

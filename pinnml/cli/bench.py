@@ -64,7 +64,7 @@ def _plan(parsed: argparse.Namespace) -> Plan:
         raise DeclarationError(f"{paper.BASELINE} is missing; where: --solvers; ratios are to it, so name it, too.")
     return Plan(
         networks=_paper_networks(parsed) if parsed.paper else _networks(parsed),
-        recipes={name: choose("--solvers", name, SOLVERS | ABLATIONS)() for name in solvers},
+        recipes={name: choose("--solvers", name, SOLVERS | ABLATIONS) for name in solvers},
         seeds=tuple(range(parsed.seeds)),
         seconds=parsed.seconds,
         points=Hammersley(paper.POINTS) if parsed.paper else options.sampler(parsed),

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 import pinnml.problems as problems
-from pinnml.assemblies import Recipe, default_recipe
+from pinnml.assemblies import Recipe
 from pinnml.catalogue import SOLVERS, choose
 from pinnml.cli import options
 from pinnml.cli.say import FAILED, INTERRUPTED, say
@@ -21,7 +21,7 @@ from pinnml.problem import Problem
 from pinnml.refine import RAD
 from pinnml.report import ProgressLine, summary_table
 from pinnml.solution import Solution
-from pinnml.solve import Setup, bind, run, solve
+from pinnml.solve import parameters, run, solve
 
 SHOWN = (
     "problem",
@@ -100,9 +100,7 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
 
 def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture) -> Recipe:
     """The recipe of the solver's name, with renewal as the user has asked for; points asked for stay as they are."""
-    recipe = choose("--solver", parsed.solver, SOLVERS)()
-    if parsed.solver == "default":
-        recipe = default_recipe(bind(problem, Setup(network=network)).size)
+    recipe = choose("--solver", parsed.solver, SOLVERS)(parameters(problem, network))
     asked = parsed.refine
     if asked is None:
         asked = recipe.refine is not None and not {"--points", "--sampler"} & set(options.given(parsed))

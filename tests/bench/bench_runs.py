@@ -43,7 +43,7 @@ def plan(*solvers: str, **settings: Any) -> Plan:
     """Poisson's equation with 4 neurons on 60 points."""
     small: dict[str, Any] = {"networks": {"poisson": TINY}, "seconds": 0.1, "points": pm.Hammersley(60)}
     names = solvers or ("lbfgs", "adam")
-    return Plan(recipes={name: SOLVERS[name]() for name in names}, **(small | settings))
+    return Plan(recipes={name: SOLVERS[name] for name in names}, **(small | settings))
 
 
 def silent(title: str) -> ProgressLine:

@@ -61,7 +61,7 @@ def test_options_arrive_in_the_plan(planned: list[Plan]) -> None:
     assert list(plan.networks) == ["poisson", "burgers"] and list(plan.recipes) == ["adam", "lbfgs"]
     assert (plan.seeds, plan.seconds, plan.device, str(plan.dtype)) == ((0, 1), 7.0, "cpu", "torch.float32")
     assert repr(plan.points).startswith("Sobol(n=80") and repr(plan.networks["poisson"]).startswith("MLP(width=5")
-    assert plan.recipes["lbfgs"] == SOLVERS["lbfgs"]()
+    assert plan.recipe("poisson", "lbfgs") == SOLVERS["lbfgs"](1)
 
 
 def test_the_paper_sets_problems_networks_and_points(planned: list[Plan]) -> None:
@@ -70,7 +70,7 @@ def test_the_paper_sets_problems_networks_and_points(planned: list[Plan]) -> Non
     whole, part = planned
     assert whole.networks == {name: published.network for name, published in paper.PUBLISHED.items()}
     assert list(part.networks) == ["klein-gordon"] and part.points.n == 10_000
-    assert whole.recipes["lbfgs-3"].solver.memory == 3  # type: ignore[attr-defined]
+    assert whole.recipe("burgers", "lbfgs-3").solver.memory == 3  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from bench_runs import TINY, made, plan
 
-from pinnml.assemblies import Recipe
 from pinnml.bench import Plan, Run, paper, spread
 from pinnml.bench.table import cell, table
 from pinnml.catalogue import SOLVERS
@@ -85,7 +84,7 @@ def test_the_papers_depth_counts_first_and_last_layer() -> None:
 
 
 def test_paper_md_puts_our_ratios_beside_the_published_ones() -> None:
-    solvers = {name: Recipe(SOLVERS["lbfgs"]().solver) for name in paper.SOLVERS}
+    solvers = {name: SOLVERS["lbfgs"] for name in paper.SOLVERS}
     networks = {"burgers": TINY, "diffusion-advection": TINY, "klein-gordon": TINY}
     compared = Plan(networks, solvers)
     runs = [
