@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 from pinnml.objective.abstract import (
@@ -15,6 +17,8 @@ from pinnml.objective.abstract import (
     GaussNewtonModel,
     Iterate,
 )
+
+E = TypeVar("E", Tensor, Iterate, GaussNewtonModel)
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,36 @@ class Counted(AbstractObjective):
     def __init__(self, inner: AbstractObjective, guard: Callable[[Counts], bool] = lambda counts: False) -> None:
         self._inner = inner
         self._guard = guard
+        self._faults: Tensor | int = 0
         self.counts = Counts()
+
+    @property
+    def faults(self) -> int:
+        """How many evaluations held a number that is not finite (reads one number from the device)."""
+        return int(self._faults)
+
+    def _asked(self, kind: str, work: float, evaluate: Callable[[], E]) -> E:
+        self._spend(kind, work)
+        return self._noted(evaluate())
+
+    def _noted(self, found: E) -> E:
+        """Count a fault where an evaluation is not finite, without waiting for the device."""
+        total = torch.stack([part.detach().sum() for part in _parts(found)]).sum()
+        self._faults = self._faults + (~torch.isfinite(total)).long()
+        return found
 
     def replace(self, inner: AbstractObjective) -> None:
         """Go on counting with another objective of the same kind."""
         self._inner = inner
+
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Count, and refuse nothing for a while."""
+        guard, self._guard = self._guard, lambda counts: False
+        try:
+            yield
+        finally:
+            self._guard = guard
 
     def _spend(self, kind: str, work: float) -> None:
         if self._guard(self.counts):
@@ -65,8 +94,7 @@ class Counted(AbstractObjective):
 
     def at(self, theta: Tensor) -> Iterate:
         """Count one gradient, one work unit."""
-        self._spend("gradients", 1.0)
-        return self._inner.at(theta)
+        return self._asked("gradients", 1.0, lambda: self._inner.at(theta))
 
     def released(self) -> AbstractContextManager[None]:
         """Do what the objective inside does."""
@@ -98,29 +126,25 @@ class CountedLeastSquares(Counted, AbstractLeastSquares):
 
     def residual(self, theta: Tensor) -> Tensor:
         """Count one residual, a third of a work unit."""
-        self._spend("residuals", 1 / 3)
-        return self._inner.residual(theta)
+        return self._asked("residuals", 1 / 3, lambda: self._inner.residual(theta))
 
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Count one product, one work unit."""
-        self._spend("products", 1.0)
-        return self._inner.jvp(theta, direction)
+        return self._asked("products", 1.0, lambda: self._inner.jvp(theta, direction))
 
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """Count one product, one work unit."""
-        self._spend("products", 1.0)
-        return self._inner.vjp(theta, cotangent)
+        return self._asked("products", 1.0, lambda: self._inner.vjp(theta, cotangent))
 
     def value(self, theta: Tensor) -> Tensor:
         """Count one residual, a third of a work unit."""
-        self._spend("residuals", 1 / 3)
-        return self._inner.value(theta)
+        return self._asked("residuals", 1 / 3, lambda: self._inner.value(theta))
 
     def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
         """Count one Jacobian of all columns, one work unit, and the products of its columns."""
-        self._spend("jacobians", 1.0)
+        model = self._asked("jacobians", 1.0, lambda: self._inner.gauss_newton(theta, restriction))
         self._add_products(theta.numel(), theta.numel())
-        return self._inner.gauss_newton(theta, restriction)
+        return model
 
     def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
         """Return a restriction whose evaluations are counted here, too; what it keeps is evaluated once."""
@@ -133,8 +157,9 @@ class CountedLeastSquares(Counted, AbstractLeastSquares):
 
     def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
         """Count one Jacobian: two thirds of a work unit, and the block's share of the last third."""
-        self._spend("jacobians", (2 + (stop - start) / theta.numel()) / 3)
-        return self._inner.jacobian(theta, start, stop)
+        return self._asked(
+            "jacobians", (2 + (stop - start) / theta.numel()) / 3, lambda: self._inner.jacobian(theta, start, stop)
+        )
 
 
 class CountedTerms(Counted):
@@ -150,6 +175,9 @@ class CountedTerms(Counted):
 
     def _add(self, work: float) -> None:
         self._whole._add(self._terms * work)
+
+    def _noted(self, found: E) -> E:
+        return self._whole._noted(found)
 
 
 class CountedTermsLeastSquares(CountedTerms, CountedLeastSquares):
@@ -177,45 +205,45 @@ class CountedPart(AbstractLeastSquares):
         """Do what the objective inside does."""
         return self._inner.released()
 
-    def _spend(self, kind: str, theta: Tensor) -> None:
+    def _asked(self, kind: str, theta: Tensor, evaluate: Callable[[], E]) -> E:
         own = 0.0 if kind == "residuals" else self._inner.share + theta.numel() / self._size
-        self._whole._spend(kind, (self._inner.share + own) / 3)
+        return self._whole._asked(kind, (self._inner.share + own) / 3, evaluate)
 
     def at(self, theta: Tensor) -> Iterate:
         """Count one gradient of the part."""
-        self._spend("gradients", theta)
-        return self._inner.at(theta)
+        return self._asked("gradients", theta, lambda: self._inner.at(theta))
 
     def value(self, theta: Tensor) -> Tensor:
         """Count one residual."""
-        self._spend("residuals", theta)
-        return self._inner.value(theta)
+        return self._asked("residuals", theta, lambda: self._inner.value(theta))
 
     def residual(self, theta: Tensor) -> Tensor:
         """Count one residual."""
-        self._spend("residuals", theta)
-        return self._inner.residual(theta)
+        return self._asked("residuals", theta, lambda: self._inner.residual(theta))
 
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Count one product."""
-        self._spend("products", theta)
-        return self._inner.jvp(theta, direction)
+        return self._asked("products", theta, lambda: self._inner.jvp(theta, direction))
 
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """Count one product."""
-        self._spend("products", theta)
-        return self._inner.vjp(theta, cotangent)
+        return self._asked("products", theta, lambda: self._inner.vjp(theta, cotangent))
 
     def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
         """Count one Jacobian."""
-        self._spend("jacobians", theta)
-        return self._inner.jacobian(theta, start, stop)
+        return self._asked("jacobians", theta, lambda: self._inner.jacobian(theta, start, stop))
 
     def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
         """Count one Jacobian and the products of its columns."""
-        self._spend("jacobians", theta)
+        model = self._asked("jacobians", theta, lambda: self._inner.gauss_newton(theta, restriction))
         self._whole._add_products(theta.numel(), self._size)
-        return self._inner.gauss_newton(theta, restriction)
+        return model
+
+
+def _parts(found: Tensor | Iterate | GaussNewtonModel) -> list[Tensor]:
+    if isinstance(found, Tensor):
+        return [found]
+    return [found.f, found.grad] + ([found.gram] if isinstance(found, GaussNewtonModel) else [])
 
 
 def counted(objective: AbstractObjective, guard: Callable[[Counts], bool] = lambda counts: False) -> Counted:

@@ -46,6 +46,10 @@ class Handover(AbstractSolver):
         solver = self.second if state.second else self.first
         return replace(state, inner=solver.renewed(objective, iterate, state.inner))
 
+    def phase(self, state: HandoverState) -> tuple[int, ...]:
+        """Return 0 or 1 for the solver at work, and the phase within it."""
+        return (int(state.second), *(self.second if state.second else self.first).phase(state.inner))
+
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: HandoverState
     ) -> tuple[Iterate, HandoverState, Status]:

@@ -49,6 +49,10 @@ class IfFast(AbstractSolver):
             return state
         return replace(state, inner=self._solver(state.chosen).renewed(objective, iterate, state.inner))
 
+    def phase(self, state: IfFastState) -> tuple[int, ...]:
+        """Return 1 for `first`, 0 for `otherwise`, and the phase within it; empty before the trial."""
+        return () if state.chosen is None else (int(state.chosen), *self._solver(state.chosen).phase(state.inner))
+
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: IfFastState
     ) -> tuple[Iterate, IfFastState, Status]:

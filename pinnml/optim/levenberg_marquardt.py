@@ -110,6 +110,8 @@ class LevenbergMarquardt(AbstractSolver):
     ) -> tuple[Tensor, Tensor, LevenbergMarquardtState, Status]:
         """Return θ⁺ and f(θ⁺) without the gradient there; θ itself with the reason where no trial lowered f."""
         system = self.factorisation.at(objective, theta)
+        if not bool(torch.isfinite(system.f + system.grad.sum() + system.diagonal.sum())):
+            return theta, system.f, state, Status.NOT_FINITE
         if not bool(system.grad.any()):
             return theta, system.f, state, Status.CONVERGED
         scale = torch.maximum(state.scale, system.diagonal)

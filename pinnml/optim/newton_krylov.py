@@ -87,6 +87,8 @@ class NewtonKrylov(AbstractSolver):
         following, status, streak = iterate, Status.SEARCH_FAILED, 0
         for refused in range(self.max_trials):
             inverse = self.preconditioner.factors(objective, iterate.theta, damping)
+            if not bool(torch.isfinite(inverse.diagonal).all()):
+                return iterate, state, Status.NOT_FINITE
             scale = torch.maximum(scale, inverse.diagonal)
             trial = self._trial(problem, iterate, scale, damping, inverse, rtol)
             iterations += trial.iterations

@@ -53,6 +53,10 @@ class Sequential(AbstractSolver):
         """Tell the phase under way."""
         return replace(state, inner=self.phases[state.phase][0].renewed(objective, iterate, state.inner))
 
+    def phase(self, state: SequentialState) -> tuple[int, ...]:
+        """Return the number of the phase under way, and the phase within it."""
+        return (state.phase, *self.phases[state.phase][0].phase(state.inner))
+
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: SequentialState
     ) -> tuple[Iterate, SequentialState, Status]:

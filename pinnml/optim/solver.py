@@ -33,6 +33,10 @@ class AbstractSolver(ABC):
         """Return the state to go on with after the objective has changed, as it is unless a solver says otherwise."""
         return state
 
+    def phase(self, state: Any) -> tuple[int, ...]:
+        """Return which of its parts is at work, as numbers; empty for a method of one piece."""
+        return ()
+
     @abstractmethod
     def step(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
         """Return the next iterate, the next state, and whether to go on."""

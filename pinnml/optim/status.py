@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pinnml.objective import Counts, Iterate
+from pinnml.optim.stop import Progress
 
 
 class Status(Enum):
@@ -28,7 +29,7 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gives back, in SciPy's manner; `state` is the solver's, to go on from."""
+    """What a run gives back, in SciPy's manner; `state` is the solver's."""
 
     status: Status
     message: str
@@ -42,6 +43,11 @@ class Result:
     def success(self) -> bool:
         """Whether the run ended as it should."""
         return self.status.success
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands, to go on from."""
+        return Progress(self.nit, self.iterate, self.seconds, self.counts, self.state)
 
     @property
     def nfev(self) -> int:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from pinnml.objective import Counts, Iterate
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback and a stop see after every iteration; iteration 0 is the start."""
+    """What a callback and a stop see after every iteration, and all that a run needs to go on.
+
+    Iterations, seconds and counts are those of the whole run, pauses left out; `state` is the solver's, None before it
+    has one. Iteration 0 is the start.
+    """
 
     iteration: int
     iterate: Iterate
     seconds: float
     counts: Counts
+    state: Any = None
 
 
 class Stop(ABC):

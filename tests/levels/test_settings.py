@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,5 +38,5 @@ def test_a_run_goes_on_from_a_state_that_was_plain_data(solver: Any) -> None:
     whole = minimise(problem, problem.start(), solver, pm.Iterations(4))
     half = minimise(problem, problem.start(), solver, pm.Iterations(2))
     state = config.decode(config.encode(half.state), "test")
-    rest = minimise(problem, half.iterate, solver, pm.Iterations(2), state=state)
+    rest = minimise(problem, replace(half.progress, state=state), solver, pm.Iterations(4))
     assert torch.equal(rest.iterate.theta, whole.iterate.theta)

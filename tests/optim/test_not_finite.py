@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -26,6 +27,7 @@ from pinnml.optim import (
     minimise,
 )
 from pinnml.optim.lbfgs import LBFGSState
+from pinnml.optim.minimise import ATTEMPTS
 
 START = torch.tensor([-1.2, 1.0], dtype=torch.float64)
 
@@ -111,27 +113,40 @@ def test_start_that_is_not_finite_ends_at_once(solver: LBFGS | Adam, how: str) -
 @pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize("search", SEARCHES)
 def test_nothing_finite_around_the_start(how: str, search: str) -> None:
-    """All trials fail: one search, the start to the bit, and a status that does not claim rounding."""
+    """All trials fail, again and again: the start to the bit, and a status that does not claim rounding."""
     objective = Differentiated(rosenbrock, lambda number, iterate: spoilt(iterate, how) if number > 1 else iterate)
     result = run(objective, START, SEARCHES[search])
     assert result.status is Status.SEARCH_FAILED
-    assert objective.evaluations == 1 + 20
+    assert objective.evaluations == 1 + 20 * ATTEMPTS
+    assert result.message.endswith(f"not finite and left out: {20 * ATTEMPTS}.")
     assert torch.equal(result.iterate.theta, START)
 
 
-@pytest.mark.parametrize("how", KINDS)
-def test_adam_undoes_a_step_that_is_not_finite(how: str) -> None:
-    """The run ends with that reason at the last finite iterate, whose state goes on as if nothing had been."""
+def followed(spoil: Callable[[int], bool], how: str) -> tuple[Result, list[Tensor]]:
     thetas: list[Tensor] = []
-    minimise(
-        Differentiated(rosenbrock), START, Adam(0.1), Iterations(12), callback=lambda p: thetas.append(p.iterate.theta)
-    )
-    objective = Differentiated(rosenbrock, lambda number, iterate: spoilt(iterate, how) if number == 7 else iterate)
-    result = minimise(objective, START, Adam(0.1), Iterations(12))
+    objective = Differentiated(rosenbrock, lambda k, iterate: spoilt(iterate, how) if spoil(k) else iterate)
+    stop = Iterations(12)
+    result = minimise(objective, START, Adam(0.1), stop, callback=lambda p: thetas.append(p.iterate.theta))
+    return result, thetas
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_a_step_with_one_bad_evaluation_is_taken_again(how: str) -> None:
+    _, clean = followed(lambda number: False, how)
+    result, thetas = followed(lambda number: number == 7, how)
+    assert result.status is Status.STOPPED and result.message.endswith("not finite and left out: 1.")
+    assert all(torch.equal(a, b) for a, b in zip(thetas, clean, strict=True))
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_a_run_ends_where_no_attempt_is_finite(how: str) -> None:
+    """The result is the last finite iterate, whose state goes on as if nothing had been."""
+    _, clean = followed(lambda number: False, how)
+    result, _ = followed(lambda number: number >= 7, how)
     assert (result.status, result.nit) == (Status.NOT_FINITE, 6)
-    assert torch.equal(result.iterate.theta, thetas[5])
-    rest = minimise(objective, result.iterate, Adam(0.1), Iterations(7), state=result.state)
-    assert torch.equal(rest.iterate.theta, thetas[12])
+    assert torch.equal(result.iterate.theta, clean[5])
+    start = replace(result.progress, iteration=5)
+    assert torch.equal(minimise(Differentiated(rosenbrock), start, Adam(0.1), Iterations(12)).iterate.theta, clean[12])
 
 
 @pytest.mark.parametrize("power", [160, 200, 250])

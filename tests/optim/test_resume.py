@@ -11,7 +11,6 @@ import torch
 from classical_functions import Differentiated, rosenbrock
 from torch import Tensor
 
-from pinnml.objective import Counts
 from pinnml.optim import (
     BFGS,
     LBFGS,
@@ -49,16 +48,13 @@ SOLVERS: dict[str, AbstractSolver] = {
 }
 
 
-def run(solver: AbstractSolver, steps: int, earlier: Result | None = None) -> tuple[Result, list[Tensor]]:
+def run(solver: AbstractSolver, until: int, earlier: Result | None = None) -> tuple[Result, list[Tensor]]:
     found: list[Tensor] = []
-    start = START if earlier is None else earlier.iterate
-    state = None if earlier is None else earlier.state
     result = minimise(
         Differentiated(rosenbrock),
-        start,
+        START if earlier is None else earlier.progress,
         solver,
-        Iterations(steps),
-        state=state,
+        Iterations(until),
         callback=lambda p: found.append(p.iterate.theta),
     )
     return result, found
@@ -70,10 +66,11 @@ def test_resumed_run_repeats_an_uninterrupted_one(name: str, cut: int) -> None:
     solver = SOLVERS[name]
     whole, expected = run(solver, STEPS)
     first, before = run(solver, cut)
-    second, after = run(solver, STEPS - cut, first)
+    second, after = run(solver, STEPS, first)
     assert all(torch.equal(a, b) for a, b in zip(before + after[1:], expected, strict=True))
     assert torch.equal(second.iterate.grad, whole.iterate.grad)
-    assert first.nfev + second.nfev == whole.nfev
+    assert (second.nit, second.counts) == (STEPS, whole.counts)
+    assert second.seconds > first.seconds
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -86,8 +83,8 @@ def test_a_state_is_a_frozen_record_that_later_steps_leave_alone(name: str) -> N
     """A checkpoint holds tensors and numbers only, and a state handed out can be gone on from twice."""
     result, _ = run(SOLVERS[name], 8)
     kept = copy.deepcopy(result.state)
-    first, _ = run(SOLVERS[name], 8, result)
-    again, _ = run(SOLVERS[name], 8, dataclasses.replace(result, state=kept))
+    first, _ = run(SOLVERS[name], 16, result)
+    again, _ = run(SOLVERS[name], 16, dataclasses.replace(result, state=kept))
     assert torch.equal(first.iterate.theta, again.iterate.theta)
     check_frozen(result.state)
 
@@ -101,13 +98,6 @@ def check_frozen(state: Any) -> None:
         assert state is None or isinstance(state, Tensor | int | float)
 
 
-def test_counts_begin_anew_with_every_run() -> None:
-    first, _ = run(LBFGS(), 5)
-    second, _ = run(LBFGS(), 5, first)
-    assert second.counts == Counts(gradients=second.nfev, work=float(second.nfev))
-    assert 5 <= second.nfev < 10
-
-
 @pytest.mark.parametrize("limit", range(1, 24))
 def test_a_budget_that_ends_inside_a_search_does_not_end_the_phase(limit: int) -> None:
     """The step that was dropped is taken by the resumed run, in the same phase."""
@@ -115,5 +105,5 @@ def test_a_budget_that_ends_inside_a_search_does_not_end_the_phase(limit: int) -
     whole, _ = run(solver, STEPS)
     first = minimise(Differentiated(rosenbrock), START, solver, Evaluations(limit))
     assert first.nfev == limit
-    second, _ = run(solver, STEPS - first.nit, first)
+    second, _ = run(solver, STEPS, first)
     assert torch.equal(second.iterate.theta, whole.iterate.theta)

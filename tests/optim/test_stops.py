@@ -213,7 +213,7 @@ def test_interrupt_keeps_the_last_iterate(solver: str, at: int) -> None:
     assert (result.status, result.success) == (Status.INTERRUPTED, False)
     assert result.iterate is seen[-1].iterate
     assert result.nit == seen[-1].iteration
-    rest = minimise(objective, result.iterate, SOLVERS[solver], Iterations(12 - result.nit), state=result.state)
+    rest = minimise(objective, result.progress, SOLVERS[solver], Iterations(12))
     whole, _, _ = traced(SOLVERS[solver], Iterations(12))
     assert torch.equal(rest.iterate.theta, whole.iterate.theta)
 

@@ -66,7 +66,7 @@ def test_a_sweep_with_exact_solves_is_the_damped_block_jacobi_step() -> None:
     """θ + ωΣE_sδ_s with ω = 1/s lowers every quadratic, so that the search takes its first trial, 1."""
     problem, theta = Linear(), vector(SIZE, 1)
     third = LineSearchedSum(weights=(1 / 3, 1 / 3, 1 / 3))
-    found = one_sweep(problem, theta, AdditiveSchwarz(ByIndices(*APART), EXACT, third))
+    found = one_sweep(problem, theta, AdditiveSchwarz(ByIndices(APART), EXACT, third))
     expected = theta + local_solutions(problem, theta, APART).sum(0) / 3
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
@@ -75,7 +75,7 @@ def test_a_sweep_with_exact_solves_is_the_damped_block_jacobi_step() -> None:
 def test_overlap_is_averaged_or_left_to_one_block(rule: Any, kept: tuple[float, ...]) -> None:
     problem, theta = Linear(), vector(SIZE, 1)
     third = LineSearchedSum(weights=(1 / 3, 1 / 3, 1 / 3))
-    found = one_sweep(problem, theta, AdditiveSchwarz(ByIndices(*OVERLAPPING), EXACT, rule(third)))
+    found = one_sweep(problem, theta, AdditiveSchwarz(ByIndices(OVERLAPPING), EXACT, rule(third)))
     rows = local_solutions(problem, theta, OVERLAPPING)
     if rule is Owned:
         # the first block that holds an entry owns it
@@ -90,7 +90,7 @@ def test_overlap_is_averaged_or_left_to_one_block(rule: Any, kept: tuple[float, 
 def test_one_block_is_its_local_method(combination: Any) -> None:
     """On a quadratic, where the exact step is what every search accepts."""
     problem, theta = Linear(), vector(SIZE, 2)
-    whole = AdditiveSchwarz(ByIndices(range(SIZE)), EXACT, combination)
+    whole = AdditiveSchwarz(ByIndices((range(SIZE),)), EXACT, combination)
     plain = minimise(problem, theta, EXACT.solver, Iterations(1))
     torch.testing.assert_close(one_sweep(problem, theta, whole), plain.iterate.theta, rtol=0, atol=1e-14)
 
@@ -99,7 +99,7 @@ def test_one_block_is_its_local_method(combination: Any) -> None:
 @pytest.mark.parametrize("combination", COMBINATIONS.values(), ids=COMBINATIONS)
 def test_sweeps_converge_to_the_minimum(combination: Any, blocks: tuple[tuple[int, ...], ...]) -> None:
     problem, theta = Linear(), vector(SIZE, 3)
-    solver = AdditiveSchwarz(ByIndices(*blocks), combination=combination)
+    solver = AdditiveSchwarz(ByIndices(blocks), combination=combination)
     result = minimise(problem, theta, solver, Iterations(100))
     minimum = problem.at(torch.linalg.lstsq(problem.A, problem.b).solution).f
     assert float(result.iterate.f) == pytest.approx(float(minimum), rel=1e-9)
@@ -108,22 +108,22 @@ def test_sweeps_converge_to_the_minimum(combination: Any, blocks: tuple[tuple[in
 @pytest.mark.parametrize("combination", COMBINATIONS.values(), ids=COMBINATIONS)
 def test_where_every_block_fails_the_run_ends_where_it_was(combination: Any) -> None:
     problem, theta = Linear(), vector(SIZE, 1)
-    result = minimise(problem, theta, AdditiveSchwarz(ByIndices(*APART), Local(Stuck()), combination), Iterations(5))
+    result = minimise(problem, theta, AdditiveSchwarz(ByIndices(APART), Local(Stuck()), combination), Iterations(5))
     assert result.status is Status.SEARCH_FAILED
     assert result.state.failures == 3
     assert torch.equal(result.iterate.theta, theta)
 
 
 def test_a_plain_objective_is_swept_with_a_gradient_method() -> None:
-    solver = AdditiveSchwarz(ByIndices((0, 1), (2, 3)), Local(LBFGS(memory=3), 3), SubspaceMinimisation())
+    solver = AdditiveSchwarz(ByIndices(((0, 1), (2, 3))), Local(LBFGS(memory=3), 3), SubspaceMinimisation())
     result = minimise(Plain(), vector(4, 2), solver, Iterations(20))
     assert float(result.iterate.f) == pytest.approx(-4, abs=1e-10)
 
 
 def test_a_run_repeats_to_the_bit_and_goes_on_from_its_state() -> None:
     problem, theta = Dense(), 0.3 * vector(SIZE, 3)
-    solver = AdditiveSchwarz(ByIndices(*OVERLAPPING), combination=Averaged())
+    solver = AdditiveSchwarz(ByIndices(OVERLAPPING), combination=Averaged())
     whole = minimise(problem, theta, solver, Iterations(6))
     half = minimise(problem, theta, solver, Iterations(3))
-    rest = minimise(problem, half.iterate, solver, Iterations(3), state=half.state)
+    rest = minimise(problem, half.progress, solver, Iterations(6))
     assert torch.equal(rest.iterate.theta, whole.iterate.theta)
