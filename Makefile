@@ -1,5 +1,6 @@
 # make solve    set up where needed, then solve Burgers' equation and leave a run folder
 # make test     set up where needed, then run the whole test suite
+# make soak     run the long tests of kills and faults, up to 15 minutes
 # make lint     style, format, types, import contracts
 # make docs     build the documentation into site/
 # make bench    time the kernels
@@ -14,13 +15,16 @@ bin := .venv/bin
 installed := .venv/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: solve test lint docs bench clean
+.PHONY: solve test soak lint docs bench clean
 
 solve: $(installed)
 	$(bin)/pinnml solve burgers --seconds 60
 
 test: $(installed)
 	$(bin)/python -m pytest $(ARGS)
+
+soak: $(installed)
+	$(bin)/python -m pytest -m soak $(ARGS)
 
 lint: $(installed)
 	$(bin)/ruff check .

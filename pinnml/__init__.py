@@ -49,6 +49,8 @@ from pinnml.problem import (
     Value,
 )
 from pinnml.refine import RAD, Stage
+from pinnml.rerun import Repetition, rerun
+from pinnml.resume import resume
 from pinnml.schwarz import (
     AdditiveSchwarz,
     Averaged,
@@ -141,5 +143,8 @@ __all__ = [
     "__version__",
     "load",
     "minimise",
+    "Repetition",
+    "rerun",
+    "resume",
     "solve",
 ]

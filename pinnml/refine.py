@@ -73,11 +73,10 @@ class RAD:
 class Renewal:
     """The rule in action: asked after every outer step, it returns a new loss when points are due."""
 
-    def __init__(self, rule: RAD, objective: PinnObjective, generator: torch.Generator, begun: int = 0) -> None:
+    def __init__(self, rule: RAD, objective: PinnObjective, generator: torch.Generator) -> None:
         self._rule = rule
         self._objective = objective
         self._generator = generator
-        self._begun = begun
 
     @property
     def collocation(self) -> Collocation:
@@ -86,7 +85,7 @@ class Renewal:
 
     def __call__(self, progress: Progress) -> AbstractObjective | None:
         """Return the loss on new points, or None where the present ones stay."""
-        iteration = self._begun + progress.iteration
+        iteration = progress.iteration
         stage = self._rule.stage(iteration)
         theta, before = progress.iterate.theta, self._objective
         climbs = stage != self._rule.stage(iteration - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.evaluate import Scorer, field_values, grid_points, residual_values, uniform_axes
+from pinnml.io.declared import machine
 from pinnml.io.history import HistoryRow
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Result, Stop
@@ -38,7 +39,10 @@ class Error:
 
 @dataclass(frozen=True)
 class Solution:
-    """What `solve` gives back: the problem, the network with its parameters θ, and the run's record."""
+    """What `solve` gives back: the problem, the network with its parameters θ, and the run's record.
+
+    `generator` is the state of the run's random numbers, to go on with; `machine` tells what it ran on.
+    """
 
     problem: Problem
     setup: Setup
@@ -46,6 +50,8 @@ class Solution:
     result: Result
     history: Sequence[HistoryRow]
     collocation: Collocation
+    generator: Tensor | None = None
+    machine: Mapping[str, object] = field(default_factory=machine)
 
     @property
     def theta(self) -> Tensor:

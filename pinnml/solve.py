@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pinnml.assemblies import default_recipe, schwarz_gauss_newton
-from pinnml.evaluate import Scorer
+from pinnml.interruption import Interruption
 from pinnml.io.history import HistoryRow
+from pinnml.io.run import claimed, save_somewhere
 from pinnml.loss import PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
-from pinnml.optim import AbstractSolver, Progress, Renew, Result, Seconds, Stop, minimise
+from pinnml.optim import AbstractSolver, Progress, Result, Seconds, Status, Stop, minimise
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import DeclarationError, Finding, Problem, raise_fatal
+from pinnml.record import History, Keeper
 from pinnml.refine import RAD, Renewal
 from pinnml.solution import Solution
 
-SCORING_SHARE = 0.01
-"""At most about this share of a run is spent on comparing with the reference for the history."""
+DEFAULT_SECONDS = 60.0
+"""How long a run goes on where nothing is said."""
+
+KEPT_EVERY = 60.0
+"""Seconds between checkpoints."""
 
 
 class DeclarationWarning(UserWarning):
@@ -39,7 +45,7 @@ class Setup:
     solver: AbstractSolver = field(default_factory=schwarz_gauss_newton)
     points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
     refine: RAD | None = None
-    stop: Stop = field(default_factory=lambda: Seconds(60))
+    stop: Stop = field(default_factory=lambda: Seconds(DEFAULT_SECONDS))
     seed: int = 0
     device: str = "cpu"
     dtype: torch.dtype = torch.float64
@@ -58,6 +64,7 @@ def solve(
     device: str = "auto",
     dtype: torch.dtype = torch.float64,
     out: str | os.PathLike[str] | None = None,
+    every: float = KEPT_EVERY,
     callback: Callable[[HistoryRow], None] = lambda row: None,
 ) -> Solution:
     """Train a network on a problem and return the solution.
@@ -66,10 +73,10 @@ def solve(
     solver, what `default_recipe` says for the network's size, with points that follow the residual unless `points` are
     handed over. With `refine` the points of the equations follow the residual in any case; their numbers are then the
     rule's, not the sampler's.
-    `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end;
-    that it is writable and holds no other run is seen to at the start. `callback` gets every row of the history. An
-    interrupt from the keyboard ends the run with what was reached. Raises `DeclarationError` before training for
-    anything that is declared wrongly.
+    `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end, and
+    its checkpoint from the start on, `every` so many seconds; that it is writable and holds no other run is seen to
+    before. `callback` gets every row of the history. Ctrl-C and SIGTERM end the run after the step under way, with what
+    was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
     """
     _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
     setup = Setup(seed=seed, device=_device(device), dtype=_dtype(dtype))
@@ -91,7 +98,7 @@ def solve(
         _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
     if seconds is not None or stop is not None:
         setup = replace(setup, stop=_combined(seconds, stop))
-    return run(problem, setup, out=out, callback=callback)
+    return run(problem, setup, out=out, callback=callback, every=every)
 
 
 def run(
@@ -101,31 +108,62 @@ def run(
     out: str | os.PathLike[str] | None = None,
     callback: Callable[[HistoryRow], None] = lambda row: None,
     before: Solution | None = None,
+    every: float = KEPT_EVERY,
 ) -> Solution:
-    """Do what `solve` does with a complete setup; with `before`, go on from the θ, points and state of that run."""
-    if out is not None:
-        from pinnml.io.run import claim
+    """Do what `solve` does with a complete setup; with `before`, go on with that run, whose stops are the setup's.
 
-        claim(out, going_on=before is not None)
+    With `out` a checkpoint is written there at the start, `every` so many seconds, and when the solver's phase changes.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(claimed(out, going_on=before is not None)) if out is not None else None
+        interruption = stack.enter_context(Interruption())
+        solution = _trained(problem, setup, interruption, callback, before, folder, every)
+        if folder is not None:
+            save_somewhere(solution, folder)
+        return solution
+
+
+def _trained(
+    problem: Problem,
+    setup: Setup,
+    interruption: Interruption,
+    callback: Callable[[HistoryRow], None],
+    before: Solution | None,
+    folder: Path | None,
+    every: float,
+) -> Solution:
     _report(problem.check())
-    generator = torch.Generator().manual_seed(setup.seed)
-    network = bind(problem, setup)
-    theta = network.initial(generator, setup.dtype, torch.device(setup.device))
-    collocation = _collocation(problem, setup, generator)
-    if before is not None:
-        theta, collocation = before.theta.to(theta), before.collocation
+    network, generator = bind(problem, setup), torch.Generator()
+    if before is None:
+        generator.manual_seed(setup.seed)
+        start: Tensor | Progress = network.initial(generator, setup.dtype, torch.device(setup.device))
+        collocation = _collocation(problem, setup, generator)
+    else:
+        start, collocation = before.result.progress, before.collocation
+        if before.generator is not None:
+            generator.set_state(before.generator)
     objective = PinnObjective(problem, network, collocation)
-    _report(check_start(objective, theta))
-    history = _History(problem, network, callback, list(before.history) if before is not None else [])
-    state = before.result.state if before is not None else None
-    renewal = _renewal(setup, objective, generator, history.begun)
-    result = minimise(objective, theta, setup.solver, setup.stop, state=state, callback=history, renew=renewal)
+    _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
+    history = History(problem, network, callback, list(before.history) if before is not None else [])
+    renewal = Renewal(setup.refine, objective, generator) if setup.refine is not None else None
+
+    def solution(result: Result) -> Solution:
+        points = renewal.collocation if renewal is not None else collocation
+        return Solution(problem, setup, network, result, history.rows, points, generator.get_state())
+
+    keeper = Keeper(folder, every, setup.solver, solution) if folder is not None else None
+
+    def watch(progress: Progress) -> None:
+        history(progress)
+        if keeper is not None:
+            keeper(progress)
+
+    renew = renewal or (lambda progress: None)
+    result = minimise(objective, start, setup.solver, setup.stop | interruption, callback=watch, renew=renew)
+    if result.message == Status.INTERRUPTED.value:
+        result = replace(result, status=Status.INTERRUPTED)
     history.finish(result)
-    points = renewal.collocation if isinstance(renewal, Renewal) else collocation
-    solution = Solution(problem, setup, network, result, history.rows, points)
-    if out is not None:
-        solution.save(out)
-    return solution
+    return solution(result)
 
 
 def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
@@ -143,60 +181,10 @@ def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
 
 
-class _History:
-    """The callback that turns progress into rows, scoring against the reference now and then."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        network: AbstractNetwork,
-        callback: Callable[[HistoryRow], None],
-        earlier: list[HistoryRow],
-    ) -> None:
-        self._network = network
-        self._scorer = Scorer(problem, problem.reference) if problem.reference is not None else None
-        self._callback = callback
-        self._due = 0.0
-        self._before = earlier[-1] if earlier else HistoryRow(0, 0.0, 0.0, 0.0, 0.0, 0, None)
-        self.rows = earlier
-        self.begun = self._before.iteration
-
-    def __call__(self, progress: Progress) -> None:
-        iterate, before = progress.iterate, self._before
-        row = HistoryRow(
-            before.iteration + progress.iteration,
-            before.seconds + progress.seconds,
-            before.work + progress.counts.work,
-            float(iterate.f),
-            float(iterate.grad.norm()),
-            before.evaluations + progress.counts.evaluations,
-            self._score(progress),
-        )
-        self.rows.append(row)
-        self._callback(row)
-
-    def finish(self, result: Result) -> None:
-        """Score the last iterate, so that the history ends with the error that the solution has."""
-        if not self.rows or self.rows[-1].iteration != self._before.iteration + result.nit:
-            # an interrupt came between a step and its row
-            self(Progress(result.nit, result.iterate, result.seconds, result.counts))
-        if self._scorer is not None and self.rows[-1].relative_l2 is None:
-            error = self._scorer.relative_l2(self._network, result.iterate.theta)
-            self.rows[-1] = replace(self.rows[-1], relative_l2=error)
-
-    def _score(self, progress: Progress) -> float | None:
-        if self._scorer is None or progress.seconds < self._due:
-            return None
-        began = time.perf_counter()
-        error = self._scorer.relative_l2(self._network, progress.iterate.theta)
-        self._due = progress.seconds + (time.perf_counter() - began) / SCORING_SHARE
-        return error
-
-
 def _report(findings: list[Finding]) -> None:
     raise_fatal(findings)
     for finding in findings:
-        warnings.warn(str(finding), DeclarationWarning, stacklevel=4)
+        warnings.warn(str(finding), DeclarationWarning, stacklevel=5)
 
 
 def _collocation(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
@@ -204,12 +192,6 @@ def _collocation(problem: Problem, setup: Setup, generator: torch.Generator) -> 
         sampler = setup.points if setup.refine is None else replace(setup.points, n=setup.refine.stages[0].points)
         return sample(problem, sampler, generator, dtype=setup.dtype, device=setup.device)
     return given(problem, setup.points, dtype=setup.dtype, device=setup.device)
-
-
-def _renewal(setup: Setup, objective: PinnObjective, generator: torch.Generator, begun: int) -> Renew:
-    if setup.refine is None:
-        return lambda progress: None
-    return Renewal(setup.refine, objective, generator, begun)
 
 
 def _expect(value: object, kind: Any, name: str, remedy: str) -> None:
@@ -230,7 +212,7 @@ def _architecture(network: Architecture | nn.Module) -> Architecture:
 def _combined(seconds: float | None, stop: Stop | None) -> Stop:
     if seconds is None and stop is not None:
         return stop
-    limit = Seconds(60 if seconds is None else seconds)
+    limit = Seconds(DEFAULT_SECONDS if seconds is None else seconds)
     return limit if stop is None else limit | stop
 
 

@@ -23,10 +23,10 @@ from torch import nn
 import pinnml as pm
 from pinnml import problems
 from pinnml.io import read_history, run
+from pinnml.io.checkpoint import CheckpointWarning
 from pinnml.io.config import ROOMS, encode, records
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim import AbstractSolver, Status
-from pinnml.solve import run as go_on
 
 FIGURES = {
     "string": {"solution", "error", "residual", "points", "convergence"},
@@ -64,22 +64,22 @@ def same_problem() -> pm.Problem:
     return heat(hard={"start"})
 
 
-def edit_json(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-
-
 def edit_checkpoint(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     content = torch.load(path, weights_only=True)
     change(content)
     torch.save(content, path)
 
 
+def edit_config(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    edit_checkpoint(folder / "checkpoint.pt", lambda checkpoint: change(checkpoint["config"]))
+
+
 def test_a_run_leaves_every_file(saved: tuple[pm.Solution, Path]) -> None:
     files = {path.name for path in saved[1].iterdir()}
     figures = {f"{name}.png" for name in FIGURES["heat"]}
-    assert files == {"config.json", "history.csv", "summary.json", "checkpoint.pt"} | figures
+    assert files == {
+        "config.json", "history.csv", "summary.json", "checkpoint.pt", "checkpoint-previous.pt", ".lock",
+    } | figures  # fmt: skip
     for name in figures:
         width, height = png_size(saved[1] / name)
         assert width >= 600 and height >= 300
@@ -148,8 +148,7 @@ def test_a_resumed_run_repeats_an_uninterrupted_one(name: str, tmp_path: Path, w
     whole = tiny(KINDS["ring"](), 12, **settings)
     tiny(KINDS["ring"](), 5, out=tmp_path, **settings)
     half = pm.load(tmp_path, KINDS["ring"]())
-    setup = pm.Setup(**(vars(half.setup) | {"stop": pm.Iterations(7)}))
-    rest = go_on(half.problem, setup, before=half)
+    rest = pm.resume(tmp_path, KINDS["ring"](), stop=pm.Iterations(12))
     assert torch.equal(rest.theta, whole.theta)
     assert rest.history[-1].iteration == 12 and rest.history[-1].loss == whole.history[-1].loss
     assert not torch.equal(half.theta, whole.theta)
@@ -288,7 +287,7 @@ def test_a_run_comes_back_to_its_gpu(tmp_path: Path, without_figures: None) -> N
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_run_on_a_gpu_is_read_where_there_is_none(folder: Path) -> None:
-    edit_json(folder / "config.json", lambda config: config.update(device="cuda"))
+    edit_config(folder, lambda config: config.update(device="cuda"))
     assert pm.load(folder, same_problem()).setup.device == "cpu"
 
 
@@ -309,7 +308,8 @@ def test_code_in_a_checkpoint_is_never_run(folder: Path, tmp_path: Path, write: 
     mark = tmp_path / "mark"
     content = torch.load(folder / "checkpoint.pt", weights_only=True) | {"message": Trap(mark)}
     write(content, folder / "checkpoint.pt")
-    with pytest.raises(pm.DeclarationError, match="checkpoint cannot be read"):
+    (folder / "checkpoint-previous.pt").unlink()
+    with pytest.raises(pm.DeclarationError, match=r"checkpoint\.pt cannot be read"):
         pm.load(folder, same_problem())
     assert not mark.exists()
     write(content, tmp_path / "again")
@@ -318,20 +318,53 @@ def test_code_in_a_checkpoint_is_never_run(folder: Path, tmp_path: Path, write: 
     assert mark.exists()
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.3, 0.99])
-def test_a_truncated_checkpoint_is_named(folder: Path, kept: float) -> None:
+def cut(share: float) -> Callable[[bytes], bytes]:
+    return lambda content: content[: int(share * len(content))]
+
+
+def changed(content: bytes) -> bytes:
+    """One bit of θ is another one, in the middle of the file."""
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+DAMAGES = {"empty": cut(0.0), "cut": cut(0.3), "cut late": cut(0.99), "one bit": changed, "text": lambda _: b"{}"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder: Path, damage: str) -> None:
     path = folder / "checkpoint.pt"
-    content = path.read_bytes()
-    path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(pm.DeclarationError, match=r"(?s)checkpoint cannot be read.*checkpoint\.pt"):
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.warns(CheckpointWarning, match=r"checkpoint\.pt cannot be read.*the checkpoint before it"):
+        assert pm.load(folder, same_problem()).result.nit < 6
+    with pytest.warns(CheckpointWarning):
+        assert pm.resume(folder, same_problem()).result.nit == 6
+
+
+def test_a_missing_checkpoint_falls_back_to_the_one_before(folder: Path) -> None:
+    """As when the power fails between two moves of files."""
+    (folder / "checkpoint.pt").unlink()
+    with pytest.warns(CheckpointWarning, match=r"There is no checkpoint\.pt"):
+        assert pm.load(folder, same_problem()).result.nit < 6
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_two_damaged_checkpoints_are_named(folder: Path, damage: str) -> None:
+    for path in (folder / "checkpoint.pt", folder / "checkpoint-previous.pt"):
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(pm.DeclarationError, match=r"(?s)checkpoint\.pt cannot be read.*checkpoint-previous\.pt cannot"):
         pm.load(folder, same_problem())
 
 
-@pytest.mark.parametrize("name", ["config.json", "history.csv", "checkpoint.pt"])
-def test_a_missing_file_is_named(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    with pytest.raises(pm.DeclarationError, match=f"There is no {name}"):
+def test_a_checkpoint_of_another_format_is_refused(folder: Path) -> None:
+    edit_checkpoint(folder / "checkpoint.pt", lambda checkpoint: checkpoint.update(format=99, version="7.0"))
+    with pytest.raises(pm.DeclarationError, match=r"format 99 of pinnml 7\.0.*reads format 1"):
         pm.load(folder, same_problem())
+
+
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(pm.DeclarationError, match=r"There is no checkpoint\.pt"):
+        pm.load(tmp_path, same_problem())
 
 
 @pytest.mark.parametrize(
@@ -347,7 +380,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     ],
 )
 def test_a_damaged_configuration_is_named(folder: Path, damage: Callable[..., Any], message: str) -> None:
-    edit_json(folder / "config.json", damage)
+    edit_config(folder, damage)
     with pytest.raises(ValueError, match=f"(?s){message}"):
         pm.load(folder, same_problem())
 

@@ -1,4 +1,4 @@
-"""The command line: `pinnml solve | list | resume | plot | bench`."""
+"""The command line: `pinnml solve | list | resume | rerun | plot | bench`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pinnml.problems as problems
 from pinnml._version import __version__
 from pinnml.catalogue import NETWORKS, SAMPLERS, SOLVERS
 from pinnml.cli import bench, solve
-from pinnml.cli.say import INTERRUPTED, WRONG_INPUT, say
+from pinnml.cli.say import FAILED, INTERRUPTED, WRONG_INPUT, say
+from pinnml.io.checkpoint import UnsavedWarning
 
 __all__ = ["main"]
 
@@ -24,11 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     parsed = _parser().parse_args(words, argparse.Namespace(line=shlex.join(["pinnml", *words])))
-    console, complaints = Console(), Console(stderr=True)
+    console, complaints, unsaved = Console(), Console(stderr=True), list[str]()
+
+    def show(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
+        say(complaints, f"warning: {message}", "yellow")
+        if issubclass(category, UnsavedWarning):
+            unsaved.append(str(message))
+
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *rest, **more: say(complaints, f"warning: {message}", "yellow")
-            return int(parsed.command(parsed, console))
+            warnings.showwarning = show
+            return int(parsed.command(parsed, console)) or (FAILED if unsaved else 0)
     except (ValueError, OSError) as error:
         say(complaints, f"error: {error}", "red")
         return WRONG_INPUT
@@ -45,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="list problems, networks, solvers and samplers")
     listing.set_defaults(command=_list)
     solve.add_resume(commands.add_parser("resume", help="go on with the run in a folder"))
+    solve.add_rerun(commands.add_parser("rerun", help="repeat the run in a folder, and compare"))
     solve.add_plot(commands.add_parser("plot", help="make the figures of a run folder again"))
     bench.add_bench(commands.add_parser("bench", help="compare solvers on problems over several seeds"))
     return parser

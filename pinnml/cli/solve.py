@@ -1,4 +1,4 @@
-"""The commands on run folders: `pinnml solve | resume | plot`."""
+"""The commands on run folders: `pinnml solve | resume | rerun | plot`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from pinnml.assemblies import Recipe
 from pinnml.catalogue import SOLVERS, choose
 from pinnml.cli import options
 from pinnml.cli.say import FAILED, INTERRUPTED, say
-from pinnml.io.run import CHECKPOINT, load, save_figures, summary
+from pinnml.io.checkpoint import CHECKPOINT
+from pinnml.io.run import load, save_figures, summary
 from pinnml.network import Architecture
 from pinnml.optim import Loss, Seconds, Status, Stop
 from pinnml.problem import Problem
 from pinnml.refine import RAD
 from pinnml.report import ProgressLine, summary_table
+from pinnml.rerun import rerun
+from pinnml.resume import resume
 from pinnml.solution import Solution
-from pinnml.solve import parameters, run, solve
+from pinnml.solve import parameters, solve
 
 SHOWN = (
     "problem",
@@ -60,8 +63,15 @@ def add_solve(parser: argparse.ArgumentParser) -> None:
 def add_resume(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml resume`."""
     parser.add_argument("folder", help="the run folder")
-    parser.add_argument("--seconds", type=float, default=60.0, help="seconds more [60]")
+    parser.add_argument("--seconds", type=float, help="seconds more [what the run has left; 60 where it has ended]")
     parser.set_defaults(command=_resume)
+
+
+def add_rerun(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `pinnml rerun`."""
+    parser.add_argument("folder", help="the run folder")
+    parser.add_argument("--out", help="folder of the repetition [FOLDER-rerun, or the next free one]")
+    parser.set_defaults(command=_rerun)
 
 
 def add_plot(parser: argparse.ArgumentParser) -> None:
@@ -108,12 +118,27 @@ def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture)
 
 
 def _resume(parsed: argparse.Namespace, console: Console) -> int:
-    before = load(parsed.folder)
-    setup = replace(before.setup, stop=Seconds(parsed.seconds))
-    with ProgressLine(console, title=before.problem.name) as line:
-        solution = run(before.problem, setup, out=parsed.folder, callback=line.update, before=before)
+    with ProgressLine(console, title=Path(parsed.folder).name) as line:
+        solution = resume(parsed.folder, seconds=parsed.seconds, callback=line.update)
         line.update(solution.history[-1])
     return _finish(solution, Path(parsed.folder), console)
+
+
+def _rerun(parsed: argparse.Namespace, console: Console) -> int:
+    folder = Path(parsed.folder)
+    out = Path(parsed.out) if parsed.out else _free_folder(folder.parent, f"{folder.name}-rerun")
+    with ProgressLine(console, title=folder.name) as line:
+        repetition = rerun(folder, out=out, callback=line.update)
+        line.update(repetition.solution.history[-1])
+    status = _finish(repetition.solution, out, console)
+    for name, (then, now) in repetition.changed.items():
+        say(console, f"{name} was {then} and is {now}", "yellow")
+    if repetition.identical:
+        say(console, "The run has repeated itself to the bit.", "green")
+        return status
+    parting = "in θ alone" if repetition.first is None else f"from iteration {repetition.first} on"
+    say(console, f"The runs differ {parting}; relative difference of θ at the end {repetition.difference:.1e}", "red")
+    return status or FAILED
 
 
 def _plot(parsed: argparse.Namespace, console: Console) -> int:

@@ -44,8 +44,10 @@ def _sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], keep: str | os.PathLike[str] | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`, which takes its place when the block ends without an error.
+
+    What was at `path` then goes to `keep`, if that is given; between the two moves only `keep` is there.
 
     The temporary file has the suffix of `path`, since many writers choose their format by it. An error inside
     the block removes it and leaves what was at `path` as it was. Raises OSError where the folder cannot be
@@ -56,6 +58,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         _sync(temporary)
+        if keep is not None and target.exists():
+            os.replace(target, keep)
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

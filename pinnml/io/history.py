@@ -26,7 +26,7 @@ class HistoryRow:
 
 
 COLUMNS = tuple(field.name for field in fields(HistoryRow))
-_INTEGERS = ("iteration", "evaluations")
+INTEGERS = ("iteration", "evaluations")
 
 
 def _cells(row: HistoryRow) -> list[str]:
@@ -37,7 +37,7 @@ def _cells(row: HistoryRow) -> list[str]:
         if value is None:
             cells.append("")
         else:
-            cells.append(str(int(value)) if name in _INTEGERS else repr(float(value)))
+            cells.append(str(int(value)) if name in INTEGERS else repr(float(value)))
     return cells
 
 

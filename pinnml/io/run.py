@@ -3,50 +3,83 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
-from pinnml._version import __version__
-from pinnml.io.config import decode, encode, is_complete, is_own
-from pinnml.io.files import atomic_path, declaration_error, prepare_folder, read_json, write_json
-from pinnml.io.history import read_history, write_history
+from pinnml.io.checkpoint import CHECKPOINT, PREVIOUS, UnsavedWarning, history_of, read_checkpoint, write_checkpoint
+from pinnml.io.config import decode
+from pinnml.io.declared import described, problem_of, setup_of
+from pinnml.io.files import declaration_error, prepare_folder, write_json
+from pinnml.io.history import write_history
 from pinnml.network import Architecture, Custom
 from pinnml.objective import Iterate
 from pinnml.optim import AbstractSolver, Result, Status, Stop
-from pinnml.points import Collocation, ConditionPoints
+from pinnml.points import ConditionPoints
 from pinnml.problem import Problem
 
 if TYPE_CHECKING:
     from pinnml.solution import Solution
-    from pinnml.solve import Setup
 
-CONFIG, HISTORY, SUMMARY, CHECKPOINT = "config.json", "history.csv", "summary.json", "checkpoint.pt"
+CONFIG, HISTORY, SUMMARY, LOCK = "config.json", "history.csv", "summary.json", ".lock"
 
 
-def claim(folder: str | os.PathLike[str], *, going_on: bool) -> None:
-    """Make a run folder before anything is trained; raise `DeclarationError` where it cannot be written.
+@contextmanager
+def claimed(folder: str | os.PathLike[str], *, going_on: bool) -> Iterator[Path]:
+    """Make a run folder before anything is trained, and keep other processes off it.
 
-    A folder that holds a run already is refused, unless it is that run which goes on.
+    Raises `DeclarationError` where it cannot be written, where another process is at work, and where it holds a run
+    already, unless it is that run which goes on. The lock goes with the process, however that ends.
     """
     path = prepare_folder(folder)
-    if not going_on and (path / CHECKPOINT).exists():
-        remedy = "name another folder, or go on with that run by `pinnml resume`."
-        raise declaration_error("The folder already holds a run.", str(path), remedy)
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        remedy = "wait for it, or name another folder."
+        raise declaration_error("Another process is at work on this run.", str(path), remedy) from None
+    try:
+        if not going_on and ((path / CHECKPOINT).exists() or (path / PREVIOUS).exists()):
+            remedy = "name another folder, or go on with that run by `pinnml resume`."
+            raise declaration_error("The folder already holds a run.", str(path), remedy)
+        yield path
+    finally:
+        lock.release()
 
 
 def save(solution: Solution, folder: str | os.PathLike[str]) -> None:
-    """Write config.json, history.csv, summary.json, checkpoint.pt and every figure into a folder."""
+    """Write checkpoint.pt, config.json, history.csv, summary.json and every figure into a folder."""
     path = prepare_folder(folder)
-    # numbers first: they are what a run costs, the figures can be made again from them
-    with atomic_path(path / CHECKPOINT) as file:
-        torch.save(_checkpoint(solution), file)
-    write_json(path / CONFIG, _config(solution))
+    # numbers first: they are what a run costs, all else can be made again from them
+    write_checkpoint(solution, path)
+    write_json(path / CONFIG, described(solution))
     write_history(path / HISTORY, solution.history)
     write_json(path / SUMMARY, summary(solution))
     save_figures(solution, path)
+
+
+def save_somewhere(solution: Solution, folder: str | os.PathLike[str]) -> None:
+    """Do what `save` does; where the folder no longer takes it, warn, and leave a checkpoint where there is room."""
+    try:
+        save(solution, folder)
+    except (OSError, ValueError) as error:
+        what = f"The run could not be written in full: {error}; where: {folder}; {_refuge(solution)}"
+        warnings.warn(what, UnsavedWarning, stacklevel=4)
+
+
+def _refuge(solution: Solution) -> str:
+    try:
+        refuge = Path(tempfile.mkdtemp(prefix="pinnml-"))
+        write_checkpoint(solution, refuge)
+    except OSError:
+        return "no other folder took it either, so save the solution while it is in memory."
+    return f"make room, and go on from its checkpoint in {refuge}."
 
 
 def save_figures(solution: Solution, folder: str | os.PathLike[str]) -> list[Path]:
@@ -69,7 +102,6 @@ def summary(solution: Solution) -> dict[str, Any]:
         "points": {name: len(points.weights) for name, points in solution.collocation.items()},
         "device": setup.device,
         "dtype": str(setup.dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
         "seed": setup.seed,
         "seconds": last.seconds,
         "iterations": last.iteration,
@@ -82,55 +114,7 @@ def summary(solution: Solution) -> dict[str, Any]:
         "success": result.success,
         "status": result.status.name.lower(),
         "message": result.message,
-        "version": __version__,
-        "torch": torch.__version__,
-    }
-
-
-def _config(solution: Solution) -> dict[str, Any]:
-    setup = solution.setup
-    own = is_own(setup.points)
-    return _declaration(solution.problem) | {
-        "network": encode(setup.network),
-        "solver": encode(setup.solver),
-        "points": encode(setup.points) if own else "given",
-        "refine": encode(setup.refine),
-        "stop": encode(setup.stop),
-        "seed": setup.seed,
-        "device": setup.device,
-        "dtype": str(setup.dtype),
-        "version": __version__,
-    }
-
-
-def _declaration(problem: Problem) -> dict[str, Any]:
-    """What of a problem can be written down, and is held against the problem handed over when a run is read."""
-    domain = problem.domain
-    return {
-        "problem": problem.name,
-        "domain": {n: [low, high] for n, low, high in zip(domain.names, domain.lower, domain.upper, strict=True)},
-        "fields": list(problem.fields),
-        "equation_parameters": problem.parameters,
-        "conditions": {name: type(condition).__name__ for name, condition in problem.conditions.items()},
-        "hard": sorted(problem.hard),
-    }
-
-
-def _checkpoint(solution: Solution) -> dict[str, Any]:
-    iterate, state = solution.result.iterate, encode(solution.result.state)
-    return {
-        "theta": iterate.theta,
-        "f": iterate.f,
-        "grad": iterate.grad,
-        "state": state if is_complete(state) else None,  # the state of a user's own solver is no plain data
-        "status": solution.result.status.name,
-        "message": solution.result.message,
-        "nit": solution.result.nit,
-        "seconds": solution.result.seconds,
-        "counts": encode(solution.result.counts),
-        "points": {name: [points.x, points.weights] for name, points in solution.collocation.items()},
-        "version": __version__,
-    }
+    } | dict(solution.machine)
 
 
 def load(
@@ -146,47 +130,27 @@ def load(
     from pinnml.solve import bind
 
     path = Path(folder)
-    for name in (CONFIG, HISTORY, CHECKPOINT):
-        if not (path / name).is_file():
-            raise declaration_error(f"There is no {name}.", str(path), "name a folder that a run has left.")
-    config = read_json(path / CONFIG)
-    problem = _problem(config, problem, str(path))
+    checkpoint = read_checkpoint(path)
     given = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
-    device = _device(config)
-    checkpoint = _read_checkpoint(path / CHECKPOINT, device)
+    where = str(path / CHECKPOINT)
     try:
+        config = checkpoint["config"]
+        problem = problem_of(config, problem, str(path))
         collocation = {name: ConditionPoints(x, weights) for name, (x, weights) in checkpoint["points"].items()}
-        setup = _setup(config, {key: value for key, value in given.items() if value is not None}, collocation, path)
-        result = _result(checkpoint, str(path / CHECKPOINT))
+        setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
+        result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
+        generator = checkpoint["generator"]
     except (KeyError, TypeError, AttributeError) as error:
-        what = f"The files lack what a run leaves in them: {type(error).__name__} {error}."
-        raise declaration_error(what, str(path), "restore the folder's files.") from error
+        what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}."
+        raise declaration_error(what, where, "restore the file.") from error
     bound = bind(problem, setup)
     if bound.size != len(result.iterate.theta):
         raise declaration_error(
             f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}.",
-            str(path),
-            "restore the folder's files, which belong to different runs, or hand over the run's network.",
+            where,
+            "hand over the run's network.",
         )
-    return Solution(problem, setup, bound, result, read_history(path / HISTORY), collocation)
-
-
-def _device(config: dict[str, Any]) -> str:
-    """The run's device, or the CPU where there is no such device."""
-    device = str(config.get("device", "cpu"))
-    return device if device.startswith("cuda") and torch.cuda.is_available() else "cpu"
-
-
-def _setup(config: dict[str, Any], given: dict[str, Any], collocation: Collocation, path: Path) -> Setup:
-    from pinnml.solve import Setup
-
-    where = str(path / CONFIG)
-    parts = {
-        key: decode(config[key], where) for key in ("network", "solver", "points", "refine", "stop") if key not in given
-    }
-    if parts["points"] == "given":
-        parts["points"] = {name: points.x for name, points in collocation.items()}
-    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=decode(config["dtype"], where))
+    return Solution(problem, setup, bound, result, rows, collocation, generator, config["machine"])
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:
@@ -194,40 +158,8 @@ def _result(checkpoint: dict[str, Any], where: str) -> Result:
         Status[checkpoint["status"]],
         checkpoint["message"],
         Iterate(checkpoint["theta"], checkpoint["f"], checkpoint["grad"]),
-        checkpoint["nit"],
+        checkpoint["iteration"],
         checkpoint["seconds"],
         decode(checkpoint["counts"], where),
         decode(checkpoint["state"], where),
     )
-
-
-def _problem(config: dict[str, Any], problem: Problem | None, where: str) -> Problem:
-    import pinnml.problems as problems
-
-    if problem is None:
-        name = str(config.get("problem"))
-        if name not in problems.names():
-            remedy = "hand the problem over, as in load(folder, problem)."
-            raise declaration_error(f"{name!r} is not a bundled problem.", where, remedy)
-        problem = problems.get(name)
-    differences = [
-        f"{key} {config.get(key)} against {value}"
-        for key, value in _declaration(problem).items()
-        if config.get(key) != value
-    ]
-    if differences:
-        remedy = "hand over the problem that the run solved."
-        raise declaration_error(f"The run solved another problem: {'; '.join(differences)}.", where, remedy)
-    return problem
-
-
-def _read_checkpoint(path: Path, device: str) -> dict[str, Any]:
-    try:
-        # weights_only: tensors and plain data, never code
-        checkpoint = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:
-        first = str(error).partition("\n")[0]
-        raise declaration_error(f"The checkpoint cannot be read: {first}", str(path), "restore the file.") from error
-    if not isinstance(checkpoint, dict):
-        raise declaration_error("The checkpoint holds no run.", str(path), "restore the file.")
-    return checkpoint

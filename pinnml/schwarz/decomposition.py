@@ -133,11 +133,14 @@ class AsEntries(Decomposition):
         return tuple(Entries(block(numbers).long(), size) for block in blocks)
 
 
+@dataclass(frozen=True)
 class ByIndices(Decomposition):
     """Blocks given as sets of indices of θ; raises `ValueError` unless they reach every parameter."""
 
-    def __init__(self, *blocks: Sequence[int]) -> None:
-        self.blocks = tuple(tuple(block) for block in blocks)
+    blocks: Sequence[Sequence[int]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple(tuple(block) for block in self.blocks))
         wrong = [number for number, block in enumerate(self.blocks) if not block or len(set(block)) < len(block)]
         if wrong:
             raise ValueError(f"Blocks {wrong} are empty or repeat an index; where: ByIndices; give sets.")

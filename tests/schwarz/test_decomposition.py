@@ -48,7 +48,7 @@ DECOMPOSITIONS = {
     "layers": ByLayer(),
     "pairs": ByLayer(layers=2),
     "overlap": ByLayer(layers=2, overlap=1),
-    "indices": ByIndices(range(0, 20, 2), range(1, 20, 2), [0, 1, 2]),
+    "indices": ByIndices((range(0, 20, 2), range(1, 20, 2), [0, 1, 2])),
 }
 
 

@@ -44,7 +44,7 @@ PRECONDITIONERS: dict[str, AbstractPreconditioner] = {
     "whole": GaussNewtonFactors(),
     "layers": SchwarzFactors(),
     "overlapping layers": SchwarzFactors(ByLayer(layers=1, overlap=1)),
-    "overlapping indices": SchwarzFactors(ByIndices(*BLOCKS)),
+    "overlapping indices": SchwarzFactors(ByIndices(BLOCKS)),
     "two levels": TwoLevelFactors(groups=(2,)),
     "three levels": TwoLevelFactors(groups=(2, 3)),
 }

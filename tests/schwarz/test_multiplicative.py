@@ -33,7 +33,7 @@ def run(solver: AbstractSolver, iterations: int) -> Result:
 
 def test_a_sweep_with_exact_solves_is_block_gauss_seidel() -> None:
     problem, theta = Linear(), vector(SIZE, 1)
-    solver = MultiplicativeSchwarz(ByIndices(*BLOCKS), EXACT, stretches=())
+    solver = MultiplicativeSchwarz(ByIndices(BLOCKS), EXACT, stretches=())
     result = minimise(problem, theta, solver, Iterations(1))
     expected, gram = theta.clone(), problem.A.T @ problem.A
     for block in BLOCKS:

@@ -1,0 +1,131 @@
+"""checkpoint.pt: everything that a run needs to go on as if it had never been stopped."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pinnml._version import __version__
+from pinnml.io.config import encode, is_complete
+from pinnml.io.declared import described
+from pinnml.io.files import atomic_path, declaration_error
+from pinnml.io.history import COLUMNS, INTEGERS, HistoryRow
+
+if TYPE_CHECKING:
+    from pinnml.solution import Solution
+
+CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
+
+FORMAT = 1
+"""Grows when older checkpoints can no longer be read."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint that could not be written or read, where the run goes on without it."""
+
+
+class UnsavedWarning(CheckpointWarning):
+    """The end of a run that its folder did not take."""
+
+
+def write_checkpoint(solution: Solution, folder: Path) -> None:
+    """Write checkpoint.pt atomically and keep the one before it; raise `OSError` where that fails."""
+    content = io.BytesIO()
+    torch.save(_content(solution), content)  # into memory: on a full disk torch raises an error without its reason
+    with atomic_path(folder / CHECKPOINT, keep=folder / PREVIOUS) as file:
+        file.write_bytes(content.getbuffer())
+
+
+def _content(solution: Solution) -> dict[str, Any]:
+    result = solution.result
+    iterate, state = result.iterate, encode(result.state)
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "config": described(solution),
+        "theta": iterate.theta,
+        "f": iterate.f,
+        "grad": iterate.grad,
+        "state": state if is_complete(state) else None,  # the state of a user's own solver is no plain data
+        "status": result.status.name,
+        "message": result.message,
+        "iteration": result.nit,
+        "seconds": result.seconds,
+        "counts": encode(result.counts),
+        "points": {name: [points.x, points.weights] for name, points in solution.collocation.items()},
+        "generator": solution.generator,
+        "history": _table(solution.history),
+    }
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """Return the newest checkpoint that can be read, with a `CheckpointWarning` where it is not the last one.
+
+    Only tensors and plain data are read, never code. Raises `DeclarationError` where there is none, or where another
+    version wrote it.
+    """
+    complaints = []
+    for name in (CHECKPOINT, PREVIOUS):
+        try:
+            content = _read(folder / name)
+        except (FileNotFoundError, NotADirectoryError):
+            complaints.append(f"There is no {name}")
+            continue
+        except pickle.UnpicklingError:
+            complaints.append(f"{name} cannot be read: it holds more than tensors and plain data")
+            continue
+        except Exception as error:  # damaged files fail in many ways
+            complaints.append(f"{name} cannot be read: {str(error).partition(chr(10))[0]}")
+            continue
+        if complaints:
+            text = f"{complaints[0]}; where: {folder}; the checkpoint before it is taken, made a little earlier."
+            warnings.warn(text, CheckpointWarning, stacklevel=3)
+        _check_format(content, folder / name)
+        return content
+    raise declaration_error(". ".join(complaints) + ".", str(folder), "name a folder that a run has left.")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:  # the loader takes changed bytes for data
+            raise ValueError(f"the checksum of {damaged} is wrong")
+    content = torch.load(path, map_location=None if torch.cuda.is_available() else "cpu", weights_only=True)
+    if not isinstance(content, dict):
+        raise ValueError("it holds no run")
+    return content
+
+
+def _check_format(content: dict[str, Any], path: Path) -> None:
+    found = content.get("format")
+    if found != FORMAT:
+        raise declaration_error(
+            f"The checkpoint has format {found} of pinnml {content.get('version')}; "
+            f"this is pinnml {__version__}, which reads format {FORMAT}.",
+            str(path),
+            "go on with the version that wrote it.",
+        )
+
+
+def _table(rows: Sequence[HistoryRow]) -> Tensor:
+    """The history as numbers, shape (rows, columns); NaN stands for None."""
+    cells = [[math.nan if (cell := getattr(row, name)) is None else cell for name in COLUMNS] for row in rows]
+    return torch.tensor(cells, dtype=torch.float64).reshape(len(rows), len(COLUMNS))
+
+
+def history_of(table: Tensor) -> list[HistoryRow]:
+    """Return the rows that a checkpoint holds as numbers."""
+    rows = []
+    for cells in table.tolist():
+        row = {name: int(cell) if name in INTEGERS else cell for name, cell in zip(COLUMNS, cells, strict=True)}
+        error = row["relative_l2"]
+        rows.append(HistoryRow(**row | {"relative_l2": None if math.isnan(error) else error}))
+    return rows
