@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.evaluate import residual_values
 from pinnml.loss import PinnObjective
 from pinnml.objective import AbstractObjective
 from pinnml.optim import Progress
 from pinnml.points import Collocation, ConditionPoints, Sobol, systematic
 from pinnml.problem import Everywhere
+from pinnml.settings import setting
 
 
-@dataclass(frozen=True)
+@setting
 class Stage:
     """A rung of the ladder: `points` for each equation, renewed every so many iterations, until an iteration."""
 
@@ -27,13 +28,15 @@ class Stage:
 
     def __post_init__(self) -> None:
         if self.points < 1 or self.every < 1:
-            raise ValueError(f"points={self.points}, every={self.every}; where: Stage; give numbers of at least 1.")
+            raise DeclarationError(
+                f"points={self.points}, every={self.every}; where: Stage; give numbers of at least 1."
+            )
 
 
 LADDER = (Stage(2000, 5, 30), Stage(4000, 5, 50), Stage(8000, 6, 90), Stage(12_000, 6))
 
 
-@dataclass(frozen=True)
+@setting
 class RAD:
     """Residual-based adaptive distribution: points of density ∝ υ + (1 − υ)(|r|/mean|r| + c)/(1 + c).
 
@@ -55,15 +58,17 @@ class RAD:
 
     def __post_init__(self) -> None:
         if not self.stages or any(stage.until is None for stage in self.stages[:-1]):
-            raise ValueError("Every stage but the last needs its end; where: RAD; give Stage(points, every, until).")
+            raise DeclarationError(
+                "Every stage but the last needs its end; where: RAD; give Stage(points, every, until)."
+            )
         if not 0 <= self.uniform <= 1:
-            raise ValueError(f"uniform is {self.uniform}; where: RAD; give the share of uniform points, 0 to 1.")
+            raise DeclarationError(f"uniform is {self.uniform}; where: RAD; give the share of uniform points, 0 to 1.")
         if not self.pool >= 1:
-            raise ValueError(f"pool is {self.pool}; where: RAD; give at least one candidate for each point.")
+            raise DeclarationError(f"pool is {self.pool}; where: RAD; give at least one candidate for each point.")
         if not self.gap >= 0:
-            raise ValueError(f"gap is {self.gap}; where: RAD; give a ratio of mean squares, 0 to renew always.")
+            raise DeclarationError(f"gap is {self.gap}; where: RAD; give a ratio of mean squares, 0 to renew always.")
         if self.probes < 1:
-            raise ValueError(f"probes is {self.probes}; where: RAD; look at one fresh point at least.")
+            raise DeclarationError(f"probes is {self.probes}; where: RAD; look at one fresh point at least.")
 
     def stage(self, iteration: int) -> Stage:
         """Return the stage that an iteration belongs to."""

@@ -80,7 +80,7 @@ def decode(data: Any, where: str) -> Any:
     if kind == STRANGE:
         what = f"{data.get('description')} is an object of your own, which a run folder does not hold."
         raise declaration_error(what, where, "hand it over, as in load(folder, problem, network, solver, stop=stop).")
-    if kind not in records():
+    if not isinstance(kind, str) or kind not in records():
         raise declaration_error(f"Unknown kind {kind!r}.", where, suggestion(str(kind), records()))
     parts = {key: decode(item, where) for key, item in data.items() if key != "type"}
     try:

@@ -16,7 +16,7 @@ from typing import Any
 
 def declaration_error(what: str, where: str, remedy: str) -> ValueError:
     """Return the package's error for a wrong declaration, imported late: files need nothing of problems."""
-    from pinnml.problem.errors import DeclarationError, Finding
+    from pinnml.errors import DeclarationError, Finding
 
     return DeclarationError(str(Finding(what, where, remedy)))
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
+from pinnml.errors import DeclarationError
 from pinnml.levels.tied import tied_blocks
 from pinnml.objective import AbstractObjective, AbstractRestriction, Range, Ranges, Tilted
 from pinnml.optim import LBFGS
 from pinnml.schwarz import Correction, Local, Reached, corrected
+from pinnml.settings import setting
 
 TRIALS = 4
 """Lengths that are tried of a correction from another function than f, each half of the one before."""
@@ -54,7 +56,7 @@ class AbstractCoarsening(ABC):
         """Return the coarse level for θ (size,); `local` solves it unless the rule has a solver of its own."""
 
 
-@dataclass(frozen=True)
+@setting
 class TiedBlocks(AbstractCoarsening):
     """Neighbouring layers of equal shape share one increment, in groups of at most `group` (see `Tied`)."""
 
@@ -65,12 +67,12 @@ class TiedBlocks(AbstractCoarsening):
         _check_count("TiedBlocks", "group", self.group)
 
     def level(self, objective: AbstractObjective, size: int, local: Local) -> CoarseLevel:
-        """Return the problem with one increment a group; raise `ValueError` for an objective without layers."""
+        """Return the problem with one increment a group; raise `DeclarationError` for an objective without layers."""
         tied = tied_blocks(objective, size, self.group)
         return CoarseLevel(f"TiedBlocks({self.group})", objective, tied, self.local or local)
 
 
-@dataclass(frozen=True)
+@setting
 class FirstLayers(AbstractCoarsening):
     """The first layer of every block of `layers_per_block` layers; all other layers are frozen.
 
@@ -84,14 +86,14 @@ class FirstLayers(AbstractCoarsening):
         _check_count("FirstLayers", "layers_per_block", self.layers_per_block)
 
     def level(self, objective: AbstractObjective, size: int, local: Local) -> CoarseLevel:
-        """Return the problem of these layers; raise `ValueError` for an objective without layers."""
+        """Return the problem of these layers; raise `DeclarationError` for an objective without layers."""
         if not objective.layers:
-            raise ValueError("The objective has no layers; where: FirstLayers; use it with a layered network.")
+            raise DeclarationError("The objective has no layers; where: FirstLayers; use it with a layered network.")
         first = Ranges(objective.layers[:: self.layers_per_block], size)
         return CoarseLevel(f"FirstLayers({self.layers_per_block})", objective, first, self.local or local)
 
 
-@dataclass(frozen=True)
+@setting
 class FewerPoints(AbstractCoarsening):
     """The same parameters with a `share` of every condition's points, by steps at that share of the work.
 
@@ -104,7 +106,7 @@ class FewerPoints(AbstractCoarsening):
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
-            raise ValueError(f"share is {self.share}; where: FewerPoints; give a share between 0 and 1.")
+            raise DeclarationError(f"share is {self.share}; where: FewerPoints; give a share between 0 and 1.")
 
     def level(self, objective: AbstractObjective, size: int, local: Local) -> CoarseLevel:
         """Return the problem on the thinned objective."""
@@ -114,4 +116,4 @@ class FewerPoints(AbstractCoarsening):
 
 def _check_count(rule: str, name: str, count: int) -> None:
     if count < 1:
-        raise ValueError(f"{name} is {count}; where: {rule}; give at least one layer.")
+        raise DeclarationError(f"{name} is {count}; where: {rule}; give at least one layer.")

@@ -10,6 +10,7 @@ from pinnml.levels.tied import Tied, tied_blocks
 from pinnml.objective import AbstractObjective
 from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, least_squares, solved
 from pinnml.schwarz import SchwarzFactors, SchwarzInverse, block_gram
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class TwoLevelInverse(AbstractInverse):
         return total
 
 
-@dataclass(frozen=True)
+@setting
 class TwoLevelFactors(AbstractPreconditioner):
     """M⁻¹ = M_fine⁻¹ + Σ_g P_g F_g⁻¹ P_gᵀ with F_g = P_gᵀJᵀJP_g + λ·diag of it (two-level additive Schwarz).
 

@@ -10,6 +10,7 @@ from pinnml.levels.coarse import CoarseLevel
 from pinnml.objective import AbstractObjective
 from pinnml.optim import Status
 from pinnml.schwarz import AbstractCombination, AbstractSchwarz, LineSearchedSum, Reached, in_turn
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class AbstractPlacement(ABC):
         """Return where the cycle ended; where nothing lowered the loss, `begin` itself with the reason."""
 
 
-@dataclass(frozen=True)
+@setting
 class After(AbstractPlacement):
     """Multiplicative: the sweep, then one coarse step after another."""
 
@@ -54,7 +55,7 @@ class After(AbstractPlacement):
         return end, TwoLevelState(fine_state, coarse, state.failures + failures), status
 
 
-@dataclass(frozen=True)
+@setting
 class Before(AbstractPlacement):
     """Multiplicative: one coarse step after another, then the sweep (Lee, Kopaničáková, Karniadakis 2025)."""
 
@@ -72,7 +73,7 @@ class Before(AbstractPlacement):
         return end, TwoLevelState(fine_state, coarse, state.failures + failures), status
 
 
-@dataclass(frozen=True)
+@setting
 class Beside(AbstractPlacement):
     """Additive: sweep and coarse steps from the same θ; `combination` makes one step of all corrections.
 

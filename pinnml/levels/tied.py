@@ -7,6 +7,7 @@ from itertools import groupby
 
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, AbstractRestriction
 
 
@@ -51,7 +52,7 @@ class Tied(AbstractRestriction):
 def tied_blocks(objective: AbstractObjective, size: int, group: int) -> Tied:
     """Tie neighbouring layers of equal shape in groups of at most `group`; other layers stay by themselves."""
     if not objective.layers:
-        raise ValueError("The objective has no layers; where: tied_blocks; use it with a residual network.")
+        raise DeclarationError("The objective has no layers; where: tied_blocks; use it with a residual network.")
     groups = []
     for _, run in groupby(objective.layers, key=lambda layer: layer[1] - layer[0]):
         alike = list(run)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pinnml.errors import DeclarationError
 from pinnml.levels.coarse import AbstractCoarsening, CoarseLevel, TiedBlocks
 from pinnml.levels.hierarchy import Hierarchy, hierarchy
 from pinnml.levels.placement import AbstractPlacement, After, TwoLevelState
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim import AbstractSolver, LevenbergMarquardt, Status
 from pinnml.schwarz import AbstractSchwarz, Local, MultiplicativeSchwarz, Reached, stretched
+from pinnml.settings import setting
 
 
-@dataclass(frozen=True)
+@setting
 class TwoLevel(AbstractSolver):
     """θ → sweep over the blocks → one coarse step on each level of `coarse` → extrapolation of all of it.
 
     `fine` is any Schwarz method, `placement` tells whether coarse steps come `After` the sweep, `Before` it, or
     `Beside` it as further corrections; `local` solves those levels whose rule has no solver of its own.
-    Raises `ValueError` for a coarse level that is no rule.
+    Raises `DeclarationError` for a coarse level that is no rule.
     """
 
     fine: AbstractSchwarz = field(default_factory=MultiplicativeSchwarz)
@@ -29,7 +31,7 @@ class TwoLevel(AbstractSolver):
     def __post_init__(self) -> None:
         wrong = [rule for rule in self.coarse if not isinstance(rule, AbstractCoarsening)]
         if wrong:
-            raise ValueError(f"coarse holds {wrong}; where: TwoLevel; give rules, such as (TiedBlocks(3),).")
+            raise DeclarationError(f"coarse holds {wrong}; where: TwoLevel; give rules, such as (TiedBlocks(3),).")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> TwoLevelState:
         """Return fresh states."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from pinnml.settings import setting
 
 
 class Activation(ABC):
@@ -21,7 +22,7 @@ class Activation(ABC):
         """Return σ^(k)(z) where `lower` holds σ, σ′, …, σ^(k−1)."""
 
 
-@dataclass(frozen=True)
+@setting
 class Tanh(Activation):
     """σ = tanh, with σ′ = 1 − σ² and polynomials in σ and σ′ after it, up to the fifth derivative."""
 
@@ -46,7 +47,7 @@ class Tanh(Activation):
         raise NotImplementedError(f"derivative {len(lower)} of tanh")
 
 
-@dataclass(frozen=True)
+@setting
 class Sin(Activation):
     """σ = sin, with σ″ = −σ."""
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
 from pinnml.network.compiled import Compiled, FusedChainRule
@@ -17,6 +18,7 @@ from pinnml.network.embedding import Embedding, FeatureMap, Normalised
 from pinnml.network.indices import MultiIndex
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.workspace import Workspace
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ class ChainLinearisation(AbstractLinearisation):
         """Return the rows Σ_c δ_c[i] ⊗ h_c[i], then δ_0[i], of the layers that fill θ[start:stop]."""
         chosen = [n for n, block in enumerate(self._network.blocks) if start <= block.start and block.stop <= stop]
         if not chosen or sum(self._network.layers[n].size for n in chosen) != stop - start:
-            raise ValueError(f"θ[{start}:{stop}] is not made of whole layers; where: rows; use the network's blocks.")
+            raise DeclarationError(
+                f"θ[{start}:{stop}] is not made of whole layers; where: rows; use the network's blocks."
+            )
         deltas = self.adjoints(cotangent, chosen[0])
         # points run fastest in memory: every product below is then one pass over contiguous numbers
         columns = self._workspace.empty((stop - start, cotangent.shape[2]), cotangent)
@@ -212,7 +216,7 @@ class ChainNetwork(AbstractNetwork):
         return ChainLinearisation(self, theta, embedded, indices, workspace)
 
 
-@dataclass(frozen=True)
+@setting
 class MLP(Architecture):
     """A multilayer perceptron: `depth` layers h ↦ tanh(Wh + b) of equal width, then an affine layer."""
 
@@ -232,7 +236,7 @@ class MLP(Architecture):
         return ChainNetwork(features, [*hidden, Layer(self.width, outputs)])
 
 
-@dataclass(frozen=True)
+@setting
 class ResNet(Architecture):
     """A residual network: h ↦ tanh(Wh + b), then `blocks` times h ↦ h + dt·tanh(Wh + b), then an affine layer.
 
@@ -265,4 +269,4 @@ def _chain_rule(indices: Sequence[MultiIndex], activation: Activation) -> ChainR
 def _check_positive(kind: str, **arguments: float) -> None:
     for name, value in arguments.items():
         if not isinstance(value, int | float) or not value > 0:
-            raise ValueError(f"{name} is {value!r}; where: {kind}; give a number greater than zero.")
+            raise DeclarationError(f"{name} is {value!r}; where: {kind}; give a number greater than zero.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 import torch
@@ -13,9 +13,10 @@ from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
 from pinnml.network.indices import MultiIndex
 from pinnml.network.workspace import Workspace
+from pinnml.settings import setting
 
 
-@dataclass(frozen=True)
+@setting
 class Compiled(Activation):
     """An activation whose chain rule is compiled by torch.compile: `ResNet(activation=Compiled(Tanh()))`.
 

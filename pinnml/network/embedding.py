@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
 from pinnml.network.indices import MultiIndex
 from pinnml.network.workspace import Workspace
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ class Embedding(ABC):
 
     @abstractmethod
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
-        """Return the feature map on a box with named coordinates; raise `ValueError` where a name is unknown."""
+        """Return the feature map on a box with named coordinates; raise `DeclarationError` where a name is unknown."""
 
 
-@dataclass(frozen=True)
+@setting
 class Identity(Embedding):
     """The coordinates as they are."""
 
@@ -67,7 +69,7 @@ class Identity(Embedding):
         return FeatureMap(_eye(len(names)), _zeros(len(names)), _zeros(0, len(names)), _zeros(0))
 
 
-@dataclass(frozen=True)
+@setting
 class Normalised(Embedding):
     """The box scaled to [−1, 1]^d."""
 
@@ -78,7 +80,7 @@ class Normalised(Embedding):
         return FeatureMap(torch.diag(scale), -(low + high) / (high - low), _zeros(0, len(low)), _zeros(0))
 
 
-@dataclass(frozen=True)
+@setting
 class PeriodicEmbedding(Embedding):
     """Coordinate `along` enters only as cos and sin of 2πk(x − lower)/length, k = 1 … harmonics: exactly periodic.
 
@@ -91,7 +93,7 @@ class PeriodicEmbedding(Embedding):
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
         """Return the other coordinates normalised, then sines and cosines (a sine with phase π/2) of this one."""
         if self.along not in names:
-            raise ValueError(
+            raise DeclarationError(
                 f"Unknown coordinate {self.along!r}; where: PeriodicEmbedding; use one of {', '.join(names)}."
             )
         axis = list(names).index(self.along)
@@ -107,7 +109,7 @@ class PeriodicEmbedding(Embedding):
         return FeatureMap(plain.linear[others], plain.shift[others], frequency, phase)
 
 
-@dataclass(frozen=True)
+@setting
 class FourierFeatures(Embedding):
     """sin and cos of πBx̂ with x̂ the normalised coordinates and B Gaussian of the scale given, beside x̂ itself.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pinnml.errors import DeclarationError
 from pinnml.network.indices import MultiIndex
 from pinnml.network.nested import nested
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
@@ -22,17 +23,17 @@ class Custom(Architecture):
     module: nn.Module
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ModuleNetwork:
-        """Try the module on the box' centre; raise `ValueError` where it has no parameters or the wrong shape."""
+        """Try the module on the box' centre; raise `DeclarationError` where it has no parameters or the wrong shape."""
         parameters = list(self.module.parameters())
         if not parameters:
-            raise ValueError("The module has no parameters; where: network; give a module that can be trained.")
+            raise DeclarationError("The module has no parameters; where: network; give a module that can be trained.")
         centre = torch.tensor([lower, upper], dtype=torch.float64).mean(0, keepdim=True).to(parameters[0])
         try:
             shape = tuple(self.module(centre).shape)
         except RuntimeError as error:
-            raise ValueError(f"The module fails on points (1, {len(names)}): {error}; where: network.") from error
+            raise DeclarationError(f"The module fails on points (1, {len(names)}): {error}; where: network.") from error
         if shape != (1, outputs):
-            raise ValueError(
+            raise DeclarationError(
                 f"The module maps (1, {len(names)}) to {shape}; where: network; return shape (n, {outputs})."
             )
         return ModuleNetwork(copy.deepcopy(self.module))

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class AdamState:
     steps: Tensor
 
 
-@dataclass(frozen=True)
+@setting
 class Adam(AbstractSolver):
     """Adam (Kingma, Ba 2015, algorithm 1); one step is one evaluation, and the loss may rise.
 
@@ -35,7 +37,7 @@ class Adam(AbstractSolver):
 
     def __post_init__(self) -> None:
         if not self.rate > 0:
-            raise ValueError(f"rate is {self.rate!r}; where: Adam; give a learning rate greater than zero.")
+            raise DeclarationError(f"rate is {self.rate!r}; where: Adam; give a learning rate greater than zero.")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> AdamState:
         """Return zero moments."""

@@ -14,6 +14,7 @@ from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
+from pinnml.settings import setting
 
 PENDING = 32
 """Vectors of updates kept beside the matrix; a new matrix costs more in fresh memory than in arithmetic."""
@@ -75,7 +76,7 @@ class DenseState:
     plateau: Plateau = field(default_factory=Plateau)
 
 
-@dataclass(frozen=True)
+@setting
 class AbstractDense(AbstractSolver):
     """θ⁺ = θ − αH∇f with a dense H from the secant pairs of all steps; p parameters take 8p² bytes.
 
@@ -126,7 +127,7 @@ class AbstractDense(AbstractSolver):
         return inverse.updated(1 / tau, torch.stack([s, w]), s.new_tensor(rows))
 
 
-@dataclass(frozen=True)
+@setting
 class BFGS(AbstractDense):
     """θ⁺ = θ − αH∇f with H by the BFGS update, H₀ = (s·y/y·y)I of the first pair (Nocedal, Wright 2006, § 6.1)."""
 
@@ -135,7 +136,7 @@ class BFGS(AbstractDense):
         return (h if first else 1.0), 1.0
 
 
-@dataclass(frozen=True)
+@setting
 class SelfScaledBroyden(AbstractDense):
     """θ⁺ = θ − αH∇f with H by the self-scaled Broyden update of Urbán, Stefanou, Pons (J. Comput. Phys. 2025).
 

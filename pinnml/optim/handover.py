@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class HandoverState:
     inner: Any
 
 
-@dataclass(frozen=True)
+@setting
 class Handover(AbstractSolver):
     """`first` until its last `window` steps lowered ln f by less than `decrease` each on average, then `second`.
 
@@ -35,7 +37,7 @@ class Handover(AbstractSolver):
 
     def __post_init__(self) -> None:
         if self.window < 1:
-            raise ValueError(f"window is {self.window}; where: Handover; look at one step at least.")
+            raise DeclarationError(f"window is {self.window}; where: Handover; look at one step at least.")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> HandoverState:
         """Begin with the first solver."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.handover import log_decrease
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class IfFastState:
     inner: Any
 
 
-@dataclass(frozen=True)
+@setting
 class IfFast(AbstractSolver):
     """`first` if the last one of `trial` steps lowers ln f by at least `decrease`, else `otherwise`.
 
@@ -35,9 +37,11 @@ class IfFast(AbstractSolver):
 
     def __post_init__(self) -> None:
         if self.trial < 1:
-            raise ValueError(f"trial is {self.trial}; where: IfFast; try one step at least.")
+            raise DeclarationError(f"trial is {self.trial}; where: IfFast; try one step at least.")
         if not 0 < self.share <= 1:
-            raise ValueError(f"share is {self.share}; where: IfFast; give a share of the points, above 0 up to 1.")
+            raise DeclarationError(
+                f"share is {self.share}; where: IfFast; give a share of the points, above 0 up to 1."
+            )
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> IfFastState:
         """Choose nothing yet."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, AbstractObjective
+from pinnml.settings import setting
 
 FLOOR = 1e-12
 """Parameters that the residual does not feel are damped as if their share of D's largest entry were this."""
@@ -47,7 +48,7 @@ class DiagonalInverse(AbstractInverse):
         return v / self.scaled
 
 
-@dataclass(frozen=True)
+@setting
 class JacobiFactors(AbstractPreconditioner):
     """M = (1 + λ)·diag(JᵀJ) (Jacobi), from the columns of J of one layer at a time."""
 
@@ -72,7 +73,7 @@ class CholeskyInverse(AbstractInverse):
         return solved(self.factor, v)
 
 
-@dataclass(frozen=True)
+@setting
 class GaussNewtonFactors(AbstractPreconditioner):
     """M = JᵀJ + λD, the whole Gauss–Newton matrix with D = diag(JᵀJ)."""
 

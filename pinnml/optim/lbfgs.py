@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner
 from pinnml.optim.line_search import Search, StrongWolfe
@@ -11,6 +12,7 @@ from pinnml.optim.quasi_newton import PATIENCE, PROGRESS, Descent, Plateau, desc
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
+from pinnml.settings import setting
 
 __all__ = ["LBFGS", "PATIENCE", "PROGRESS", "LBFGSState", "Plateau"]
 
@@ -28,7 +30,7 @@ class LBFGSState:
     due: int = 0
 
 
-@dataclass(frozen=True)
+@setting
 class LBFGS(AbstractSolver):
     """θ⁺ = θ − αH∇f with H from the last `memory` secant pairs (Liu, Nocedal, Math. Prog. 45, 1989).
 
@@ -51,11 +53,15 @@ class LBFGS(AbstractSolver):
 
     def __post_init__(self) -> None:
         if not isinstance(self.memory, int) or self.memory < 1:
-            raise ValueError(f"memory is {self.memory!r}; where: LBFGS; give a whole number of pairs, at least 1.")
+            raise DeclarationError(
+                f"memory is {self.memory!r}; where: LBFGS; give a whole number of pairs, at least 1."
+            )
         if not isinstance(self.rebuild, int) or self.rebuild < 1:
-            raise ValueError(f"rebuild is {self.rebuild!r}; where: LBFGS; give a whole number of steps, at least 1.")
+            raise DeclarationError(
+                f"rebuild is {self.rebuild!r}; where: LBFGS; give a whole number of steps, at least 1."
+            )
         if not self.damping >= 0:
-            raise ValueError(f"damping is {self.damping!r}; where: LBFGS; give a number of at least 0.")
+            raise DeclarationError(f"damping is {self.damping!r}; where: LBFGS; give a number of at least 0.")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LBFGSState:
         """Return an empty memory."""

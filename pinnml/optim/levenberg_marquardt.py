@@ -13,6 +13,7 @@ from pinnml.optim.inverse import least_squares, positive
 from pinnml.optim.normal_equations import AbstractFactorisation, AbstractSystem, Cholesky, Solve
 from pinnml.optim.solver import AbstractSolver, Improved
 from pinnml.optim.status import Status
+from pinnml.settings import at_least, setting
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Tried:
     predicted: float
 
 
-@dataclass(frozen=True)
+@setting
 class LevenbergMarquardt(AbstractSolver):
     """θ⁺ = θ + d + a + Σb with (JᵀJ + λD)d = −Jᵀr and D the running maximum of diag JᵀJ (Moré 1978).
 
@@ -61,6 +62,12 @@ class LevenbergMarquardt(AbstractSolver):
     increase: float = 2.0
     renewal: float = 10.0
     max_trials: int = 20
+
+    def __post_init__(self) -> None:
+        at_least(self, 0, "damping", "difference", "bend", above=True)
+        at_least(self, 1, "decrease", "renewal", "max_trials")
+        at_least(self, 1, "increase", above=True)
+        at_least(self, 0, "corrections")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LevenbergMarquardtState:
         """Return the first damping, and no scale yet."""

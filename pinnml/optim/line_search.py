@@ -10,8 +10,10 @@ from enum import Enum
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.more_thuente import Bracket, Trial
+from pinnml.settings import setting
 
 ROUNDING = 1e-13
 """The relative change of f that counts as rounding in double precision."""
@@ -47,7 +49,7 @@ class Search(ABC):
         """Search from `start`; `slope` = ∇f·direction < 0 and `first` is the first step to try."""
 
 
-@dataclass(frozen=True)
+@setting
 class Armijo(Search):
     """Halve the step until f(θ + αd) ≤ f + c₁α∇f·d (Armijo 1966)."""
 
@@ -56,7 +58,7 @@ class Armijo(Search):
 
     def __post_init__(self) -> None:
         if not 0 < self.c1 < 1:
-            raise ValueError(f"c1={self.c1}; where: Armijo; choose 0 < c1 < 1.")
+            raise DeclarationError(f"c1={self.c1}; where: Armijo; choose 0 < c1 < 1.")
         _check_trials(self.max_trials, "Armijo")
 
     def __call__(
@@ -75,7 +77,7 @@ class Armijo(Search):
         return Searched(start, 0.0, self.max_trials, _failure(start, direction, origin, trials, rounding(start.f)))
 
 
-@dataclass(frozen=True)
+@setting
 class StrongWolfe(Search):
     """f(α) ≤ f(0) + c₁αf′(0) and |f′(α)| ≤ c₂|f′(0)| by Moré and Thuente (ACM TOMS 20, 1994).
 
@@ -91,7 +93,7 @@ class StrongWolfe(Search):
 
     def __post_init__(self) -> None:
         if not 0 < self.c1 < self.c2 < 1:
-            raise ValueError(f"c1={self.c1}, c2={self.c2}; where: StrongWolfe; choose 0 < c1 < c2 < 1.")
+            raise DeclarationError(f"c1={self.c1}, c2={self.c2}; where: StrongWolfe; choose 0 < c1 < c2 < 1.")
         _check_trials(self.max_trials, "StrongWolfe")
 
     def __call__(
@@ -156,4 +158,4 @@ def _failure(start: Iterate, direction: Tensor, origin: Trial, trials: list[Tria
 
 def _check_trials(trials: int, where: str) -> None:
     if not isinstance(trials, int) or trials < 1:
-        raise ValueError(f"max_trials is {trials!r}; where: {where}; allow at least one trial.")
+        raise DeclarationError(f"max_trials is {trials!r}; where: {where}; allow at least one trial.")

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
 from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, lowered, raised
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, least_squares, positive
 from pinnml.optim.krylov import KrylovStatus, conjugate_gradients
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
+from pinnml.settings import at_least, setting
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class KrylovTrial:
     iterations: int
 
 
-@dataclass(frozen=True)
+@setting
 class NewtonKrylov(AbstractSolver):
     """θ⁺ = θ + d + a with (JᵀJ + λD)d = −Jᵀr by conjugate gradients, preconditioned by M⁻¹ of `preconditioner`.
 
@@ -62,11 +64,10 @@ class NewtonKrylov(AbstractSolver):
 
     def __post_init__(self) -> None:
         if not 0 < self.forcing < 1:
-            raise ValueError(f"forcing is {self.forcing!r}; where: NewtonKrylov; give a number between 0 and 1.")
-        if self.max_iterations < 1:
-            raise ValueError(
-                f"max_iterations is {self.max_iterations!r}; where: NewtonKrylov; allow at least one iteration."
-            )
+            raise DeclarationError(f"forcing is {self.forcing!r}; where: NewtonKrylov; give a number between 0 and 1.")
+        at_least(self, 0, "damping", "difference", "bend", above=True)
+        at_least(self, 1, "max_iterations", "max_trials", "decrease")
+        at_least(self, 1, "increase", above=True)
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> NewtonKrylovState:
         """Return the first damping, and no scale yet."""

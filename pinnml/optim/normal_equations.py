@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, GaussNewtonModel
 from pinnml.optim.inverse import solved
+from pinnml.settings import setting
 
 LARGE = 1000
 """From so many unknowns on a factorisation is worth all threads; fewer are done before a second thread wakes up."""
@@ -48,7 +49,7 @@ class AbstractFactorisation(ABC):
         """Form the system at θ (p,)."""
 
 
-@dataclass(frozen=True)
+@setting
 class Cholesky(AbstractFactorisation):
     """LLᵀ = JᵀJ + λD: n p² + p³/3 operations, accurate while λ exceeds about 1e-14 of JᵀJ's largest eigenvalue."""
 
@@ -76,7 +77,7 @@ class CholeskySystem(AbstractSystem):
         return Factor(solved(factor, -self.grad), partial(solved, factor))
 
 
-@dataclass(frozen=True)
+@setting
 class QR(AbstractFactorisation):
     """QR = [J, r; (λD)^½, 0] by orthogonal transformations, for systems where squaring J's condition number hurts.
 

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class RightPreconditionedState:
     plateau: Plateau
 
 
-@dataclass(frozen=True)
+@setting
 class RightPreconditioned(AbstractSolver):
     """θ½ = one step of `preconditioner` from θ, then θ⁺ = θ½ + αp with p = −H∇f(θ½): SPQN's outer iteration.
 
@@ -46,9 +48,9 @@ class RightPreconditioned(AbstractSolver):
     def __post_init__(self) -> None:
         where = "where: RightPreconditioned"
         if not isinstance(self.memory, int) or self.memory < 1:
-            raise ValueError(f"memory is {self.memory!r}; {where}; give a whole number of pairs, at least 1.")
+            raise DeclarationError(f"memory is {self.memory!r}; {where}; give a whole number of pairs, at least 1.")
         if not 0 <= self.momentum <= 1:
-            raise ValueError(f"momentum is {self.momentum!r}; {where}; give a number from 0 to 1.")
+            raise DeclarationError(f"momentum is {self.momentum!r}; {where}; give a number from 0 to 1.")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> RightPreconditionedState:
         """Return the preconditioner's start and an empty memory."""

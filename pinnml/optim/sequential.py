@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Iterate, counted
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
@@ -35,10 +36,12 @@ class Sequential(AbstractSolver):
         self, *phases: tuple[AbstractSolver, Stop] | AbstractSolver, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         if not phases:
-            raise ValueError("There is no phase; where: Sequential; give (solver, stop) pairs and a last solver.")
+            raise DeclarationError("There is no phase; where: Sequential; give (solver, stop) pairs and a last solver.")
         for phase in phases[:-1]:
             if isinstance(phase, AbstractSolver):
-                raise ValueError(f"{phase} has no stop; where: Sequential; give (solver, stop) for all but the last.")
+                raise DeclarationError(
+                    f"{phase} has no stop; where: Sequential; give (solver, stop) for all but the last."
+                )
         self.phases = tuple((phase, None) if isinstance(phase, AbstractSolver) else phase for phase in phases)
         self._clock = clock
 

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import Counts, Iterate
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Stop(ABC):
         return AnyOf((self, other))
 
 
-@dataclass(frozen=True)
+@setting
 class AnyOf(Stop):
     """Stops when any of its limits is reached."""
 
@@ -54,7 +56,7 @@ class AnyOf(Stop):
         return any(stop.spent(seconds, counts) for stop in self.stops)
 
 
-@dataclass(frozen=True)
+@setting
 class Limit(Stop):
     """A number that must not be negative."""
 
@@ -62,10 +64,12 @@ class Limit(Stop):
 
     def __post_init__(self) -> None:
         if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not self.limit >= 0:
-            raise ValueError(f"The limit is {self.limit!r}; where: {type(self).__name__}; give a number of at least 0.")
+            raise DeclarationError(
+                f"The limit is {self.limit!r}; where: {type(self).__name__}; give a number of at least 0."
+            )
 
 
-@dataclass(frozen=True)
+@setting
 class Seconds(Limit):
     """Wall-clock seconds; no evaluation is begun after them."""
 
@@ -78,7 +82,7 @@ class Seconds(Limit):
         return seconds >= self.limit
 
 
-@dataclass(frozen=True)
+@setting
 class Work(Limit):
     """Work units (one is one loss and gradient of the whole network on all points); never exceeded by a whole one."""
 
@@ -92,7 +96,7 @@ class Work(Limit):
         return counts.work >= self.limit - 1e-9
 
 
-@dataclass(frozen=True)
+@setting
 class Evaluations(Limit):
     """Evaluations of any kind, line searches included; never exceeded."""
 
@@ -105,7 +109,7 @@ class Evaluations(Limit):
         return counts.evaluations >= self.limit
 
 
-@dataclass(frozen=True)
+@setting
 class Iterations(Limit):
     """Iterations of the outer solver."""
 
@@ -115,7 +119,7 @@ class Iterations(Limit):
         return f"The limit of {self.limit:g} iterations was reached." if reached else None
 
 
-@dataclass(frozen=True)
+@setting
 class Loss(Limit):
     """A loss f at or below a value."""
 
@@ -124,7 +128,7 @@ class Loss(Limit):
         return f"The loss fell to {self.limit:g}." if float(progress.iterate.f) <= self.limit else None
 
 
-@dataclass(frozen=True)
+@setting
 class GradientNorm(Limit):
     """A Euclidean norm ‖∇f‖ at or below a value."""
 

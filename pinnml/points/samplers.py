@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
+from pinnml.settings import setting
 
-@dataclass(frozen=True)
+
+@setting
 class Sampler(ABC):
     """n points for the equation and `boundary` points for every other condition.
 
     Without `boundary`, a condition on faces gets 4·n^((d−1)/d) points, at most n.
-    Raises `ValueError` for a number of points below one.
+    Raises `DeclarationError` for a number of points below one.
     """
 
     n: int = 10_000
@@ -24,7 +26,7 @@ class Sampler(ABC):
     def __post_init__(self) -> None:
         for name, count in (("n", self.n), ("boundary", self.boundary)):
             if count is not None and (not isinstance(count, int) or count < 1):
-                raise ValueError(
+                raise DeclarationError(
                     f"{name} is {count!r}; where: {type(self).__name__}; give a whole number of points, at least 1."
                 )
 
@@ -37,7 +39,7 @@ class Sampler(ABC):
         """Return points of the unit cube, shape (count or nearly so, d), float64 on the CPU."""
 
 
-@dataclass(frozen=True)
+@setting
 class Uniform(Sampler):
     """Independent uniform points."""
 
@@ -46,7 +48,7 @@ class Uniform(Sampler):
         return torch.rand(count, dimension, generator=generator, dtype=torch.float64)
 
 
-@dataclass(frozen=True)
+@setting
 class Sobol(Sampler):
     """Scrambled Sobol' points (Owen 1998); the scrambling comes from the generator."""
 
@@ -57,7 +59,7 @@ class Sobol(Sampler):
         return engine.draw(count, dtype=torch.float64)
 
 
-@dataclass(frozen=True)
+@setting
 class Hammersley(Sampler):
     """The Hammersley set ((i + ½)/n, φ_2(i), φ_3(i), …) with φ_b the radical inverse (Hammersley 1960); no chance."""
 
@@ -69,7 +71,7 @@ class Hammersley(Sampler):
         return torch.stack(columns, 1)
 
 
-@dataclass(frozen=True)
+@setting
 class LatinHypercube(Sampler):
     """One point in each of n slices along every axis (McKay, Beckman, Conover 1979)."""
 
@@ -79,7 +81,7 @@ class LatinHypercube(Sampler):
         return (slices + torch.rand(count, dimension, generator=generator, dtype=torch.float64)) / count
 
 
-@dataclass(frozen=True)
+@setting
 class Grid(Sampler):
     """Midpoints of a uniform grid with about n cells: ⌊n^(1/d)⌋ an axis, which also makes it the midpoint rule."""
 

@@ -1,10 +1,10 @@
 """Problems: domain, fields, parameters and conditions, declared by argument names."""
 
+from pinnml.errors import DeclarationError, Finding, raise_fatal, suggestion
 from pinnml.problem.cache import cached
 from pinnml.problem.conditions import AbstractCondition, Derivative, Interior, Periodic, Term, Value
 from pinnml.problem.data import Data
 from pinnml.problem.domain import Box, Face, check_inside
-from pinnml.problem.errors import DeclarationError, Finding, raise_fatal, suggestion
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pinnml.problem.errors import DeclarationError
+from pinnml.errors import DeclarationError
 
 VERSION = 1
 """Part of every file's name; raised when the way bundled arrays are computed changes."""

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError, Finding
 from pinnml.problem.conditions import Term
 from pinnml.problem.domain import Box
-from pinnml.problem.errors import DeclarationError, Finding
 from pinnml.problem.lifting import FieldLifting
 from pinnml.problem.reference import Reference
 from pinnml.problem.regions import Everywhere, Faces, Pair

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError, finite, suggestion
 from pinnml.problem.domain import Box
-from pinnml.problem.errors import DeclarationError, finite, suggestion
 from pinnml.problem.regions import Everywhere, Faces, Pair, Region
 from pinnml.problem.vocabulary import MAX_ORDER, BoundFunction, FieldDerivative, Vocabulary, as_column
 

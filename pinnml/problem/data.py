@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.problem.conditions import AbstractCondition, Term, Values, field_symbol, positive
 from pinnml.problem.domain import Box, check_inside
-from pinnml.problem.errors import DeclarationError
 from pinnml.problem.regions import Given
 from pinnml.problem.vocabulary import Vocabulary
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pinnml.problem.errors import DeclarationError, suggestion
+from pinnml.errors import DeclarationError, suggestion
 
 
 @dataclass(frozen=True)

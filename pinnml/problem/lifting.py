@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError, suggestion
 from pinnml.problem.conditions import Value, bind_data, prescribed
 from pinnml.problem.domain import Box, Face
-from pinnml.problem.errors import DeclarationError, suggestion
 from pinnml.problem.vocabulary import BoundFunction, Vocabulary, as_column
 
 PointFunction = Callable[[Tensor], Tensor]

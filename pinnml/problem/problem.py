@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from pinnml.errors import DeclarationError, Finding, finite, suggestion
 from pinnml.problem.check import check_declaration, check_reference
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term, Value
 from pinnml.problem.domain import Box
-from pinnml.problem.errors import DeclarationError, Finding, finite, suggestion
 from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
 from pinnml.problem.reference import Reference
 from pinnml.problem.vocabulary import Vocabulary

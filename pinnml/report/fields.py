@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
+from pinnml.errors import DeclarationError
 from pinnml.report.figures import BLUE, GRID, Array, math_label, new_figure
 
 SIGNED = "RdBu_r"  # white is zero
@@ -100,7 +101,7 @@ def plot_field(
     field = np.asarray(values, dtype=float)
     shape = tuple(axis.size for axis in grid.values())
     if len(shape) not in (1, 2) or field.shape != shape or any(axis.ndim != 1 for axis in grid.values()):
-        raise ValueError(
+        raise DeclarationError(
             f"A field is plotted over one or two coordinate axes, with values of their shape; the axes are "
             f"{ {name: axis.shape for name, axis in grid.items()} } and the values {field.shape}. "
             "Hand in a slice of a field with more coordinates."

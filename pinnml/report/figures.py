@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pinnml.errors import DeclarationError
 from pinnml.io.files import atomic_path
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -40,7 +41,7 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], dpi: int = 
     if not target.suffix:
         target = target.with_suffix(".png")
     if figure.figure is None:
-        raise ValueError("The axes belong to no figure: they were removed from it and cannot be saved.")
+        raise DeclarationError("The axes belong to no figure: they were removed from it and cannot be saved.")
     whole = figure.figure.figure  # axes, their figure or sub-figure, the whole figure, which is its own
     with atomic_path(target) as temporary:
         whole.savefig(temporary, dpi=dpi)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from pinnml.errors import DeclarationError
 from pinnml.report.figures import PALETTE, Array, math_label, new_figure
 
 MOST = 5000  # points drawn of one condition
@@ -36,9 +37,9 @@ def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[i
     for condition, array in points.items():
         shape = np.shape(array)
         if len(shape) != 2 or shape[1] != dimension:
-            raise ValueError(f"points[{condition!r}] must have the shape (n, {dimension}), not {shape}.")
+            raise DeclarationError(f"points[{condition!r}] must have the shape (n, {dimension}), not {shape}.")
     if dimension > 1 and not all(0 <= axis < dimension for axis in axes):
-        raise ValueError(f"axes={axes} must be two of the coordinates {list(names)}, counted from 0.")
+        raise DeclarationError(f"axes={axes} must be two of the coordinates {list(names)}, counted from 0.")
     drawing = new_figure(6.8, 4.2 if dimension > 1 else 0.9 + 0.35 * len(points)).add_subplot()
     for number, (condition, array) in enumerate(points.items()):
         shown = _thinned(np.asarray(array, dtype=float))

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pinnml.errors import DeclarationError
 from pinnml.report.figures import BLUE, GRID, ORANGE, Array, math_label, new_figure
 
 MOST = 5  # panels that fit side by side
@@ -28,9 +29,9 @@ def plot_slices(
     reference = None if reference is None else np.asarray(reference, dtype=float)
     shape = (times.size, x.size)
     if x.ndim != 1 or times.ndim != 1 or 0 in shape or values.shape != shape:
-        raise ValueError(f"values must have the shape (times, x) = {shape}, not empty; it is {values.shape}.")
+        raise DeclarationError(f"values must have the shape (times, x) = {shape}, not empty; it is {values.shape}.")
     if reference is not None and reference.shape != shape:
-        raise ValueError(f"reference must have the shape (times, x) = {shape}, not {reference.shape}.")
+        raise DeclarationError(f"reference must have the shape (times, x) = {shape}, not {reference.shape}.")
     time, coordinate, field = (math_label(name) for name in names)
     shown = np.unique(np.linspace(0, times.size - 1, min(MOST, times.size)).round().astype(int))
     figure = new_figure(1.0 + 2.3 * shown.size, 3.0)

@@ -12,6 +12,7 @@ from pinnml.schwarz.correction import Correction, corrected
 from pinnml.schwarz.decomposition import ByLayer, Decomposition
 from pinnml.schwarz.local import Local
 from pinnml.schwarz.schwarz import AbstractSchwarz, Reached
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class AdditiveState:
     failures: int
 
 
-@dataclass(frozen=True)
+@setting
 class AdditiveSchwarz(AbstractSchwarz):
     """One sweep: every block is improved by a local solve of the full loss, the others frozen as in the same θ.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
 from pinnml.optim import LBFGS, LevenbergMarquardt, Outcome, Search, Status, StrongWolfe
 from pinnml.optim.line_search import rounding
@@ -17,6 +18,7 @@ from pinnml.schwarz.decomposition import multiplicity
 from pinnml.schwarz.local import Local
 from pinnml.schwarz.schwarz import Reached
 from pinnml.schwarz.subspace import Subspace, SubspaceLeastSquares
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class AbstractCombination(ABC):
         """Return an iterate with a smaller f, or why there is none: ROUNDING or FAILED."""
 
 
-@dataclass(frozen=True)
+@setting
 class LineSearchedSum(AbstractCombination):
     """θ + αΣ_s w_sE_sδ_s with α from a search whose first trial is 1; without `weights`, w_s = 1.
 
@@ -76,17 +78,17 @@ class LineSearchedSum(AbstractCombination):
     def tried(
         self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
     ) -> Iterate | Outcome:
-        """Search along the weighted sum; raise `ValueError` unless there is one weight for each correction."""
+        """Search along the weighted sum; raise `DeclarationError` unless there is one weight for each correction."""
         weights = (1.0,) * len(corrections) if self.weights is None else self.weights
         if len(weights) != len(corrections):
-            raise ValueError(
+            raise DeclarationError(
                 f"{len(weights)} weights for {len(corrections)} corrections; where: LineSearchedSum; give one for each."
             )
         weighted = [w * correction.extended for w, correction in zip(weights, corrections, strict=True)]
         return _searched(self.search, objective, iterate, torch.stack(weighted).sum(0))
 
 
-@dataclass(frozen=True)
+@setting
 class Synchronised(AbstractCombination):
     """One search for each block in network order, each along E_sδ_s from the iterate updated by those before.
 
@@ -110,7 +112,7 @@ class Synchronised(AbstractCombination):
         return Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.ROUNDING
 
 
-@dataclass(frozen=True)
+@setting
 class SubspaceMinimisation(AbstractCombination):
     """θ + Σ_s β_sE_sδ_s with β from a few steps on f in the span of the corrections, from β = 0.
 
@@ -143,7 +145,7 @@ class SubspaceMinimisation(AbstractCombination):
         return _lower(objective.at(theta), iterate) or Outcome.FAILED
 
 
-@dataclass(frozen=True)
+@setting
 class Averaged(AbstractCombination):
     """Corrections divided by the number of blocks that hold each parameter, then combined by `inner`.
 
@@ -164,7 +166,7 @@ class Averaged(AbstractCombination):
         return self.inner.tried(objective, iterate, scaled)
 
 
-@dataclass(frozen=True)
+@setting
 class Owned(AbstractCombination):
     """Corrections without the overlap, then combined by `inner`: restricted additive Schwarz.
 

@@ -10,7 +10,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, AbstractRestriction, Range, Ranges, Within
+from pinnml.settings import setting
 
 
 class Decomposition(ABC):
@@ -18,7 +20,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
-        """Return R_1 … R_s for a θ of `size` entries; raise `ValueError` where the objective does not allow it."""
+        """Return R_1 … R_s for a θ of `size` entries; raise `DeclarationError` where that cannot be."""
 
     def owners(self, objective: AbstractObjective, like: Tensor) -> Tensor:
         """Return the number of the one block that owns each parameter, the first that holds it, shape (p,)."""
@@ -29,7 +31,7 @@ class Decomposition(ABC):
         return owners
 
 
-@dataclass(frozen=True)
+@setting
 class ByLayer(Decomposition):
     """Neighbouring layers: `layers` of them a block, reaching `overlap` further on both sides.
 
@@ -42,7 +44,7 @@ class ByLayer(Decomposition):
 
     def __post_init__(self) -> None:
         if self.layers < 1 or self.overlap < 0:
-            raise ValueError(
+            raise DeclarationError(
                 f"layers={self.layers}, overlap={self.overlap}; where: ByLayer; give layers ≥ 1 and overlap ≥ 0."
             )
 
@@ -50,7 +52,7 @@ class ByLayer(Decomposition):
         """Return one range of θ for each block, from the input layer up."""
         layers = objective.layers
         if not layers:
-            raise ValueError("The objective has no layers; where: ByLayer; use ByIndices with sets of your own.")
+            raise DeclarationError("The objective has no layers; where: ByLayer; use ByIndices with sets of your own.")
         blocks = []
         for begin in range(0, len(layers), self.layers):
             first = max(0, begin - self.overlap)
@@ -65,7 +67,7 @@ class ByLayer(Decomposition):
         return super().owners(objective, like)
 
 
-@dataclass(frozen=True)
+@setting
 class ByNeurons(Decomposition):
     """Groups of at most `neurons` neurons within each layer: their rows of W and their biases.
 
@@ -77,12 +79,12 @@ class ByNeurons(Decomposition):
 
     def __post_init__(self) -> None:
         if self.neurons < 1:
-            raise ValueError(f"neurons is {self.neurons}; where: ByNeurons; give at least one.")
+            raise DeclarationError(f"neurons is {self.neurons}; where: ByNeurons; give at least one.")
 
     def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
         """Return the groups of each layer, from the input layer up; a layer in one group is a range of θ."""
         if not objective.outputs:
-            raise ValueError("The objective has no neurons; where: ByNeurons; use ByLayer, or ByIndices.")
+            raise DeclarationError("The objective has no neurons; where: ByNeurons; use ByLayer, or ByIndices.")
         blocks: list[AbstractRestriction] = []
         for (start, stop), outputs in zip(objective.layers, objective.outputs, strict=True):
             layer, groups = Range(start, stop, size), -(-outputs // self.neurons)
@@ -117,7 +119,7 @@ class Entries(AbstractRestriction):
         return whole
 
 
-@dataclass(frozen=True)
+@setting
 class AsEntries(Decomposition):
     """The blocks of another decomposition as sets of indices, so that nothing is kept of the layers below them.
 
@@ -133,9 +135,9 @@ class AsEntries(Decomposition):
         return tuple(Entries(block(numbers).long(), size) for block in blocks)
 
 
-@dataclass(frozen=True)
+@setting
 class ByIndices(Decomposition):
-    """Blocks given as sets of indices of θ; raises `ValueError` unless they reach every parameter."""
+    """Blocks given as sets of indices of θ; raises `DeclarationError` unless they reach every parameter."""
 
     blocks: Sequence[Sequence[int]]
 
@@ -143,14 +145,14 @@ class ByIndices(Decomposition):
         object.__setattr__(self, "blocks", tuple(tuple(block) for block in self.blocks))
         wrong = [number for number, block in enumerate(self.blocks) if not block or len(set(block)) < len(block)]
         if wrong:
-            raise ValueError(f"Blocks {wrong} are empty or repeat an index; where: ByIndices; give sets.")
+            raise DeclarationError(f"Blocks {wrong} are empty or repeat an index; where: ByIndices; give sets.")
 
     def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
         """Return one restriction for each set."""
         missing = set(range(size)) - {index for block in self.blocks for index in block}
         beyond = {index for block in self.blocks for index in block if not 0 <= index < size}
         if missing or beyond:
-            raise ValueError(
+            raise DeclarationError(
                 f"{len(missing)} of {size} parameters are in no block and {len(beyond)} indices do not exist; "
                 "where: ByIndices; give sets that together hold 0 … p − 1."
             )

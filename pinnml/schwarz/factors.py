@@ -9,6 +9,7 @@ from torch import Tensor
 from pinnml.objective import AbstractLeastSquares, AbstractObjective, AbstractRestriction
 from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, least_squares, solved
 from pinnml.schwarz.decomposition import ByLayer, Decomposition, multiplicity
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class SchwarzInverse(AbstractInverse):
         return self.weights * total
 
 
-@dataclass(frozen=True)
+@setting
 class SchwarzFactors(AbstractPreconditioner):
     """M⁻¹ = Σ_s W E_s F_s⁻¹ R_s W with F_s = J_sᵀJ_s + λ·diag(J_sᵀJ_s) and J_s = JE_s (additive Schwarz, one level).
 

@@ -11,6 +11,7 @@ from pinnml.schwarz.correction import Correction, corrected
 from pinnml.schwarz.decomposition import ByLayer, Decomposition
 from pinnml.schwarz.local import Local
 from pinnml.schwarz.schwarz import AbstractSchwarz, Reached, in_turn
+from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class MultiplicativeState:
     failures: int
 
 
-@dataclass(frozen=True)
+@setting
 class MultiplicativeSchwarz(AbstractSchwarz):
     """One sweep: each block in order is improved by a local solve of the full loss, the others frozen as they are now.
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from pinnml.errors import DeclarationError
 from pinnml.io import HistoryRow, atomic_path, prepare_folder, read_json, write_bytes, write_json
-from pinnml.problem.errors import DeclarationError
 
 
 class Colour(enum.Enum):

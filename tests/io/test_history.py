@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pinnml.errors import DeclarationError
 from pinnml.io import HistoryRow, read_history, write_history
-from pinnml.problem.errors import DeclarationError
 
 REAL = st.floats(allow_nan=False)
 ROWS = st.builds(

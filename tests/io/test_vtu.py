@@ -7,8 +7,8 @@ import meshio
 import numpy as np
 import pytest
 
+from pinnml.errors import DeclarationError
 from pinnml.io.vtu import read_vtu, write_vtu
-from pinnml.problem.errors import DeclarationError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NAMES = ("t", "x", "y")

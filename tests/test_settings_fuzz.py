@@ -1,0 +1,134 @@
+"""Settings and configurations of any kind either work, or are refused with what is wrong with them, and at once."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_problems import TINY, heat
+
+import pinnml as pm
+from pinnml.assemblies import aspqn, schwarz_gauss_newton
+from pinnml.catalogue import ABLATIONS, SOLVERS
+from pinnml.io.config import decode, encode, is_complete, records
+from pinnml.optim import AbstractSolver
+
+SAMPLES: dict[str, Any] = {
+    **{name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()},
+    "rad": pm.RAD(),
+    "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.Sin()),
+    "mlp": pm.MLP(embedding=pm.FourierFeatures(3)),
+    "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.Work(3) | pm.GradientNorm(1) | pm.Evaluations(4),
+    **{kind.__name__: kind() for kind in (pm.Sobol, pm.Uniform, pm.Hammersley, pm.LatinHypercube, pm.Grid)},
+    "combined": pm.AdditiveSchwarz(pm.ByIndices(((0, 1), (2,))), combination=pm.Owned(pm.SubspaceMinimisation())),
+    "neurons": pm.MultiplicativeSchwarz(pm.ByNeurons(3), pm.Local(pm.Adam(), 2)),
+    "levels": pm.TwoLevel(coarse=(pm.FewerPoints(), pm.FirstLayers(2)), placement=pm.Beside()),
+    "inner": pm.LBFGS(search=pm.Armijo(), initial=pm.GaussNewtonFactors()),
+}
+
+NUMBERS = st.one_of(st.integers(-3, 4), st.floats(), st.booleans(), st.sampled_from([10**400, 1e300, -1e-300]))
+ANYTHING = st.one_of(
+    st.none(), NUMBERS, st.text(max_size=3), st.binary(max_size=3), st.builds(object), st.lists(NUMBERS, max_size=3),
+    st.tuples(NUMBERS, NUMBERS), st.dictionaries(st.text(max_size=2), NUMBERS, max_size=2),
+    st.sampled_from([int, TINY, pm.Tanh(), pm.LBFGS(), pm.ByLayer(), pm.Local(pm.Adam()), (pm.Adam(),)]),
+)  # fmt: skip
+
+
+def parts(record: Any) -> list[Any]:
+    """A record and all records inside it, each once by kind."""
+    found = {type(record): record}
+    for part in dataclasses.fields(record):
+        value = getattr(record, part.name)
+        for inner in value if isinstance(value, tuple) else (value,):
+            if dataclasses.is_dataclass(inner):
+                found |= {type(one): one for one in parts(inner)}
+    return list(found.values())
+
+
+def _settings(sample: Any) -> list[Any]:
+    """The records in a sample that have something to set."""
+    return [part for part in parts(sample) if dataclasses.fields(part)] if dataclasses.is_dataclass(sample) else []
+
+
+KINDS = {type(part).__name__: part for sample in SAMPLES.values() for part in _settings(sample)}
+
+
+def test_the_samples_hold_every_kind_of_setting() -> None:
+    known = {
+        name for name, kind in records().items()
+        if kind.__dict__.get("__post_init__") is not None and not name.startswith("Abstract")
+        and not getattr(kind, "__abstractmethods__", None)
+    }  # fmt: skip
+    missing = {name for name in known if name not in KINDS and dataclasses.fields(records()[name])}
+    # kinds without a setting of their own, or whose only use is shown elsewhere
+    assert missing <= {"Compiled", "Custom", "Limit", "Iterations"}, missing
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(value=ANYTHING, data=st.data())
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_setting_of_any_kind_is_taken_or_refused_by_its_name(name: str, value: Any, data: st.DataObject) -> None:
+    record = KINDS[name]
+    part = data.draw(st.sampled_from([part.name for part in dataclasses.fields(record) if part.init]))
+    began = time.perf_counter()
+    try:
+        changed = dataclasses.replace(record, **{part: value})
+    except pm.DeclarationError as error:
+        assert "where" in str(error) and (name in str(error) or part in str(error))
+        return
+    finally:
+        assert time.perf_counter() - began < 1
+    assert getattr(changed, part) == value or isinstance(value, list)
+
+
+SOLVERS_OF_KINDS = sorted(name for name, record in KINDS.items() if isinstance(record, AbstractSolver))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(value=NUMBERS, data=st.data())
+@pytest.mark.parametrize("name", SOLVERS_OF_KINDS)
+def test_a_solver_that_was_taken_runs(name: str, value: Any, data: st.DataObject) -> None:
+    """Whatever its numbers: it ends with a status, and the iterate is finite."""
+    record = KINDS[name]
+    part = data.draw(st.sampled_from([part.name for part in dataclasses.fields(record)]))
+    try:
+        solver = dataclasses.replace(record, **{part: value})
+        solution = pm.solve(heat(), TINY, solver, points=pm.Sobol(8), stop=pm.Iterations(1), device="cpu")
+    except pm.DeclarationError as error:
+        assert "where" in str(error)
+        return
+    assert solution.result.iterate.is_finite()
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every value of nested dictionaries and lists."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path] * bool(path) + [way for key, value in inner for way in places(value, (*path, key))]
+
+
+JSON = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 4), st.floats(), st.text(max_size=3), st.just("MLP"), st.just({}),
+    st.lists(st.integers(0, 2), max_size=2), st.just({"type": "Popen", "args": "ls"}),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=JSON, data=st.data(), sample=st.sampled_from([schwarz_gauss_newton(), aspqn(), pm.ResNet(), pm.RAD()]))
+def test_a_configuration_changed_anywhere_is_read_or_refused(sample: Any, value: Any, data: st.DataObject) -> None:
+    changed: Any = copy.deepcopy(encode(sample))
+    *way, last = data.draw(st.sampled_from(places(changed)))
+    inner = changed
+    for key in way:
+        inner = inner[key]
+    inner[last] = value
+    try:
+        found = decode(changed, "config.json")
+    except pm.DeclarationError as error:
+        assert "here" in str(error)
+        return
+    assert is_complete(encode(found)) or not dataclasses.is_dataclass(found)
