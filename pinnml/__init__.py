@@ -65,8 +65,9 @@ from pinnml.schwarz import (
     SubspaceMinimisation,
     Synchronised,
 )
+from pinnml.setup import Setup
 from pinnml.solution import Error, Solution
-from pinnml.solve import DeclarationWarning, Setup, solve
+from pinnml.solve import DeclarationWarning, solve
 
 load = Solution.load
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -75,37 +76,64 @@ class RAD:
         return next((s for s in self.stages if s.until is None or iteration < s.until), self.stages[-1])
 
 
-class Renewal:
-    """The rule in action: asked after every outer step, it returns a new loss when points are due."""
+class MemoryWarning(UserWarning):
+    """The device had too little memory; the run goes on in smaller chunks."""
 
-    def __init__(self, rule: RAD, objective: PinnObjective, generator: torch.Generator) -> None:
+
+class Renewal:
+    """The rule in action: asked after every outer step, it returns a new loss when points are due.
+
+    `objective` is the loss on the present points, which stay for good where there is no rule.
+    """
+
+    def __init__(self, rule: RAD | None, objective: PinnObjective, generator: torch.Generator) -> None:
         self._rule = rule
-        self._objective = objective
+        self.objective = objective
         self._generator = generator
 
     @property
     def collocation(self) -> Collocation:
         """The points of every condition as they are now."""
-        return self._objective.collocation
+        return self.objective.collocation
+
+    def halve(self, objective: PinnObjective) -> None:
+        """Go back to a loss, and evaluate half as many points at once, after the device was out of memory.
+
+        Raises `torch.OutOfMemoryError` where one point is too many.
+        """
+        chunk = max(len(chunk.x) for chunk in objective.chunks) // 2
+        if chunk < 1:
+            raise torch.OutOfMemoryError("There is no memory for a single point.")
+        objective.threads.release()
+        self.objective = PinnObjective(
+            objective.problem, objective.network, objective.collocation, chunk=chunk, threads=objective.threads
+        )
+        text = (
+            f"Out of memory; where: the loss on {objective.chunks[0].x.device}; going on with chunks of {chunk} points."
+        )
+        warnings.warn(text, MemoryWarning, stacklevel=4)
 
     def __call__(self, progress: Progress) -> AbstractObjective | None:
         """Return the loss on new points, or None where the present ones stay."""
-        iteration = progress.iteration
-        stage = self._rule.stage(iteration)
-        theta, before = progress.iterate.theta, self._objective
-        climbs = stage != self._rule.stage(iteration - 1)
-        if not (climbs or iteration % stage.every == 0) or self._stands_for_the_domain(theta):
+        rule, iteration = self._rule, progress.iteration
+        if rule is None:
+            return None
+        stage = rule.stage(iteration)
+        theta, before = progress.iterate.theta, self.objective
+        climbs = stage != rule.stage(iteration - 1)
+        if not (climbs or iteration % stage.every == 0) or self._stands_for_the_domain(rule, theta):
             return None
         collocation = dict(before.collocation)
         for name, term in before.problem.soft_terms.items():
             if isinstance(term.region, Everywhere):
-                collocation[name] = self._drawn(name, theta, stage.points)
-        self._objective = PinnObjective(before.problem, before.network, collocation, threads=before.threads)
-        return self._objective
+                collocation[name] = self._drawn(rule, name, theta, stage.points)
+        before.threads.release()  # chunks will be of another size
+        self.objective = before.on(collocation)
+        return self.objective
 
-    def _stands_for_the_domain(self, theta: Tensor) -> bool:
+    def _stands_for_the_domain(self, rule: RAD, theta: Tensor) -> bool:
         """Tell whether no residual's mean square at fresh points exceeds `gap` times that at the present ones."""
-        objective, rule = self._objective, self._rule
+        objective = self.objective
         losses, terms = objective.losses(theta), objective.problem.soft_terms
         unit = Sobol().unit(rule.probes, objective.problem.domain.dimension, self._generator)
         probes = Everywhere().place(unit, objective.problem.domain).to(theta)
@@ -117,11 +145,11 @@ class Renewal:
         return True
 
     def _residuals(self, theta: Tensor, name: str, x: Tensor) -> Tensor:
-        objective = self._objective
+        objective = self.objective
         return residual_values(objective.problem, objective.network, theta, name, x, objective.threads)
 
-    def _drawn(self, name: str, theta: Tensor, count: int) -> ConditionPoints:
-        rule, domain = self._rule, self._objective.problem.domain
+    def _drawn(self, rule: RAD, name: str, theta: Tensor, count: int) -> ConditionPoints:
+        domain = self.objective.problem.domain
         unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, self._generator)
         pool = Everywhere().place(unit, domain).to(theta)
         size = self._residuals(theta, name, pool).abs().sum(0).double().cpu()

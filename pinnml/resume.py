@@ -13,8 +13,9 @@ from pinnml.io.run import load
 from pinnml.network import Architecture
 from pinnml.optim import AbstractSolver, Seconds, Stop
 from pinnml.problem import Problem
+from pinnml.setup import DEFAULT_SECONDS
 from pinnml.solution import Solution
-from pinnml.solve import DEFAULT_SECONDS, KEPT_EVERY, run
+from pinnml.solve import KEPT_EVERY, run
 
 
 def resume(

@@ -23,7 +23,7 @@ from pinnml.problem import DeclarationError, Everywhere, Problem, check_inside, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pinnml.solve import Setup
+    from pinnml.setup import Setup
 
 
 @dataclass(frozen=True)

@@ -6,28 +6,24 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pinnml.assemblies import default_recipe, schwarz_gauss_newton
 from pinnml.interruption import Interruption
 from pinnml.io.history import HistoryRow
 from pinnml.io.run import claimed, save_somewhere
 from pinnml.loss import PinnObjective, check_start
-from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
-from pinnml.optim import AbstractSolver, Progress, Result, Seconds, Status, Stop, minimise
-from pinnml.points import Collocation, Hammersley, Sampler, given, sample
-from pinnml.problem import DeclarationError, Finding, Problem, raise_fatal
+from pinnml.network import AbstractNetwork, Architecture
+from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
+from pinnml.points import Collocation, Sampler
+from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.record import History, Keeper
 from pinnml.refine import RAD, Renewal
+from pinnml.setup import Setup, arranged, bind, drawn
 from pinnml.solution import Solution
-
-DEFAULT_SECONDS = 60.0
-"""How long a run goes on where nothing is said."""
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -35,20 +31,6 @@ KEPT_EVERY = 60.0
 
 class DeclarationWarning(UserWarning):
     """A finding of the checks that is suspicious and not fatal."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """All that a run depends on besides the problem: the same setup on one thread repeats a run to the bit."""
-
-    network: Architecture = field(default_factory=ResNet)
-    solver: AbstractSolver = field(default_factory=schwarz_gauss_newton)
-    points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
-    refine: RAD | None = None
-    stop: Stop = field(default_factory=lambda: Seconds(DEFAULT_SECONDS))
-    seed: int = 0
-    device: str = "cpu"
-    dtype: torch.dtype = torch.float64
 
 
 def solve(
@@ -63,6 +45,7 @@ def solve(
     seed: int = 0,
     device: str = "auto",
     dtype: torch.dtype = torch.float64,
+    chunk: int | None = None,
     out: str | os.PathLike[str] | None = None,
     every: float = KEPT_EVERY,
     callback: Callable[[HistoryRow], None] = lambda row: None,
@@ -72,32 +55,16 @@ def solve(
     Without network or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds; without
     solver, what `default_recipe` says for the network's size, with points that follow the residual unless `points` are
     handed over. With `refine` the points of the equations follow the residual in any case; their numbers are then the
-    rule's, not the sampler's.
+    rule's, not the sampler's. At most `chunk` points are evaluated at once, as many as suit the machine without it.
     `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end, and
     its checkpoint from the start on, `every` so many seconds; that it is writable and holds no other run is seen to
     before. `callback` gets every row of the history. Ctrl-C and SIGTERM end the run after the step under way, with what
     was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
     """
-    _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
-    setup = Setup(seed=seed, device=_device(device), dtype=_dtype(dtype))
-    if network is not None:
-        setup = replace(setup, network=_architecture(network))
-    if solver is None:
-        recipe = default_recipe(parameters(problem, setup.network))
-        setup = replace(setup, solver=recipe.solver, refine=recipe.refine if points is None else None)
-    else:
-        _expect(solver, AbstractSolver, "solver", "a solver, such as LBFGS()")
-        setup = replace(setup, solver=solver)
-    if points is not None:
-        _expect(points, Sampler | Mapping, "points", "a sampler, such as Sobol(5000), or tensors by condition")
-        setup = replace(setup, points=points)
-    if refine is not None:
-        _expect(refine, RAD, "refine", "a rule for renewing points, such as RAD()")
-        setup = replace(setup, refine=refine)
-    if stop is not None:
-        _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
-    if seconds is not None or stop is not None:
-        setup = replace(setup, stop=_combined(seconds, stop))
+    setup = arranged(
+        problem, network, solver, points=points, refine=refine, seconds=seconds, stop=stop, seed=seed, device=device,
+        dtype=dtype, chunk=chunk,
+    )  # fmt: skip
     return run(problem, setup, out=out, callback=callback, every=every)
 
 
@@ -134,103 +101,54 @@ def _trained(
 ) -> Solution:
     _report(problem.check())
     network, generator = bind(problem, setup), torch.Generator()
-    if before is None:
-        generator.manual_seed(setup.seed)
-        start: Tensor | Progress = network.initial(generator, setup.dtype, torch.device(setup.device))
-        collocation = _collocation(problem, setup, generator)
-    else:
-        start, collocation = before.result.progress, before.collocation
-        if before.generator is not None:
-            generator.set_state(before.generator)
-    objective = PinnObjective(problem, network, collocation)
+    start, collocation = _begun(problem, setup, network, generator, before)
+    objective = PinnObjective(problem, network, collocation, chunk=setup.chunk)
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
     history = History(problem, network, callback, list(before.history) if before is not None else [])
-    renewal = Renewal(setup.refine, objective, generator) if setup.refine is not None else None
+    renewal = Renewal(setup.refine, objective, generator)
+    last: tuple[Tensor | Progress, PinnObjective] = start, objective
 
     def solution(result: Result) -> Solution:
-        points = renewal.collocation if renewal is not None else collocation
-        return Solution(problem, setup, network, result, history.rows, points, generator.get_state())
+        state = generator.get_state()
+        now = replace(setup, chunk=renewal.objective.chunk)
+        return Solution(problem, now, network, result, history.rows, renewal.collocation, state)
 
     keeper = Keeper(folder, every, setup.solver, solution) if folder is not None else None
 
     def watch(progress: Progress) -> None:
+        nonlocal last
+        last = progress, renewal.objective
         history(progress)
         if keeper is not None:
             keeper(progress)
 
-    renew = renewal or (lambda progress: None)
-    result = minimise(objective, start, setup.solver, setup.stop | interruption, callback=watch, renew=renew)
-    if result.message == Status.INTERRUPTED.value:
+    stop, result = setup.stop | interruption, None
+    while result is None:
+        try:
+            result = minimise(last[1], last[0], setup.solver, stop, callback=watch, renew=renewal)
+        except torch.OutOfMemoryError:
+            renewal.halve(last[1])
+            last = last[0], renewal.objective
+    if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
     history.finish(result)
     return solution(result)
 
 
-def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
-    """Return the setup's network for a problem's coordinates and fields."""
-    return _bound(problem, setup.network)
-
-
-def parameters(problem: Problem, network: Architecture) -> int:
-    """Return how many parameters a network has for a problem's coordinates and fields."""
-    return _bound(problem, network).size
-
-
-def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
-    domain = problem.domain
-    return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
+def _begun(
+    problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator, before: Solution | None
+) -> tuple[Tensor | Progress, Collocation]:
+    """Return where the run begins or goes on, and its points; the generator is then as it was."""
+    if before is not None:
+        if before.generator is not None:
+            generator.set_state(before.generator)
+        return before.result.progress, before.collocation
+    generator.manual_seed(setup.seed)
+    theta = network.initial(generator, setup.dtype, torch.device(setup.device))
+    return theta, drawn(problem, setup, generator)
 
 
 def _report(findings: list[Finding]) -> None:
     raise_fatal(findings)
     for finding in findings:
         warnings.warn(str(finding), DeclarationWarning, stacklevel=5)
-
-
-def _collocation(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
-    if isinstance(setup.points, Sampler):
-        sampler = setup.points if setup.refine is None else replace(setup.points, n=setup.refine.stages[0].points)
-        return sample(problem, sampler, generator, dtype=setup.dtype, device=setup.device)
-    return given(problem, setup.points, dtype=setup.dtype, device=setup.device)
-
-
-def _expect(value: object, kind: Any, name: str, remedy: str) -> None:
-    if not isinstance(value, kind):
-        raise DeclarationError(f"{name} is {value!r}; where: solve; give {remedy}.")
-
-
-def _architecture(network: Architecture | nn.Module) -> Architecture:
-    if isinstance(network, Architecture):
-        return network
-    if isinstance(network, nn.Module):
-        return Custom(network)
-    raise DeclarationError(
-        f"network is a {type(network).__name__}; where: solve; give an MLP, a ResNet or a torch.nn.Module."
-    )
-
-
-def _combined(seconds: float | None, stop: Stop | None) -> Stop:
-    if seconds is None and stop is not None:
-        return stop
-    limit = Seconds(DEFAULT_SECONDS if seconds is None else seconds)
-    return limit if stop is None else limit | stop
-
-
-def _device(device: str) -> str:
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        kind = ""
-    if kind not in ("cpu", "cuda"):
-        raise DeclarationError(f"device is {device!r}; where: solve; use auto, cpu or cuda.")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise DeclarationError("No CUDA device is available; where: device; use cpu or auto.")
-    return str(device)
-
-
-def _dtype(dtype: torch.dtype) -> torch.dtype:
-    if dtype not in (torch.float64, torch.float32):
-        raise DeclarationError(f"dtype is {dtype}; where: solve; use torch.float64 (default) or torch.float32.")
-    return dtype

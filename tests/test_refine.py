@@ -77,8 +77,8 @@ def test_points_that_stand_for_the_domain_stay() -> None:
     assert [renew(one) for one in progress] == [None, None, None] and len(renew.collocation["pde"].x) == 40
     right = torch.linspace(0.6, 1, 40, dtype=torch.float64)[:, None]
     points = {"pde": ConditionPoints(right, torch.full((40,), 1 / 40, dtype=torch.float64))}
-    before = renew._objective
-    renew._objective = PinnObjective(before.problem, before.network, points)
+    before = renew.objective
+    renew.objective = PinnObjective(before.problem, before.network, points)
     assert renew(progress[0]) is not None and (renew.collocation["pde"].x < 0.5).any()
 
 

@@ -17,7 +17,7 @@ from torch import nn
 import pinnml as pm
 from pinnml.evaluate import Scorer
 from pinnml.optim import Status
-from pinnml.solve import Setup
+from pinnml.setup import Setup
 
 
 class Product(nn.Module):

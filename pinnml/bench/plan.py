@@ -13,7 +13,7 @@ from pinnml.network import Architecture
 from pinnml.optim import Seconds
 from pinnml.points import Hammersley, Sampler
 from pinnml.problem import DeclarationError
-from pinnml.solve import parameters
+from pinnml.setup import parameters
 
 
 @dataclass(frozen=True)

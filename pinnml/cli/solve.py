@@ -16,15 +16,17 @@ from pinnml.cli import options
 from pinnml.cli.say import FAILED, INTERRUPTED, say
 from pinnml.io.checkpoint import CHECKPOINT
 from pinnml.io.run import load, save_figures, summary
+from pinnml.memory import predicted, size_of, size_text, within
 from pinnml.network import Architecture
 from pinnml.optim import Loss, Seconds, Status, Stop
-from pinnml.problem import Problem
+from pinnml.problem import Problem, raise_fatal
 from pinnml.refine import RAD
 from pinnml.report import ProgressLine, summary_table
 from pinnml.rerun import rerun
 from pinnml.resume import resume
+from pinnml.setup import Setup, arranged, parameters
 from pinnml.solution import Solution
-from pinnml.solve import parameters, solve
+from pinnml.solve import run
 
 SHOWN = (
     "problem",
@@ -55,6 +57,8 @@ def add_solve(parser: argparse.ArgumentParser) -> None:
         help="let the points follow the residual, in growing numbers [as the solver's name says]",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of points and network [0]")
+    parser.add_argument("--memory", metavar="SIZE", help="stay below so much memory, such as 2GiB, by smaller chunks")
+    parser.add_argument("--dry-run", action="store_true", help="check the problem, predict the memory, train nothing")
     options.add_discretisation(parser)
     options.add_machine(parser)
     parser.set_defaults(command=_solve)
@@ -83,29 +87,56 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
 
 def _solve(parsed: argparse.Namespace, console: Console) -> int:
     problem = problems.get(parsed.problem)
+    setup = _setup(parsed, problem)
+    say(console, f"{problem.name}: {problem.description}")
+    if parsed.dry_run:
+        return _dry_run(problem, setup, console)
+    folder = Path(parsed.out) if parsed.out else _free_folder(Path("runs"), parsed.problem)
+    with ProgressLine(console, title=problem.name, budget=parsed.seconds) as line:
+        solution = run(problem, setup, out=folder, callback=line.update)
+        line.update(solution.history[-1])  # by now with its error
+    return _finish(solution, folder, console)
+
+
+def _setup(parsed: argparse.Namespace, problem: Problem) -> Setup:
     network = options.network(parsed, problem)
     recipe = _recipe(parsed, problem, network)
     stop: Stop = Seconds(parsed.seconds)
     if parsed.loss is not None:
         stop = stop | Loss(parsed.loss)
-    folder = Path(parsed.out) if parsed.out else _free_folder(Path("runs"), parsed.problem)
-    say(console, f"{problem.name}: {problem.description}")
-    with ProgressLine(console, title=problem.name, budget=parsed.seconds) as line:
-        solution = solve(
-            problem,
-            network,
-            recipe.solver,
-            points=options.sampler(parsed),
-            refine=recipe.refine,
-            stop=stop,
-            seed=parsed.seed,
-            device=parsed.device,
-            dtype=getattr(torch, parsed.dtype),
-            out=folder,
-            callback=line.update,
-        )
-        line.update(solution.history[-1])  # by now with its error
-    return _finish(solution, folder, console)
+    setup = arranged(
+        problem,
+        network,
+        recipe.solver,
+        points=options.sampler(parsed),
+        refine=recipe.refine,
+        stop=stop,
+        seed=parsed.seed,
+        device=parsed.device,
+        dtype=getattr(torch, parsed.dtype),
+    )
+    return setup if parsed.memory is None else within(problem, setup, size_of(parsed.memory))
+
+
+def _dry_run(problem: Problem, setup: Setup, console: Console) -> int:
+    """Check the problem and show what a run would take, without one."""
+    raise_fatal(problem.check())
+    memory = predicted(problem, setup)
+    shown = {
+        "problem": problem.name,
+        "network": setup.network,
+        "parameters": parameters(problem, setup.network),
+        "solver": type(setup.solver).__name__,
+        "device": setup.device,
+        "points at once": f"{memory.chunk} on each of {memory.threads} threads",
+        "memory of the process": size_text(memory.process),
+        "memory of points": size_text(memory.points),
+        "memory of an evaluation": size_text(memory.evaluation),
+        "memory of the solver": size_text(memory.solver),
+        "memory in all, at its peak": size_text(memory.total),
+    }
+    console.print(summary_table(shown))
+    return 0
 
 
 def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture) -> Recipe:

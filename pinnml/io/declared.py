@@ -14,8 +14,8 @@ from pinnml.points import Collocation
 from pinnml.problem import Problem
 
 if TYPE_CHECKING:
+    from pinnml.setup import Setup
     from pinnml.solution import Solution
-    from pinnml.solve import Setup
 
 
 def described(solution: Solution) -> dict[str, Any]:
@@ -30,6 +30,7 @@ def described(solution: Solution) -> dict[str, Any]:
         "seed": setup.seed,
         "device": setup.device,
         "dtype": str(setup.dtype),
+        "chunk": setup.chunk,
         "machine": solution.machine,
     }
 
@@ -62,14 +63,15 @@ def _declaration(problem: Problem) -> dict[str, Any]:
 
 def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Collocation, where: str) -> Setup:
     """Return the setup that a run was described with, with what is `given` in place of its own."""
-    from pinnml.solve import Setup
+    from pinnml.setup import Setup
 
     parts = {
         key: decode(config[key], where) for key in ("network", "solver", "points", "refine", "stop") if key not in given
     }
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
-    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=decode(config["dtype"], where))
+    dtype = decode(config["dtype"], where)
+    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=dtype, chunk=config["chunk"])
 
 
 def _device(config: dict[str, Any]) -> str:

@@ -126,8 +126,8 @@ def load(
     stop: Stop | None = None,
 ) -> Solution:
     """Read a run folder, taking what is handed over in place of what is stored; see `Solution.load`."""
+    from pinnml.setup import bind
     from pinnml.solution import Solution
-    from pinnml.solve import bind
 
     path = Path(folder)
     checkpoint = read_checkpoint(path)

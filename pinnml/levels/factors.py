@@ -40,6 +40,11 @@ class TwoLevelFactors(AbstractPreconditioner):
     fine: SchwarzFactors = field(default_factory=SchwarzFactors)
     groups: tuple[int, ...] = (3,)
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the blocks, and the factors of all coarse levels."""
+        unknowns = [tied_blocks(objective, size, group).unknowns for group in self.groups]
+        return self.fine.storage(objective, size, rows) + 2 * sum(k**2 for k in unknowns)
+
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> TwoLevelInverse:
         """Make and factorise the Gauss–Newton matrices of all blocks and all coarse levels."""
         problem = least_squares(objective, "TwoLevelFactors")

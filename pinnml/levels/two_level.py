@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import field
 
+import torch
+
 from pinnml.errors import DeclarationError
 from pinnml.levels.coarse import AbstractCoarsening, CoarseLevel, TiedBlocks
 from pinnml.levels.hierarchy import Hierarchy, hierarchy
@@ -47,6 +49,13 @@ class TwoLevel(AbstractSolver):
         if end is begin:
             return iterate, state, status
         return stretched(objective, begin, end, self.fine.stretches).iterate(objective), state, Status.RUNNING
+
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the sweep, or of the level with most."""
+        theta = torch.zeros(size)
+        levels = self._levels(objective, size)
+        coarse = [lv.local.solver.storage(lv.objective, len(lv.restriction(theta)), rows) for lv in levels]
+        return max([self.fine.storage(objective, size, rows), *coarse])
 
     def _levels(self, objective: AbstractObjective, size: int) -> tuple[CoarseLevel, ...]:
         return tuple(rule.level(objective, size, self.local) for rule in self.coarse)

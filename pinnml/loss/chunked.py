@@ -26,6 +26,15 @@ class Threads:
         self.count = count
         self._memory = [Workspace() for _ in range(count)]
 
+    def release(self) -> None:
+        """Give all memory back; nothing that was taken from it may be in use."""
+        self._memory = [Workspace() for _ in range(self.count)]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all threads' memory."""
+        return sum(memory.nbytes for memory in self._memory)
+
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         # inside a worker each operation runs on that thread alone

@@ -12,7 +12,7 @@ from pinnml.loss.chunked import ChunkedLeastSquares, Threads
 from pinnml.loss.placed import PlacedTerm, place
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.objective import AbstractLeastSquares, AbstractRestriction, Range, Within
-from pinnml.points import Collocation, ConditionPoints
+from pinnml.points import Collocation
 from pinnml.problem import DeclarationError, Problem
 
 CHUNKS = (1000, 5000)
@@ -41,6 +41,7 @@ class PinnObjective(ChunkedLeastSquares):
         self.problem = problem
         self.network = network
         self.collocation = collocation
+        self.chunk = chunk
         if threads is None:
             threads = Threads(torch.get_num_threads() if network.thread_safe else 1)
         chunks: list[PlacedTerm] = []
@@ -48,7 +49,9 @@ class PinnObjective(ChunkedLeastSquares):
             if name not in collocation or len(collocation[name].weights) == 0:
                 raise DeclarationError(f"No points; where: condition {name!r}; sample or hand over at least one.")
             points = collocation[name]
-            for part in points.chunks(term.region, chunk or _chunk_size(points, threads)):
+            count = len(points.weights)
+            share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
+            for part in points.chunks(term.region, chunk or share):
                 scale = (term.weight * part.weights).sqrt()
                 chunks.append(place(problem, term, network, part.x, scale))
         super().__init__(chunks, network.size, threads)
@@ -73,8 +76,12 @@ class PinnObjective(ChunkedLeastSquares):
         if share not in self._thinned:
             terms = self.problem.soft_terms
             fewer = {name: self.collocation[name].thinned(term.region, share) for name, term in terms.items()}
-            self._thinned[share] = PinnObjective(self.problem, self.network, fewer, threads=self.threads)
+            self._thinned[share] = self.on(fewer)
         return self._thinned[share]
+
+    def on(self, collocation: Collocation) -> PinnObjective:
+        """Return the loss on other points, in chunks of the same size on the same threads."""
+        return PinnObjective(self.problem, self.network, collocation, chunk=self.chunk, threads=self.threads)
 
     def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
         """Freeze the other parameters; for whole neighbouring layers, keep the jets below them, which are constants."""
@@ -146,9 +153,8 @@ class LayersObjective(ChunkedLeastSquares):
         return torch.cat([theta, self._frozen])
 
 
-def _chunk_size(points: ConditionPoints, threads: Threads) -> int:
-    count = len(points.weights)
-    if points.x.device.type != "cpu":
-        return count
+def chunk_size(count: int, threads: int) -> int:
+    """Return how many of `count` points a thread of a CPU evaluates at once: equal shares in few rounds."""
     fewest, most = CHUNKS
-    return min(most, max(fewest, -(-count // threads.count)))
+    rounds = -(-count // (threads * most))
+    return max(fewest, -(-count // (threads * rounds)))

@@ -33,3 +33,8 @@ class Workspace:
             buffers.append(like.new_empty(shape))
         self._taken[kind] = taken + 1
         return buffers[taken]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all its memory."""
+        return sum(buffer.nbytes for buffers in self._buffers.values() for buffer in buffers)

@@ -8,6 +8,7 @@ from pinnml.objective.abstract import (
     Iterate,
     Restricted,
     RestrictedLeastSquares,
+    evaluated,
 )
 from pinnml.objective.counted import BudgetSpentError, Counted, CountedLeastSquares, CountedPart, Counts, counted
 from pinnml.objective.wrappers import Range, Ranges, Tilted, Within
@@ -30,4 +31,5 @@ __all__ = [
     "Tilted",
     "Within",
     "counted",
+    "evaluated",
 ]

@@ -90,6 +90,16 @@ class AbstractObjective(ABC):
         return self
 
 
+def evaluated(objective: AbstractObjective, theta: Tensor) -> Iterate:
+    """Return the iterate at a θ where f is known to be finite: evaluated again, twice at most, where it is not."""
+    iterate = objective.at(theta)
+    for _ in range(2):
+        if iterate.is_finite():
+            break
+        iterate = objective.at(theta)
+    return iterate
+
+
 class AbstractLeastSquares(AbstractObjective):
     """f(θ) = ½‖r(θ)‖² with r of shape (q,) and Jacobian J (q, p)."""
 

@@ -91,6 +91,10 @@ class AbstractDense(AbstractSolver):
     def scalings(self, b: float, h: float, size: int, first: bool) -> tuple[float, float]:
         """Return τ and φ of the update for b = s·H⁻¹s/s·y, h = y·Hy/s·y and `size` parameters."""
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return H before and after a step, and the matrix added."""
+        return 3 * size**2
+
     def init(self, objective: AbstractObjective, iterate: Iterate) -> DenseState:
         """Return the identity."""
         return DenseState(InverseHessian.identity(iterate.theta), Plateau().after(iterate))

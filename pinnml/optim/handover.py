@@ -48,6 +48,10 @@ class Handover(AbstractSolver):
         solver = self.second if state.second else self.first
         return replace(state, inner=solver.renewed(objective, iterate, state.inner))
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the solver with more."""
+        return max(solver.storage(objective, size, rows) for solver in (self.first, self.second))
+
     def phase(self, state: HandoverState) -> tuple[int, ...]:
         """Return 0 or 1 for the solver at work, and the phase within it."""
         return (int(state.second), *(self.second if state.second else self.first).phase(state.inner))
@@ -68,6 +72,8 @@ class Handover(AbstractSolver):
 
 
 def log_decrease(before: Iterate, after: Iterate) -> float:
-    """Return ln f before minus ln f after a step, ∞ where f is zero afterwards."""
+    """Return ln f before minus ln f after a step, ∞ where f is zero afterwards, 0 where it is not finite."""
     f, lower = float(before.f), float(after.f)
+    if not math.isfinite(f + lower):
+        return 0.0
     return math.log(f / lower) if f > 0 and lower > 0 else math.inf

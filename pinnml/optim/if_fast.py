@@ -53,6 +53,10 @@ class IfFast(AbstractSolver):
             return state
         return replace(state, inner=self._solver(state.chosen).renewed(objective, iterate, state.inner))
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the solver with more."""
+        return max(solver.storage(objective, size, rows) for solver in (self.first, self.otherwise))
+
     def phase(self, state: IfFastState) -> tuple[int, ...]:
         """Return 1 for `first`, 0 for `otherwise`, and the phase within it; empty before the trial."""
         return () if state.chosen is None else (int(state.chosen), *self._solver(state.chosen).phase(state.inner))

@@ -31,6 +31,10 @@ class AbstractInverse(ABC):
 class AbstractPreconditioner(ABC):
     """A rule that makes M⁻¹ from the Jacobian of a least-squares objective at a point."""
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return how many numbers it holds while it is made; see `AbstractSolver.storage`."""
+        return 0
+
     @abstractmethod
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> AbstractInverse:
         """Return M⁻¹ at θ (p,) with `damping` times the diagonal added; raise `TypeError` without residuals."""
@@ -76,6 +80,10 @@ class CholeskyInverse(AbstractInverse):
 @setting
 class GaussNewtonFactors(AbstractPreconditioner):
     """M = JᵀJ + λD, the whole Gauss–Newton matrix with D = diag(JᵀJ)."""
+
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return the matrix, a damped copy, and its factor."""
+        return 3 * size**2
 
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> CholeskyInverse:
         """Make and factorise the matrix."""

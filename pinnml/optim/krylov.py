@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 import torch
 from torch import Tensor
+
+REPEATS = 2
+"""How often a product is made again that is not finite, before that ends the solve."""
 
 Product = Callable[[Tensor], Tensor]
 
@@ -44,7 +48,8 @@ def conjugate_gradients(matvec: Product, b: Tensor, inverse: Product, rtol: floa
     if not goal < float("inf") or not float(size) > 0:
         nothing = not bool(b.any())
         return Solved(x, residual, 0, KrylovStatus.CONVERGED if nothing else KrylovStatus.BREAKDOWN)
-    for iteration in range(1, max_iterations + 1):
+    iteration, repeats = 1, 0
+    while iteration <= max_iterations:
         along = matvec(direction)
         curvature = direction.dot(along)
         step = size / curvature
@@ -53,10 +58,14 @@ def conjugate_gradients(matvec: Product, b: Tensor, inverse: Product, rtol: floa
         following_size = following.dot(z)
         # one reading of the device for each iteration
         bent, left = torch.stack([curvature, following_size]).tolist()
+        if repeats < REPEATS and not math.isfinite(bent + left):
+            repeats += 1
+            continue
         if not (bent > 0 and 0 <= left < float("inf")):
             return Solved(x, residual, iteration, KrylovStatus.BREAKDOWN)
         x, residual = x + step * direction, following
         if left <= goal:
             return Solved(x, residual, iteration, KrylovStatus.CONVERGED)
         direction, size = z + (following_size / size) * direction, following_size
+        iteration, repeats = iteration + 1, 0
     return Solved(x, residual, max_iterations, KrylovStatus.LIMIT)

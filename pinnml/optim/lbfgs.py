@@ -63,6 +63,11 @@ class LBFGS(AbstractSolver):
         if not self.damping >= 0:
             raise DeclarationError(f"damping is {self.damping!r}; where: LBFGS; give a number of at least 0.")
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return 2m vectors, their products, and the initial matrix."""
+        matrix = self.initial.storage(objective, size, rows) if self.initial is not None else 0
+        return 2 * self.memory * size + self.memory**2 + matrix
+
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LBFGSState:
         """Return an empty memory."""
         return LBFGSState(SecantMemory.empty(iterate.theta), Plateau().after(iterate))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
+from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate, evaluated
 from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, lowered, raised
 from pinnml.optim.inverse import least_squares, positive
 from pinnml.optim.normal_equations import AbstractFactorisation, AbstractSystem, Cholesky, Solve
@@ -73,6 +73,10 @@ class LevenbergMarquardt(AbstractSolver):
         """Return the first damping, and no scale yet."""
         return self.start(iterate.theta)
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the system and its factor."""
+        return self.factorisation.storage(size, rows)
+
     def start(self, theta: Tensor) -> LevenbergMarquardtState:
         """Return the state to start with at θ (p,)."""
         return _state(self.damping, torch.zeros_like(theta))
@@ -91,7 +95,7 @@ class LevenbergMarquardt(AbstractSolver):
         theta, _, state, status = self._stepped(problem, iterate.theta, state)
         if status is not Status.RUNNING:
             return iterate, state, status
-        return objective.at(theta), state, status
+        return evaluated(objective, theta), state, status
 
     def improve(
         self,

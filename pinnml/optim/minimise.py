@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, BudgetSpentError, Counted, Counts, Iterate, counted
+from pinnml.objective import AbstractObjective, BudgetSpentError, Counted, Counts, Iterate, counted, evaluated
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import Progress, Stop
@@ -113,5 +113,5 @@ def _renewed(
     """
     budget.replace(following)
     with budget.unguarded():
-        iterate = budget.at(progress.iterate.theta)
+        iterate = evaluated(budget, progress.iterate.theta)
         return iterate, solver.renewed(budget, iterate, progress.state)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
+from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate, evaluated
 from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, lowered, raised
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, least_squares, positive
 from pinnml.optim.krylov import KrylovStatus, conjugate_gradients
@@ -69,6 +69,10 @@ class NewtonKrylov(AbstractSolver):
         at_least(self, 1, "max_iterations", "max_trials", "decrease")
         at_least(self, 1, "increase", above=True)
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the preconditioner."""
+        return self.preconditioner.storage(objective, size, rows)
+
     def init(self, objective: AbstractObjective, iterate: Iterate) -> NewtonKrylovState:
         """Return the first damping, and no scale yet."""
         norm = float(iterate.grad.norm())
@@ -101,7 +105,7 @@ class NewtonKrylov(AbstractSolver):
                     ratio, kind = gain / trial.predicted, self.geodesic
                     damping = lowered(damping, self.decrease, ratio, refused, state.streak, accelerated=kind)
                     streak = 0 if refused else state.streak + 1
-                    following, status = objective.at(theta), Status.RUNNING
+                    following, status = evaluated(objective, theta), Status.RUNNING
                     break
             if abs(trial.predicted) <= ROUNDING * f:
                 status = Status.AT_ROUNDING

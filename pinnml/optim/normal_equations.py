@@ -45,6 +45,10 @@ class AbstractFactorisation(ABC):
     """A way to solve damped systems."""
 
     @abstractmethod
+    def storage(self, size: int, rows: int) -> int:
+        """Return how many numbers system and factor hold for J of shape (rows, size)."""
+
+    @abstractmethod
     def at(self, objective: AbstractLeastSquares, theta: Tensor) -> AbstractSystem:
         """Form the system at θ (p,)."""
 
@@ -52,6 +56,10 @@ class AbstractFactorisation(ABC):
 @setting
 class Cholesky(AbstractFactorisation):
     """LLᵀ = JᵀJ + λD: n p² + p³/3 operations, accurate while λ exceeds about 1e-14 of JᵀJ's largest eigenvalue."""
+
+    def storage(self, size: int, rows: int) -> int:
+        """Return JᵀJ, its factor, and the copy of it that the factorisation makes."""
+        return 3 * size**2
 
     def at(self, objective: AbstractLeastSquares, theta: Tensor) -> CholeskySystem:
         """Form JᵀJ, chunk by chunk."""
@@ -85,6 +93,10 @@ class QR(AbstractFactorisation):
     last column of the factor. For other right-hand sides RᵀRx = b is refined once with J itself: the corrected
     seminormal equations (Björck, Linear Algebra Appl. 88, 1987).
     """
+
+    def storage(self, size: int, rows: int) -> int:
+        """Return J, the rows below it, what is factorised, and the factor."""
+        return (rows + 3 * (rows + size) + size) * (size + 1)
 
     def at(self, objective: AbstractLeastSquares, theta: Tensor) -> QRSystem:
         """Form J."""

@@ -52,6 +52,10 @@ class RightPreconditioned(AbstractSolver):
         if not 0 <= self.momentum <= 1:
             raise DeclarationError(f"momentum is {self.momentum!r}; {where}; give a number from 0 to 1.")
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return 2m vectors and that of the preconditioner."""
+        return 2 * self.memory * size + self.preconditioner.storage(objective, size, rows)
+
     def init(self, objective: AbstractObjective, iterate: Iterate) -> RightPreconditionedState:
         """Return the preconditioner's start and an empty memory."""
         return self._afresh(iterate, self.preconditioner.init(objective, iterate))

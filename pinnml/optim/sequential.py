@@ -56,6 +56,10 @@ class Sequential(AbstractSolver):
         """Tell the phase under way."""
         return replace(state, inner=self.phases[state.phase][0].renewed(objective, iterate, state.inner))
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the phase with most."""
+        return max(solver.storage(objective, size, rows) for solver, _ in self.phases)
+
     def phase(self, state: SequentialState) -> tuple[int, ...]:
         """Return the number of the phase under way, and the phase within it."""
         return (state.phase, *self.phases[state.phase][0].phase(state.inner))

@@ -37,6 +37,13 @@ class AbstractSolver(ABC):
         """Return which of its parts is at work, as numbers; empty for a method of one piece."""
         return ()
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return how many numbers it keeps at once, to predict a run's memory, vectors of θ (size,) left out.
+
+        `objective` tells of layers only, and `rows` is the number of residuals.
+        """
+        return 0
+
     @abstractmethod
     def step(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
         """Return the next iterate, the next state, and whether to go on."""

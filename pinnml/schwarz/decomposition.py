@@ -22,6 +22,11 @@ class Decomposition(ABC):
     def restrictions(self, objective: AbstractObjective, size: int) -> tuple[AbstractRestriction, ...]:
         """Return R_1 … R_s for a θ of `size` entries; raise `DeclarationError` where that cannot be."""
 
+    def sizes(self, objective: AbstractObjective, size: int) -> list[int]:
+        """Return the number of parameters of each block."""
+        theta = torch.zeros(size)
+        return [len(block(theta)) for block in self.restrictions(objective, size)]
+
     def owners(self, objective: AbstractObjective, like: Tensor) -> Tensor:
         """Return the number of the one block that owns each parameter, the first that holds it, shape (p,)."""
         owners, ones = torch.full_like(like, -1), torch.ones_like(like)

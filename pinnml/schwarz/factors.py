@@ -39,6 +39,11 @@ class SchwarzFactors(AbstractPreconditioner):
 
     decomposition: Decomposition = field(default_factory=ByLayer)
 
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return the factors of all blocks, and the largest's matrix while it is factorised."""
+        sizes = self.decomposition.sizes(objective, size)
+        return sum(k**2 for k in sizes) + 2 * max(sizes) ** 2
+
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> SchwarzInverse:
         """Make and factorise the Gauss–Newton matrices of all blocks."""
         problem = least_squares(objective, "SchwarzFactors")

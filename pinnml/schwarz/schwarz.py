@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Iterate, evaluated
 from pinnml.optim import AbstractSolver, Status
 from pinnml.schwarz.correction import Correction
 from pinnml.schwarz.decomposition import Decomposition
@@ -33,7 +33,7 @@ class Reached:
 
     def iterate(self, objective: AbstractObjective) -> Iterate:
         """Return the iterate, evaluated unless its gradient is known."""
-        return objective.at(self.theta) if self.grad is None else Iterate(self.theta, self.f, self.grad)
+        return evaluated(objective, self.theta) if self.grad is None else Iterate(self.theta, self.f, self.grad)
 
 
 class AbstractSchwarz(AbstractSolver):
@@ -42,6 +42,11 @@ class AbstractSchwarz(AbstractSolver):
     decomposition: Decomposition
     local: Local
     stretches: tuple[float, ...] = ()
+
+    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+        """Return that of the local solve on the largest block, and a vector for each block."""
+        sizes = self.decomposition.sizes(objective, size)
+        return self.local.solver.storage(objective, max(sizes), rows) + len(sizes) * size
 
     @abstractmethod
     def sweep(self, objective: AbstractObjective, begin: Reached, state: Any) -> tuple[Reached, Any, Status]:
