@@ -108,9 +108,8 @@ class Renewal:
         self.objective = PinnObjective(
             objective.problem, objective.network, objective.collocation, chunk=chunk, threads=objective.threads
         )
-        text = (
-            f"Out of memory; where: the loss on {objective.chunks[0].x.device}; going on with chunks of {chunk} points."
-        )
+        where = objective.chunks[0].x.device
+        text = f"Out of memory; where: the loss on {where}; the run goes on in chunks of {chunk} points."
         warnings.warn(text, MemoryWarning, stacklevel=4)
 
     def __call__(self, progress: Progress) -> AbstractObjective | None:

@@ -1,7 +1,8 @@
 """Networks: θ and points in, jets (the derivatives asked for, and no others) out."""
 
 from pinnml.network.activation import Activation, Sin, Tanh
-from pinnml.network.chain import MLP, ChainNetwork, Layer, ResNet
+from pinnml.network.architectures import MLP, ResNet
+from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.embedding import Embedding, FourierFeatures, Identity, Normalised, PeriodicEmbedding
 from pinnml.network.indices import closure, leibniz

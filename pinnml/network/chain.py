@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.network.activation import Activation, Tanh
+from pinnml.network.activation import Activation
 from pinnml.network.chain_rule import ChainRule, Tape
 from pinnml.network.compiled import Compiled, FusedChainRule
-from pinnml.network.embedding import Embedding, FeatureMap, Normalised
+from pinnml.network.embedding import FeatureMap
 from pinnml.network.indices import MultiIndex
-from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
+from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Block
 from pinnml.network.workspace import Workspace
-from pinnml.settings import setting
 
 
 @dataclass(frozen=True)
@@ -216,57 +214,7 @@ class ChainNetwork(AbstractNetwork):
         return ChainLinearisation(self, theta, embedded, indices, workspace)
 
 
-@setting
-class MLP(Architecture):
-    """A multilayer perceptron: `depth` layers h ↦ tanh(Wh + b) of equal width, then an affine layer."""
-
-    width: int = 20
-    depth: int = 8
-    embedding: Embedding = field(default_factory=Normalised)
-    activation: Activation = field(default_factory=Tanh)
-
-    def __post_init__(self) -> None:
-        _check_positive("MLP", width=self.width, depth=self.depth)
-
-    def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ChainNetwork:
-        """Return the chain for these inputs and outputs."""
-        features = self.embedding.bind(names, lower, upper)
-        widths = [features.features, *[self.width] * self.depth]
-        hidden = [Layer(a, b, self.activation) for a, b in pairwise(widths)]
-        return ChainNetwork(features, [*hidden, Layer(self.width, outputs)])
-
-
-@setting
-class ResNet(Architecture):
-    """A residual network: h ↦ tanh(Wh + b), then `blocks` times h ↦ h + dt·tanh(Wh + b), then an affine layer.
-
-    Source: E, Comm. Math. Stat. 5 (2017): one forward Euler step of h′ = tanh(Wh + b) a block.
-    """
-
-    width: int = 16
-    blocks: int = 9
-    dt: float = 1.0
-    embedding: Embedding = field(default_factory=Normalised)
-    activation: Activation = field(default_factory=Tanh)
-
-    def __post_init__(self) -> None:
-        _check_positive("ResNet", width=self.width, blocks=self.blocks, dt=self.dt)
-
-    def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ChainNetwork:
-        """Return the chain for these inputs and outputs."""
-        features = self.embedding.bind(names, lower, upper)
-        block = Layer(self.width, self.width, self.activation, step=self.dt)
-        first = Layer(features.features, self.width, self.activation)
-        return ChainNetwork(features, [first, *[block] * self.blocks, Layer(self.width, outputs)])
-
-
 def _chain_rule(indices: Sequence[MultiIndex], activation: Activation) -> ChainRule:
     if isinstance(activation, Compiled):
         return FusedChainRule(indices, activation.inner)
     return ChainRule(indices, activation)
-
-
-def _check_positive(kind: str, **arguments: float) -> None:
-    for name, value in arguments.items():
-        if not isinstance(value, int | float) or not value > 0:
-            raise DeclarationError(f"{name} is {value!r}; where: {kind}; give a number greater than zero.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +23,9 @@ class Iterate:
     def is_finite(self) -> bool:
         """Tell whether f and every entry of the gradient are finite (reads one number from the device)."""
         return bool(torch.isfinite(self.f) & torch.isfinite(self.grad).all())
+
+
+E = TypeVar("E", Tensor, Iterate)
 
 
 @dataclass(frozen=True)
@@ -90,14 +95,17 @@ class AbstractObjective(ABC):
         return self
 
 
-def evaluated(objective: AbstractObjective, theta: Tensor) -> Iterate:
-    """Return the iterate at a θ where f is known to be finite: evaluated again, twice at most, where it is not."""
-    iterate = objective.at(theta)
+def evaluated(function: Callable[[Tensor], E], theta: Tensor) -> E:
+    """Return `objective.at`, or another of its evaluations, at θ: again, twice at most, where it is not finite.
+
+    For evaluations that much work has led to; where f has no value they come back as they are.
+    """
+    found = function(theta)
     for _ in range(2):
-        if iterate.is_finite():
+        if found.is_finite() if isinstance(found, Iterate) else bool(torch.isfinite(found).all()):
             break
-        iterate = objective.at(theta)
-    return iterate
+        found = function(theta)
+    return found
 
 
 class AbstractLeastSquares(AbstractObjective):

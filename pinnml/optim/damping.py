@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 
-from pinnml.objective import AbstractLeastSquares
+from pinnml.objective import AbstractLeastSquares, evaluated
 
 ROUNDING = 1e-15
 """A predicted decrease below this share of f is lost in rounding."""
@@ -56,7 +58,7 @@ def curvature_along(
 
     `gradient` is Jᵀr at θ and `curved` is JᵀJd; one residual and one product with Jᵀ.
     """
-    ahead = problem.vjp(theta, problem.residual(theta + h * step))
+    ahead = evaluated(partial(problem.vjp, theta), evaluated(problem.residual, theta + h * step))
     return (2 / h) * ((ahead - gradient) / h - curved)
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-REPEATS = 2
+REPEATS = 5
 """How often a product is made again that is not finite, before that ends the solve."""
 
 Product = Callable[[Tensor], Tensor]

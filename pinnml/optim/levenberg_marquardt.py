@@ -95,7 +95,7 @@ class LevenbergMarquardt(AbstractSolver):
         theta, _, state, status = self._stepped(problem, iterate.theta, state)
         if status is not Status.RUNNING:
             return iterate, state, status
-        return evaluated(objective, theta), state, status
+        return evaluated(objective.at, theta), state, status
 
     def improve(
         self,

@@ -113,5 +113,5 @@ def _renewed(
     """
     budget.replace(following)
     with budget.unguarded():
-        iterate = evaluated(budget, progress.iterate.theta)
+        iterate = evaluated(budget.at, progress.iterate.theta)
         return iterate, solver.renewed(budget, iterate, progress.state)

@@ -91,27 +91,35 @@ class NewtonKrylov(AbstractSolver):
         damping, scale, iterations, f = float(state.damping), state.scale, state.iterations, float(iterate.f)
         following, status, streak = iterate, Status.SEARCH_FAILED, 0
         for refused in range(self.max_trials):
-            inverse = self.preconditioner.factors(objective, iterate.theta, damping)
-            if not bool(torch.isfinite(inverse.diagonal).all()):
+            inverse = self._inverse(objective, iterate.theta, damping)
+            if inverse is None:
                 return iterate, state, Status.NOT_FINITE
             scale = torch.maximum(scale, inverse.diagonal)
             trial = self._trial(problem, iterate, scale, damping, inverse, rtol)
             iterations += trial.iterations
             if trial.step is not None:
                 theta = iterate.theta + trial.step
-                gain = f - float(objective.value(theta))
+                gain = f - float(evaluated(problem.value, theta))
                 # NaN compares false, so that a value that is not finite is refused
                 if gain > 0:
                     ratio, kind = gain / trial.predicted, self.geodesic
                     damping = lowered(damping, self.decrease, ratio, refused, state.streak, accelerated=kind)
                     streak = 0 if refused else state.streak + 1
-                    following, status = evaluated(objective, theta), Status.RUNNING
+                    following, status = evaluated(objective.at, theta), Status.RUNNING
                     break
             if abs(trial.predicted) <= ROUNDING * f:
                 status = Status.AT_ROUNDING
                 break
             damping = raised(damping, self.increase, refused)
         return following, NewtonKrylovState(_number(damping), state.norm, scale, iterations, streak), status
+
+    def _inverse(self, objective: AbstractObjective, theta: Tensor, damping: float) -> AbstractInverse | None:
+        """Return M⁻¹, made again twice at most where it is not finite; None where it never is."""
+        for _ in range(3):
+            inverse = self.preconditioner.factors(objective, theta, damping)
+            if bool(torch.isfinite(inverse.diagonal).all()):
+                return inverse
+        return None
 
     def _trial(
         self,

@@ -33,7 +33,7 @@ class Reached:
 
     def iterate(self, objective: AbstractObjective) -> Iterate:
         """Return the iterate, evaluated unless its gradient is known."""
-        return evaluated(objective, self.theta) if self.grad is None else Iterate(self.theta, self.f, self.grad)
+        return evaluated(objective.at, self.theta) if self.grad is None else Iterate(self.theta, self.f, self.grad)
 
 
 class AbstractSchwarz(AbstractSolver):
