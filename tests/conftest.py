@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
+
+from pinnml.io import run
 
 
 @pytest.fixture
 def generator() -> torch.Generator:
     """A generator on the CPU with seed 0."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def on_one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One thread, on which runs repeat to the bit, and no figures, which take most of the time of a run folder."""
+    monkeypatch.setattr(run, "save_figures", lambda solution, folder: [])
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from small_problems import heat
 
 import pinnml as pm
 from pinnml.catalogue import ABLATIONS, SOLVERS
-from pinnml.io import run
 
 STEPS = 9
 
@@ -20,14 +18,7 @@ RULE = pm.RAD(stages=(pm.Stage(40, every=2, until=4), pm.Stage(70, every=3)), po
 """Renews the points at iterations 2, 4 and 6, whatever the residual."""
 
 
-@pytest.fixture(autouse=True)
-def on_one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Figures are left out, too: they take most of the time."""
-    monkeypatch.setattr(run, "save_figures", lambda solution, folder: [])
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("on_one_thread")
 
 
 def solved(name: str, until: int, **settings: Any) -> pm.Solution:
