@@ -57,12 +57,12 @@ def test_a_problem_without_finite_values_ends_with_a_status() -> None:
 
 
 def test_a_problem_that_diverges_ends_with_a_status() -> None:
-    """The residual has no value as soon as u exceeds what it is at the start; the run stays where it was."""
+    """The residual has no value where |u| exceeds 3, and every step leads there; the run stays where it was."""
 
     def walled(u: torch.Tensor, u_x: torch.Tensor) -> torch.Tensor:
-        return torch.exp(400 * (u_x - u + 1)) - 1e3
+        return u_x - torch.sqrt(9 - u.square())
 
     problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions={"pde": pm.Interior(walled)})
     solution = pm.solve(problem, TINY, pm.Adam(rate=10.0), points=pm.Sobol(8), stop=pm.Iterations(30), device="cpu")
-    assert solution.result.status in (Status.NOT_FINITE, Status.STOPPED)
+    assert solution.result.status is Status.NOT_FINITE
     assert solution.result.iterate.is_finite() and "not finite" in solution.result.message
