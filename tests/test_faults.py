@@ -162,3 +162,17 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Pa
     tmp_path.chmod(0o555)
     with pytest.raises(pm.DeclarationError, match="folder cannot be written"):
         pm.solve(heat(), NETWORK, out=tmp_path / "run", **SETTINGS)
+
+
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_disk_that_takes_no_file_is_found_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def refuse(*arguments: Any) -> int:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr("pinnml.io.files.os.open", refuse)
+    seen: list[int] = []
+    with pytest.raises(pm.DeclarationError, match=f"folder cannot be written: {os.strerror(reason)}"):
+        pm.solve(heat(), NETWORK, out=tmp_path / "run", callback=lambda row: seen.append(row.iteration), **SETTINGS)
+    assert seen == []

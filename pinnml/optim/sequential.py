@@ -37,12 +37,15 @@ class Sequential(AbstractSolver):
     ) -> None:
         if not phases:
             raise DeclarationError("There is no phase; where: Sequential; give (solver, stop) pairs and a last solver.")
-        for phase in phases[:-1]:
-            if isinstance(phase, AbstractSolver):
+        pairs = [(phase, None) if isinstance(phase, AbstractSolver) else phase for phase in phases]
+        for number, pair in enumerate(pairs, 1):
+            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], AbstractSolver)):
+                raise DeclarationError(f"{pair!r} is no phase; where: Sequential; give pairs (solver, stop).")
+            if not isinstance(pair[1], Stop) and (pair[1] is not None or number < len(pairs)):
                 raise DeclarationError(
-                    f"{phase} has no stop; where: Sequential; give (solver, stop) for all but the last."
+                    f"{pair[0]} has no stop; where: Sequential; give (solver, stop) for all but the last."
                 )
-        self.phases = tuple((phase, None) if isinstance(phase, AbstractSolver) else phase for phase in phases)
+        self.phases = tuple(pairs)
         self._clock = clock
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> SequentialState:

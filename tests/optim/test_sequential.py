@@ -10,6 +10,7 @@ import torch
 from classical_functions import Differentiated, rosenbrock
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import Iterate
 from pinnml.optim import (
     LBFGS,
@@ -157,3 +158,9 @@ def test_wrong_phases_are_refused() -> None:
     with pytest.raises(ValueError, match="has no stop; where: Sequential; give"):
         Sequential(Adam(), LBFGS())
     assert repr(Sequential((Adam(), Iterations(5)), LBFGS(7))).startswith("Sequential((Adam(rate=0.001")
+
+
+@pytest.mark.parametrize("phase", ["adam", 3, None, (), (Adam(),), (Iterations(3), Adam()), (Adam(), 5), Adam()])
+def test_what_is_no_phase_is_refused(phase: Any) -> None:
+    with pytest.raises(DeclarationError, match="where: Sequential"):
+        Sequential(phase, LBFGS())
