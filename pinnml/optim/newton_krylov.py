@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -60,13 +60,14 @@ class NewtonKrylov(AbstractSolver):
     bend: float = 0.75
     decrease: float = 3.0
     increase: float = 2.0
+    renewal: float = 10.0
     max_trials: int = 20
 
     def __post_init__(self) -> None:
         if not 0 < self.forcing < 1:
             raise DeclarationError(f"forcing is {self.forcing!r}; where: NewtonKrylov; give a number between 0 and 1.")
         at_least(self, 0, "damping", "difference", "bend", above=True)
-        at_least(self, 1, "max_iterations", "max_trials", "decrease")
+        at_least(self, 1, "max_iterations", "max_trials", "decrease", "renewal")
         at_least(self, 1, "increase", above=True)
 
     def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
@@ -77,6 +78,10 @@ class NewtonKrylov(AbstractSolver):
         """Return the first damping, and no scale yet."""
         norm = float(iterate.grad.norm())
         return NewtonKrylovState(_number(self.damping), _number(norm), torch.zeros_like(iterate.theta))
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: NewtonKrylovState) -> NewtonKrylovState:
+        """Raise the damping."""
+        return replace(state, damping=self.renewal * state.damping)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: NewtonKrylovState

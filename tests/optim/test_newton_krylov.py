@@ -210,3 +210,26 @@ def test_wrong_uses_are_refused() -> None:
         NewtonKrylov(forcing=0)
     with pytest.raises(ValueError, match="max_iterations is 0"):
         NewtonKrylov(max_iterations=0)
+
+
+def test_renewed_points_raise_the_damping() -> None:
+    problem, solver = Dense(), NewtonKrylov(damping=1e-3)
+    iterate = problem.at(vector(SIZE, 3))
+    state = solver.renewed(problem, iterate, solver.init(problem, iterate))
+    assert float(state.damping) == pytest.approx(1e-2)
+
+
+def test_a_product_that_is_not_finite_is_made_again() -> None:
+    A, b = system()
+    count = 0
+
+    def faulty(v: Tensor) -> Tensor:
+        nonlocal count
+        count += 1
+        return A @ v if count % 3 else float("nan") * v
+
+    found = conjugate_gradients(faulty, b, same, 1e-12, 50)
+    assert found.status is KrylovStatus.CONVERGED and torch.allclose(A @ found.x, b, atol=1e-9)
+    assert found.iterations < count
+    never = conjugate_gradients(lambda v: float("nan") * v, b, same, 1e-12, 50)
+    assert never.status is KrylovStatus.BREAKDOWN and torch.equal(never.x, torch.zeros_like(b))
