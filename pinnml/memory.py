@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import resource
 import sys
 from dataclasses import dataclass, replace
 
@@ -134,6 +133,10 @@ def _starts(network: AbstractNetwork) -> list[int]:
 
 
 def _resident() -> int:
-    """The most memory that this process has held so far."""
+    """The most memory that this process has held so far, 0 where the system does not tell."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from torch import Tensor
 
 from pinnml.loss.chunked import ChunkedLeastSquares
@@ -19,7 +20,10 @@ EVALUATIONS = ("at", "value", "residual", "jvp", "vjp", "jacobian", "gauss_newto
 
 @contextmanager
 def poison(share: float, seed: int) -> Iterator[list[str]]:
-    """Spoil this share of all evaluations of a PDE's loss, of blocks of it, too; yields the names of those spoilt."""
+    """Spoil this share of all evaluations of a PDE's loss, of blocks of it, too, and of all Cholesky factors.
+
+    Yields the names of what was spoilt.
+    """
     chance, spoilt = random.Random(seed), list[str]()
 
     def faulty(name: str, evaluate: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,6 +40,7 @@ def poison(share: float, seed: int) -> Iterator[list[str]]:
         patch.object(ChunkedLeastSquares, name, faulty(name, getattr(ChunkedLeastSquares, name)))
         for name in EVALUATIONS
     ]
+    patches.append(patch.object(torch.linalg, "cholesky_ex", faulty("factor", torch.linalg.cholesky_ex)))
     for one in patches:
         one.start()
     try:
@@ -47,8 +52,10 @@ def poison(share: float, seed: int) -> Iterator[list[str]]:
 
 def _spoilt(found: Any, chance: random.Random) -> Any:
     """The evaluation with one of its numbers made NaN, ∞ or −∞."""
+    if isinstance(found, tuple):  # a factor, and whether it has failed, which is not told
+        return _spoilt(found[0], chance), found[1]
     if isinstance(found, Tensor):
-        found = found.clone()
+        found = found.clone(memory_format=torch.contiguous_format)
         found.view(-1)[chance.randrange(found.numel())] = chance.choice([math.nan, math.inf, -math.inf])
         return found
     names = [part.name for part in fields(found) if part.name != "theta"]

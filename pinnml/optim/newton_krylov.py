@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +13,7 @@ from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate, evaluated
 from pinnml.optim.damping import ROUNDING, bends_little, curvature_along, lowered, raised
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, least_squares, positive
-from pinnml.optim.krylov import KrylovStatus, conjugate_gradients
+from pinnml.optim.krylov import KrylovStatus, Solved, conjugate_gradients
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
 from pinnml.settings import at_least, setting
@@ -139,6 +140,8 @@ class NewtonKrylov(AbstractSolver):
         damped = damping * positive(scale)
         matvec = _damped_product(problem, theta, damped)
         found = conjugate_gradients(matvec, -grad, inverse, rtol, self.max_iterations)
+        if _failed(found):
+            return KrylovTrial(None, math.nan, found.iterations)
         step = found.x
         # JᵀJd from the residual of the solve, which saves a product
         curved = -grad - found.residual - damped * step
@@ -150,11 +153,14 @@ class NewtonKrylov(AbstractSolver):
         bent = curvature_along(problem, theta, grad, step, curved, self.difference)
         turned = conjugate_gradients(matvec, -0.5 * bent, inverse, rtol, self.max_iterations)
         iterations, acceleration = found.iterations + turned.iterations, turned.x
-        # a system with NaN ends at a = 0, which would pass the test
-        failed = turned.status is KrylovStatus.BREAKDOWN and turned.iterations == 0
-        if failed or not bends_little(scale, step, acceleration, self.bend):
+        if _failed(turned) or not bends_little(scale, step, acceleration, self.bend):
             return KrylovTrial(None, predicted, iterations)
         return KrylovTrial(step + acceleration, predicted, iterations)
+
+
+def _failed(found: Solved) -> bool:
+    """Tell whether a solve ended before it began, as with NaN in M⁻¹: its zero is no step, and no acceleration."""
+    return found.status is KrylovStatus.BREAKDOWN and found.iterations == 0
 
 
 def _damped_product(problem: AbstractLeastSquares, theta: Tensor, damped: Tensor) -> Callable[[Tensor], Tensor]:
