@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -25,8 +26,9 @@ FEWEST = 16
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that a run holds at its peak: the process itself (0 on a GPU), points, evaluations, and the solver.
+    """Bytes that a run holds at its peak: the process itself, points, evaluations, and the solver.
 
+    The process counts 0 on a GPU, and where the system does not tell.
     `chunk` is how many points each of the threads evaluates at once, of which each takes `per_point` bytes.
     """
 
@@ -133,10 +135,9 @@ def _starts(network: AbstractNetwork) -> list[int]:
 
 
 def _resident() -> int:
-    """The most memory that this process has held so far, 0 where the system does not tell."""
-    if sys.platform == "win32":
+    """The memory that this process holds now, 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
         return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -132,7 +132,7 @@ def test_without_a_folder_each_run_gets_its_own(without_figures: None) -> None:
         ("--network mlp --width 5 --depth 2", "MLP(width=5, depth=2"),
         ("--network resnet --width 5 --depth 2", "ResNet(width=5, blocks=2"),
         ("--solver adam", "Adam("),
-        ("--solver default", "Handover("),
+        ("--solver default", "IfFast("),
         ("--solver default", '"refine": null'),  # the points that were asked for stay
         ("--solver default --refine", '"type": "RAD"'),
         ("--refine", '"type": "RAD"'),
@@ -224,13 +224,13 @@ def test_warnings_are_told_and_the_interpreters_way_is_put_back(
 ) -> None:
     import warnings
 
-    before, solve = warnings.showwarning, cli.solve.solve
+    before, run = warnings.showwarning, cli.solve.run
 
     def warn(*arguments: Any, **settings: Any) -> Any:
         warnings.warn("a wall is missing", stacklevel=1)
-        return solve(*arguments, **settings)
+        return run(*arguments, **settings)
 
-    monkeypatch.setattr(cli.solve, "solve", warn)
+    monkeypatch.setattr(cli.solve, "run", warn)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run") == 0
@@ -245,7 +245,7 @@ def test_trouble_outside_training_has_its_status(
     def fail(*arguments: Any, **settings: Any) -> Any:
         raise raised
 
-    monkeypatch.setattr(cli.solve, "solve", fail)
+    monkeypatch.setattr(cli.solve, "run", fail)
     assert pinnml(f"solve poisson {SMALL} --out run") == status
     assert ("no space left" if status == 2 else "interrupted") in capsys.readouterr().err
 

@@ -6,7 +6,6 @@ from dataclasses import field
 
 import torch
 
-from pinnml.errors import DeclarationError
 from pinnml.levels.coarse import AbstractCoarsening, CoarseLevel, TiedBlocks
 from pinnml.levels.hierarchy import Hierarchy, hierarchy
 from pinnml.levels.placement import AbstractPlacement, After, TwoLevelState
@@ -22,18 +21,12 @@ class TwoLevel(AbstractSolver):
 
     `fine` is any Schwarz method, `placement` tells whether coarse steps come `After` the sweep, `Before` it, or
     `Beside` it as further corrections; `local` solves those levels whose rule has no solver of its own.
-    Raises `DeclarationError` for a coarse level that is no rule.
     """
 
     fine: AbstractSchwarz = field(default_factory=MultiplicativeSchwarz)
     coarse: tuple[AbstractCoarsening, ...] = (TiedBlocks(3),)
     local: Local = field(default_factory=lambda: Local(LevenbergMarquardt(geodesic=False)))
     placement: AbstractPlacement = field(default_factory=After)
-
-    def __post_init__(self) -> None:
-        wrong = [rule for rule in self.coarse if not isinstance(rule, AbstractCoarsening)]
-        if wrong:
-            raise DeclarationError(f"coarse holds {wrong}; where: TwoLevel; give rules, such as (TiedBlocks(3),).")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> TwoLevelState:
         """Return fresh states."""

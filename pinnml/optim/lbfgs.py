@@ -52,11 +52,11 @@ class LBFGS(AbstractSolver):
     damping: float = 1e-6
 
     def __post_init__(self) -> None:
-        if not isinstance(self.memory, int) or self.memory < 1:
+        if self.memory < 1:
             raise DeclarationError(
                 f"memory is {self.memory!r}; where: LBFGS; give a whole number of pairs, at least 1."
             )
-        if not isinstance(self.rebuild, int) or self.rebuild < 1:
+        if self.rebuild < 1:
             raise DeclarationError(
                 f"rebuild is {self.rebuild!r}; where: LBFGS; give a whole number of steps, at least 1."
             )

@@ -64,7 +64,8 @@ class LevenbergMarquardt(AbstractSolver):
     max_trials: int = 20
 
     def __post_init__(self) -> None:
-        at_least(self, 0, "damping", "difference", "bend", above=True)
+        at_least(self, 0, "difference", "bend", above=True)
+        at_least(self, 0, "damping")
         at_least(self, 1, "decrease", "renewal", "max_trials")
         at_least(self, 1, "increase", above=True)
         at_least(self, 0, "corrections")

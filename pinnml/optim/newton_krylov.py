@@ -67,7 +67,8 @@ class NewtonKrylov(AbstractSolver):
     def __post_init__(self) -> None:
         if not 0 < self.forcing < 1:
             raise DeclarationError(f"forcing is {self.forcing!r}; where: NewtonKrylov; give a number between 0 and 1.")
-        at_least(self, 0, "damping", "difference", "bend", above=True)
+        at_least(self, 0, "difference", "bend", above=True)
+        at_least(self, 0, "damping")
         at_least(self, 1, "max_iterations", "max_trials", "decrease", "renewal")
         at_least(self, 1, "increase", above=True)
 

@@ -47,7 +47,7 @@ class RightPreconditioned(AbstractSolver):
 
     def __post_init__(self) -> None:
         where = "where: RightPreconditioned"
-        if not isinstance(self.memory, int) or self.memory < 1:
+        if self.memory < 1:
             raise DeclarationError(f"memory is {self.memory!r}; {where}; give a whole number of pairs, at least 1.")
         if not 0 <= self.momentum <= 1:
             raise DeclarationError(f"momentum is {self.momentum!r}; {where}; give a number from 0 to 1.")

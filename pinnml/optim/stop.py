@@ -63,7 +63,7 @@ class Limit(Stop):
     limit: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not self.limit >= 0:
+        if not self.limit >= 0:
             raise DeclarationError(
                 f"The limit is {self.limit!r}; where: {type(self).__name__}; give a number of at least 0."
             )

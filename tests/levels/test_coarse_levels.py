@@ -164,7 +164,7 @@ def test_wrong_declarations_are_refused() -> None:
         FirstLayers(0)
     with pytest.raises(ValueError, match="between 0 and 1"):
         FewerPoints(1.0)
-    with pytest.raises(ValueError, match=r"\(TiedBlocks\(3\),\)"):
+    with pytest.raises(ValueError, match=r"coarse is \(3,\); where: TwoLevel; give a tuple of a Coarsening"):
         TwoLevel(coarse=(3,))  # type: ignore[arg-type]
     for rule in (TiedBlocks(), FirstLayers()):
         with pytest.raises(ValueError, match="no layers"):

@@ -295,7 +295,7 @@ def test_bracket_survives_underflow() -> None:
         (lambda: Armijo(max_trials=0), ["max_trials is 0", "Armijo", "at least one"]),
         (lambda: Armijo(max_trials=2.5), ["max_trials is 2.5", "Armijo"]),  # type: ignore[arg-type]
         (lambda: Armijo(c1=1.0), ["c1=1.0", "Armijo", "0 < c1 < 1"]),
-        (lambda: Armijo(c1=math.nan), ["c1=nan", "Armijo"]),
+        (lambda: Armijo(c1=math.nan), ["c1 is nan", "Armijo"]),
     ],
 )
 def test_wrong_settings_are_refused(build: Callable[[], Search], pieces: list[str]) -> None:

@@ -98,7 +98,7 @@ def test_wrong_declarations_are_refused() -> None:
     with pytest.raises(ValueError, match="ByLayer"):
         ByLayer(layers=0)
     with pytest.raises(ValueError, match="no block"):
-        ByIndices([0, 1]).restrictions(Layered(), SIZE)
+        ByIndices(([0, 1],)).restrictions(Layered(), SIZE)
     with pytest.raises(ValueError, match="no layers"):
         ByLayer().restrictions(Dense(), SIZE)
     with pytest.raises(ValueError, match="ByNeurons"):
@@ -106,9 +106,9 @@ def test_wrong_declarations_are_refused() -> None:
     with pytest.raises(ValueError, match="no neurons"):
         ByNeurons().restrictions(Layered(), SIZE)
     with pytest.raises(ValueError, match=r"Blocks \[1\] are empty or repeat"):
-        ByIndices([0, 1], [2, 2])
+        ByIndices(([0, 1], [2, 2]))
     with pytest.raises(ValueError, match=r"Blocks \[0\] are empty or repeat"):
-        ByIndices([], [0])
+        ByIndices(([], [0]))
 
 
 chains = st.lists(st.integers(1, 9), min_size=2, max_size=8).map(Chain)
