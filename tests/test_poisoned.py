@@ -14,7 +14,10 @@ import pinnml as pm
 from pinnml.catalogue import SOLVERS
 from pinnml.optim import Iterations, Status
 
-STEPS = {"adam": 300, "lbfgs": 80, "lbfgs-3": 80, "lbfgs-20": 80, "bfgs": 80, "ssbroyden": 80, "adam-lbfgs": 580}
+STEPS = {
+    "adam": 300, "lbfgs": 80, "lbfgs-3": 80, "lbfgs-20": 80, "bfgs": 80, "ssbroyden": 80, "adam-lbfgs": 580,
+    "lbfgs-schwarz": 60, "lbfgs-two-level": 60,
+}  # fmt: skip
 """Outer iterations by solver, 15 where it is not named; all of them far from rounding."""
 
 
