@@ -187,7 +187,7 @@ def _finish(solution: Solution, folder: Path, console: Console) -> int:
     shown = summary(solution)
     console.print(summary_table({key: shown[key] for key in SHOWN}))
     say(console, f"Figures and files are in {folder}/:")
-    say(console, "  " + "  ".join(sorted(path.name for path in folder.iterdir())))
+    say(console, "  " + "  ".join(sorted(path.name for path in folder.glob("[!.]*"))))
     if solution.result.status is Status.INTERRUPTED:
         return INTERRUPTED
     return 0 if solution.result.success else FAILED
