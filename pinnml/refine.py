@@ -105,9 +105,7 @@ class Renewal:
         if chunk < 1:
             raise torch.OutOfMemoryError("There is no memory for a single point.")
         objective.threads.release()
-        self.objective = PinnObjective(
-            objective.problem, objective.network, objective.collocation, chunk=chunk, threads=objective.threads
-        )
+        self.objective = objective.on(objective.collocation, chunk)
         where = objective.chunks[0].x.device
         text = f"Out of memory; where: the loss on {where}; the run goes on in chunks of {chunk} points."
         warnings.warn(text, MemoryWarning, stacklevel=4)

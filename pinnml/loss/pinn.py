@@ -79,9 +79,10 @@ class PinnObjective(ChunkedLeastSquares):
             self._thinned[share] = self.on(fewer)
         return self._thinned[share]
 
-    def on(self, collocation: Collocation) -> PinnObjective:
-        """Return the loss on other points, in chunks of the same size on the same threads."""
-        return PinnObjective(self.problem, self.network, collocation, chunk=self.chunk, threads=self.threads)
+    def on(self, collocation: Collocation, chunk: int | None = None) -> PinnObjective:
+        """Return the loss on other points on the same threads, in chunks of the same size unless another is given."""
+        chunk = chunk or self.chunk
+        return PinnObjective(self.problem, self.network, collocation, chunk=chunk, threads=self.threads)
 
     def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
         """Freeze the other parameters; for whole neighbouring layers, keep the jets below them, which are constants."""
