@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
-class DeclarationError(ValueError):
-    """A problem, network, solver or command was declared wrongly; the message says what, where and how to mend it."""
+def sentence(what: str, where: str, remedy: str) -> str:
+    """Return what is wrong, where, and how to mend it, as people read it: the one form of every complaint."""
+    if not where:  # a message that is complete as it is
+        return what
+    return f"{what.rstrip('.')}; where: {where}; {remedy[:1].lower() + remedy[1:].rstrip('.')}."
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,36 @@ class Finding:
     fatal: bool = True
 
     def __str__(self) -> str:
-        return f"{self.what} Where: {self.where}. Remedy: {self.remedy}"
+        return sentence(self.what, self.where, self.remedy)
+
+
+class DeclarationError(ValueError):
+    """A problem, network, solver or command was declared wrongly.
+
+    Parameters
+    ----------
+    what, where, remedy : str
+        What is wrong, the argument or condition it is wrong in, and how to mend it.
+    more : sequence of Finding
+        Further findings of the same check.
+    """
+
+    def __init__(self, what: str, where: str = "", remedy: str = "", more: Sequence[Finding] = ()) -> None:
+        super().__init__(what, where, remedy, more)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        self.more = tuple(more)
+
+    def __str__(self) -> str:
+        return "\n".join([sentence(self.what, self.where, self.remedy), *map(str, self.more)])
 
 
 def raise_fatal(findings: Iterable[Finding]) -> None:
     """Raise one `DeclarationError` that tells every fatal finding; return where there is none."""
-    fatal = [str(finding) for finding in findings if finding.fatal]
+    fatal = [finding for finding in findings if finding.fatal]
     if fatal:
-        raise DeclarationError("\n".join(fatal))
+        raise DeclarationError(fatal[0].what, fatal[0].where, fatal[0].remedy, fatal[1:])
 
 
 def finite(value: Any) -> float | None:
@@ -44,8 +69,8 @@ def finite(value: Any) -> float | None:
 
 
 def suggestion(name: str, valid: Iterable[str]) -> str:
-    """Return "Did you mean 'near'? Valid names: …" for a name that fits nothing."""
+    """Return "Did you mean 'near'? Valid names: …", the remedy for a name that fits nothing."""
     names = [str(known) for known in valid]
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
-    return f"{hint}Valid names: {', '.join(names) if names else 'none'}."
+    hint = f"Did you mean {near[0]!r}? Valid names: " if near else "Valid names: "
+    return f"{hint}{', '.join(names) if names else 'none'}."

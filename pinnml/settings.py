@@ -1,4 +1,4 @@
-"""Records of settings that hold what they are given to their declared types, before anything is trained."""
+"""Records that hold what they are given to their declared types and bounds, and that can be kept as plain data."""
 
 from __future__ import annotations
 
@@ -6,22 +6,102 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
-from typing import Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, Protocol, TypeVar, dataclass_transform
 
 from pinnml.errors import DeclarationError
 
 T = TypeVar("T")
 
+RECORDS: dict[str, type] = {}
+"""Every record by the name under which files keep it; filled where a record is defined, by `record` and `setting`."""
+
+
+class Bound(Protocol):
+    """What a number may be beyond its type, declared beside it: `Annotated[int, AtLeast(1)]`."""
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a number is within the bound."""
+
+    def __str__(self) -> str:
+        """Return what to give, as in "a number of at least 1"."""
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """Numbers of at least `least`."""
+
+    least: float
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a number is large enough."""
+        return bool(value >= self.least)
+
+    def __str__(self) -> str:
+        return f"a number of at least {self.least:g}"
+
+
+@dataclass(frozen=True)
+class Above:
+    """Numbers above `bound`."""
+
+    bound: float
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a number is large enough."""
+        return bool(value > self.bound)
+
+    def __str__(self) -> str:
+        return f"a number above {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class Between:
+    """Numbers from `low` to `high`, the ends among them where they are `closed`."""
+
+    low: float
+    high: float
+    closed: tuple[bool, bool] = (True, True)
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a number lies between the ends."""
+        above = value >= self.low if self.closed[0] else value > self.low
+        return bool(above and (value <= self.high if self.closed[1] else value < self.high))
+
+    def __str__(self) -> str:
+        match self.closed:
+            case (True, True):
+                return f"a number from {self.low:g} to {self.high:g}"
+            case (False, True):
+                return f"a number above {self.low:g}, up to {self.high:g}"
+            case (True, False):
+                return f"a number of at least {self.low:g}, below {self.high:g}"
+        return f"a number between {self.low:g} and {self.high:g}"
+
+
+Count = Annotated[int, AtLeast(1)]
+"""A whole number of at least 1."""
+
+
+@dataclass_transform(frozen_default=True)
+def record(kind: type[T]) -> type[T]:
+    """Make a frozen dataclass of a class and enter it among `RECORDS`, so that checkpoints can keep it.
+
+    Solver states are such records, of tensors, numbers and other records. The package's own are known by their name,
+    all others by that of their module, too; raises `TypeError` where two of the package share a name.
+    """
+    return _entered(dataclass(frozen=True)(kind))
+
 
 @dataclass_transform(frozen_default=True)
 def setting(kind: type[T]) -> type[T]:
-    """Make a frozen dataclass of a class; a field that is not of its declared type raises `DeclarationError`.
+    """Make a `record` of a class; a field that is not of its declared type raises `DeclarationError`.
 
-    Floats may be given as integers, and are never NaN; tuples and sequences are held to the type of their entries.
-    What a number may be beyond its type is up to the class' `__post_init__`, which comes after.
+    Floats may be given as integers, and are never NaN; tuples, lists, sequences and mappings are held to the types of
+    their entries, and a number to the bound declared beside its type, as in `Annotated[float, Above(0)]`. What fields
+    may be together is up to the class' `__post_init__`, which comes after.
     """
     own = kind.__dict__.get("__post_init__")
 
@@ -32,16 +112,29 @@ def setting(kind: type[T]) -> type[T]:
             following()
 
     kind.__post_init__ = hold  # type: ignore[attr-defined]
-    return dataclass(frozen=True)(kind)
+    return record(kind)
 
 
 def at_least(record: Any, least: float, *names: str, above: bool = False) -> None:
     """Raise `DeclarationError` for the first of a record's numbers below `least`, or not `above` it."""
     for name in names:
-        value = getattr(record, name)
-        if not (value > least if above else value >= least):
-            bound = f"a number above {least:g}" if above else f"a number of at least {least:g}"
-            raise DeclarationError(f"{name} is {value!r}; where: {type(record).__name__}; give {bound}.")
+        value, bound = getattr(record, name), Above(least) if above else AtLeast(least)
+        if not bound.holds(value):
+            raise DeclarationError(f"{name} is {value!r}", type(record).__name__, f"give {bound}")
+
+
+def name_of(kind: type) -> str:
+    """Return the name under which files keep a record of this kind."""
+    own = kind.__module__.startswith("pinnml.")
+    return kind.__qualname__ if own else f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _entered(kind: type[T]) -> type[T]:
+    name, known = name_of(kind), RECORDS.get(name_of(kind))
+    if known is not None and known.__module__ != kind.__module__:
+        raise TypeError(f"Two records are called {name}: in {known.__module__} and in {kind.__module__}.")
+    RECORDS[name] = kind
+    return kind
 
 
 def _check(record: Any, kind: Any) -> None:
@@ -50,37 +143,42 @@ def _check(record: Any, kind: Any) -> None:
         value, hint = getattr(record, part.name), hints[part.name]
         if not _fits(value, hint):
             shown = repr(value) if len(repr(value)) <= 60 else f"a {type(value).__name__}"
-            raise DeclarationError(f"{part.name} is {shown}; where: {type(record).__name__}; give {_described(hint)}.")
+            raise DeclarationError(f"{part.name} is {shown}", type(record).__name__, f"give {_described(hint)}")
 
 
 @cache
 def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value is of a type; only the types that settings have are known."""
+    """Tell whether a value is of a type, with its bounds; a type that is not known here takes everything."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _fits(value, inner[0]) and all(bound.holds(value) for bound in inner[1:] if hasattr(bound, "holds"))
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, one) for one in inner)
+    if origin is Literal:
+        return any(value is one or (type(value) is type(one) and value == one) for one in inner)
     if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return all(_fits(one, inner[0]) for one in value)
-        return len(value) == len(inner) and all(map(_fits, value, inner))
-    if origin is Sequence:
-        return (
-            isinstance(value, Sequence)
-            and not isinstance(value, str | bytes)
-            and all(_fits(v, inner[0]) for v in value)
-        )
-    if origin in (Mapping, Callable):
-        return isinstance(value, origin)
+        return isinstance(value, tuple) and _each_fits(value, inner)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return isinstance(value, origin) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
+    if isinstance(origin, type) and issubclass(origin, Collection):
+        listed = isinstance(value, origin) and not isinstance(value, str | bytes)
+        return listed and all(_fits(one, inner[0]) for one in value)
     if hint in (int, float):
         kind = numbers.Integral if hint is int else numbers.Real
         return isinstance(value, kind) and not isinstance(value, bool) and _is_number(value)
-    return hint is Any or isinstance(value, hint or types.NoneType)
+    if origin is not None:
+        return not isinstance(origin, type) or isinstance(value, origin)
+    return not isinstance(hint, type | None) or isinstance(value, hint or types.NoneType)
+
+
+def _each_fits(value: Sequence[Any], inner: tuple[Any, ...]) -> bool:
+    if len(inner) == 2 and inner[1] is Ellipsis:
+        return all(_fits(one, inner[0]) for one in value)
+    return len(value) == len(inner) and all(map(_fits, value, inner))
 
 
 def _is_number(value: Any) -> bool:
@@ -93,9 +191,16 @@ def _is_number(value: Any) -> bool:
 
 def _described(hint: Any) -> str:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        bounds = " and ".join(str(bound) for bound in inner[1:] if hasattr(bound, "holds"))
+        return bounds.replace("a number", _described(inner[0]), 1) if bounds else _described(inner[0])
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_described(one) for one in inner)
-    if origin in (tuple, Sequence):
-        return f"a tuple of {', '.join(_described(one) for one in inner if one is not Ellipsis)}"
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, inner))
+    if origin in (tuple, list) or origin is Sequence:
+        return f"a {'list' if origin is list else 'tuple'} of {', '.join(_described(i) for i in inner if i is not ...)}"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"a dictionary from {_described(inner[0])} to {_described(inner[1])}"
     named = {float: "a number", int: "a whole number", bool: "True or False", types.NoneType: "None", str: "a string"}
     return named.get(hint) or f"a {getattr(hint, '__name__', str(hint)).removeprefix('Abstract')}"

@@ -16,9 +16,9 @@ from typing import Any
 
 def declaration_error(what: str, where: str, remedy: str) -> ValueError:
     """Return the package's error for a wrong declaration, imported late: files need nothing of problems."""
-    from pinnml.errors import DeclarationError, Finding
+    from pinnml.errors import DeclarationError
 
-    return DeclarationError(str(Finding(what, where, remedy)))
+    return DeclarationError(what, where, remedy)
 
 
 def _new_file(folder: Path, stem: str, suffix: str) -> Path:
