@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pinnml.levels import Before, FirstLayers, TiedBlocks, TwoLevel
-from pinnml.optim import LBFGS, AbstractSolver, Handover, IfFast, LevenbergMarquardt, RightPreconditioned
+from pinnml.optim import LBFGS, AbstractSolver, Handover, IfFast, LevenbergMarquardt, RightPreconditioned, Switching
 from pinnml.refine import RAD
 from pinnml.schwarz import (
     AdditiveSchwarz,
@@ -72,7 +72,7 @@ def two_level_aspqn(
     )
 
 
-def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> IfFast:
+def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> Switching:
     """Return the default: sweeps with a coarse level, then Levenberg–Marquardt; on smooth problems the latter alone.
 
     Where the coupling of layers keeps the damping of Levenberg–Marquardt large, Gauss–Newton steps on blocks of layers
@@ -82,6 +82,6 @@ def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> IfFast:
     return with_sweeps(TwoLevel(MultiplicativeSchwarz(ByLayer(layers)), (TiedBlocks(group),)))
 
 
-def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver = TAIL) -> IfFast:
+def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver = TAIL) -> Switching:
     """Return `schwarz_gauss_newton` with other sweeps, or with another method after them."""
     return IfFast(LevenbergMarquardt(damping=1.0), Handover(sweeps, tail))

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from pinnml.errors import DeclarationError
-from pinnml.loss import PinnObjective, Threads, chunk_size
+from pinnml.loss import Discretisation, PinnObjective, Threads, chunk_size
 from pinnml.network import AbstractNetwork
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import Everywhere, Problem
@@ -58,7 +58,7 @@ def predicted(problem: Problem, setup: Setup) -> Memory:
     counts = _counts(problem, setup, collocation)
     terms = problem.soft_terms
     sample = {name: points.thinned(terms[name].region, _share(points)) for name, points in collocation.items()}
-    small = PinnObjective(problem, network, sample, chunk=SAMPLE, threads=Threads(1))
+    small = PinnObjective(problem, Discretisation(network, sample), chunk=SAMPLE, threads=Threads(1))
     iterate = small.at(theta)
     setup.solver.step(small, iterate, setup.solver.init(small, iterate))
     entering = [jet for start in _starts(network) for jet in small.entering(theta, start)]
@@ -72,7 +72,7 @@ def predicted(problem: Problem, setup: Setup) -> Memory:
     return Memory(
         process=_resident() if device.type == "cpu" else 0,
         points=round(sum(counts.values()) * (2 * widest + max(fixed))) + numbers * theta.element_size(),
-        solver=(setup.solver.storage(small, len(theta), rows) + 20 * len(theta)) * theta.element_size(),
+        solver=(setup.solver.storage(small.structure, len(theta), rows) + 20 * len(theta)) * theta.element_size(),
         per_point=small.threads.nbytes / max(len(chunk.x) for chunk in small.chunks),
         chunk=setup.chunk or (chunk_size(most, threads) if device.type == "cpu" else most),
         threads=threads,

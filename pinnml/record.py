@@ -13,6 +13,7 @@ from pinnml.io.checkpoint import CheckpointWarning, write_checkpoint
 from pinnml.io.history import HistoryRow
 from pinnml.network import AbstractNetwork
 from pinnml.optim import AbstractSolver, Progress, Result, Status
+from pinnml.optim import phase as phase_of
 from pinnml.problem import Problem
 from pinnml.solution import Solution
 
@@ -83,7 +84,7 @@ class Keeper:
         self._told = False
 
     def __call__(self, progress: Progress) -> None:
-        phase = () if progress.state is None else self._solver.phase(progress.state)
+        phase = () if progress.state is None else phase_of(self._solver, progress.state)
         if phase == self._phase and progress.seconds < self._due:
             return
         self._phase, self._due = phase, progress.seconds + self._every

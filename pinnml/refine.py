@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,8 +13,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError
 from pinnml.evaluate import residual_values
 from pinnml.loss import PinnObjective
-from pinnml.objective import AbstractObjective
-from pinnml.optim import Progress
+from pinnml.optim import Progress, Renewed
 from pinnml.points import Collocation, ConditionPoints, Sobol, systematic
 from pinnml.problem import Everywhere
 from pinnml.settings import setting
@@ -105,12 +105,12 @@ class Renewal:
         if chunk < 1:
             raise torch.OutOfMemoryError("There is no memory for a single point.")
         objective.threads.release()
-        self.objective = objective.on(objective.collocation, chunk)
+        self.objective = objective.on(objective.discretisation, chunk)
         where = objective.chunks[0].x.device
         text = f"Out of memory; where: the loss on {where}; the run goes on in chunks of {chunk} points."
         warnings.warn(text, MemoryWarning, stacklevel=4)
 
-    def __call__(self, progress: Progress) -> AbstractObjective | None:
+    def __call__(self, progress: Progress) -> Renewed | None:
         """Return the loss on new points, or None where the present ones stay."""
         rule, iteration = self._rule, progress.iteration
         if rule is None:
@@ -125,8 +125,8 @@ class Renewal:
             if isinstance(term.region, Everywhere):
                 collocation[name] = self._drawn(rule, name, theta, stage.points)
         before.threads.release()  # chunks will be of another size
-        self.objective = before.on(collocation)
-        return self.objective
+        self.objective = before.on(replace(before.discretisation, collocation=collocation))
+        return Renewed(self.objective, theta)
 
     def _stands_for_the_domain(self, rule: RAD, theta: Tensor) -> bool:
         """Tell whether no residual's mean square at fresh points exceeds `gap` times that at the present ones."""

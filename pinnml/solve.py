@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pinnml.interruption import Interruption
 from pinnml.io.history import HistoryRow
 from pinnml.io.run import claimed, save_somewhere
-from pinnml.loss import PinnObjective, check_start
+from pinnml.loss import Discretisation, PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Collocation, Sampler
@@ -24,6 +24,7 @@ from pinnml.record import History, Keeper
 from pinnml.refine import RAD, Renewal
 from pinnml.setup import Setup, arranged, bind, drawn
 from pinnml.solution import Solution
+from pinnml.threads import reserved
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -102,7 +103,7 @@ def _trained(
     _report(problem.check())
     network, generator = bind(problem, setup), torch.Generator()
     start, collocation = _begun(problem, setup, network, generator, before)
-    objective = PinnObjective(problem, network, collocation, chunk=setup.chunk)
+    objective = PinnObjective(problem, Discretisation(network, collocation), chunk=setup.chunk)
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
     history = History(problem, network, callback, list(before.history) if before is not None else [])
     renewal = Renewal(setup.refine, objective, generator)
@@ -125,7 +126,8 @@ def _trained(
     stop, result = setup.stop | interruption, None
     while result is None:
         try:
-            result = minimise(last[1], last[0], setup.solver, stop, callback=watch, renew=renewal)
+            with reserved(objective.threads.count):
+                result = minimise(last[1], last[0], setup.solver, stop, callback=watch, renew=renewal)
         except torch.OutOfMemoryError:
             renewal.halve(last[1])
             last = last[0], renewal.objective

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml import optim
 from pinnml.io.files import declaration_error
 from pinnml.problem import suggestion
 
@@ -29,10 +28,12 @@ def encode(value: Any) -> Any:
 
     Of an object that is not the package's own, only the description is kept.
     """
-    if isinstance(value, optim.Sequential):
-        return {"type": "Sequential", "phases": [encode(phase) for phase in value.phases]}
     if is_own(value):
-        parts = {part.name: encode(getattr(value, part.name)) for part in dataclasses.fields(value)}
+        parts = {
+            part.name: encode(getattr(value, part.name))
+            for part in dataclasses.fields(value)
+            if part.metadata.get("kept", True)
+        }
         return {"type": type(value).__name__} | parts
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
@@ -48,7 +49,7 @@ def encode(value: Any) -> Any:
 @functools.cache
 def records() -> dict[str, type]:
     """Return every record of the rooms above by its name."""
-    found: dict[str, type] = {"Sequential": optim.Sequential}
+    found: dict[str, type] = {}
     for name, module in list(sys.modules.items()):
         if name.startswith(ROOMS):
             kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == name]
@@ -84,8 +85,6 @@ def decode(data: Any, where: str) -> Any:
         raise declaration_error(f"Unknown kind {kind!r}.", where, suggestion(str(kind), records()))
     parts = {key: decode(item, where) for key, item in data.items() if key != "type"}
     try:
-        if kind == "Sequential":
-            return optim.Sequential(*(phase if phase[1] is not None else phase[0] for phase in parts["phases"]))
         return records()[kind](**parts)
     except (TypeError, KeyError) as error:
         raise declaration_error(f"{kind} has wrong arguments: {error}.", where, "restore the file.") from error

@@ -162,7 +162,19 @@ class ChainNetwork(AbstractNetwork):
         self.layers = tuple(layers)
         stops = torch.tensor([layer.size for layer in layers]).cumsum(0).tolist()
         self.blocks = tuple(
-            Block(f"layer {number}", start, stop)
+            Block(
+                f"layer {number}",
+                start,
+                stop,
+                (layers[number].outputs, layers[number].inputs),
+                "input"
+                if number == 0
+                else "head"
+                if layers[number].activation is None
+                else "block"
+                if layers[number].step
+                else "layer",
+            )
             for number, (start, stop) in enumerate(zip([0, *stops], stops, strict=False))
         )
         self._rules: dict[tuple[MultiIndex, ...], dict[Activation, ChainRule]] = {}

@@ -51,7 +51,7 @@ class ModuleNetwork(AbstractNetwork):
         self._buffers = tuple(module.named_buffers())
         blocks, start = [], 0
         for name, shape in self._shapes.items():
-            blocks.append(Block(name, start, start + shape.numel()))
+            blocks.append(Block(name, start, start + shape.numel(), tuple(shape), "tensor"))
             start += shape.numel()
         self.blocks = tuple(blocks)
 

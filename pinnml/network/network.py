@@ -20,6 +20,8 @@ class Block:
     name: str
     start: int
     stop: int
+    shape: tuple[int, ...] = ()
+    kind: str = ""
 
 
 class AbstractLinearisation(ABC):

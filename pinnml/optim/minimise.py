@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, BudgetSpentError, Counted, Counts, Iterate, counted, evaluated
+from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Iterate, Meter, metered
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import Progress, Stop
@@ -17,7 +18,17 @@ ATTEMPTS = 4
 """How often a step is taken where evaluations within it are not finite, before that ends the run."""
 
 Callback = Callable[[Progress], None]
-Renew = Callable[[Progress], AbstractObjective | None]
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """Another objective to go on with, and θ for it, which may have another length."""
+
+    objective: AbstractObjective
+    theta: Tensor
+
+
+Renew = Callable[[Progress], Renewed | None]
 
 
 def minimise(
@@ -32,43 +43,66 @@ def minimise(
 ) -> Result:
     """Lower f from a start until the solver or a stop says so, and return the last accepted iterate.
 
-    From a `Progress` the run that it belongs to goes on; stops then count what it has had. After every iteration
-    `renew` may return another objective to go on with, as when points are renewed, of which the solver is told by its
-    `renewed`; then `callback` is called with the `Progress`, and before the first iteration, too. A budget of seconds,
-    work or evaluations also ends a step half way; that step is then dropped. So does an interrupt from the keyboard.
-    NaN and infinities never enter the iterate: a step that came to nothing because of them is taken again, and ends the
-    run only where that does not help; the message says how many evaluations were not finite.
+    From a `Progress` the run that it belongs to goes on; stops then count what it has had. NaN and infinities never
+    enter the iterate: a step that came to nothing because of them is taken again, and ends the run only where that does
+    not help; the message says how many evaluations were not finite.
+
+    Parameters
+    ----------
+    objective : AbstractObjective
+        The function to lower.
+    start : tensor (p,), Iterate or Progress
+        Where to begin, or what to go on from.
+    solver : AbstractSolver
+        The method.
+    stop : Stop
+        When to end. A budget of seconds, work or evaluations also ends a step half way, which is then dropped, and so
+        does an interrupt from the keyboard.
+    callback : callable, default none
+        Called with the `Progress` before the first iteration and after every one.
+    renew : callable, default never
+        Called before the callback; may return another objective and θ to go on with, as when points are renewed or a
+        network grows, of which the solver learns by its `renewed`.
+    clock : callable, default time.perf_counter
+        Seconds.
+
+    Returns
+    -------
+    Result
+        Status, message, iterate, counts and the solver's state.
     """
     began = clock()
     earlier = _earlier(objective, start)
     iterate, state, iteration = earlier.iterate, earlier.state, earlier.iteration
     began -= earlier.seconds
-    budget = counted(objective, lambda counts: stop.spent(clock() - began, counts))
-    budget.counts = earlier.counts
+    meter = Meter(lambda counts: stop.spent(clock() - began, counts), earlier.counts)
+    budget = metered(objective, meter)
 
     def progress() -> Progress:
-        return Progress(iteration, iterate, clock() - began, budget.counts, state)
+        return Progress(iteration, iterate, clock() - began, meter.counts, state)
 
     def result(status: Status, message: str | None = None) -> Result:
-        told = (message or status.value) + _faults(budget.faults)
-        return Result(status, told, iterate, iteration, clock() - began, budget.counts, state)
+        text = (message or status.value) + _faults(meter.faults)
+        return Result(status, text, iterate, iteration, clock() - began, meter.counts, state)
 
     try:
-        with objective.reserved():
+        callback(progress())
+        if not iterate.is_finite():
+            return result(Status.NOT_FINITE)
+        if state is None:
+            state = solver.init(budget, iterate)
+        while (reason := stop.reason(progress())) is None:
+            iterate, state, status = _stepped(budget, meter, solver, iterate, state)
+            iteration += 1
+            if status is Status.RUNNING and (following := renew(progress())) is not None:
+                budget = metered(following.objective, meter)
+                with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done
+                    iterate = budget.at(following.theta)
+                    state = solver.renewed(budget, iterate, state)
             callback(progress())
-            if not iterate.is_finite():
-                return result(Status.NOT_FINITE)
-            if state is None:
-                state = solver.init(budget, iterate)
-            while (reason := stop.reason(progress())) is None:
-                iterate, state, status = _stepped(budget, solver, iterate, state)
-                iteration += 1
-                if status is Status.RUNNING and (following := renew(progress())) is not None:
-                    iterate, state = _renewed(budget, following, solver, progress())
-                callback(progress())
-                if status is not Status.RUNNING:
-                    return result(status)
-            return result(Status.STOPPED, reason)
+            if status is not Status.RUNNING:
+                return result(status)
+        return result(Status.STOPPED, reason)
     except BudgetSpentError:
         return result(Status.STOPPED, stop.reason(progress()))
     except KeyboardInterrupt:
@@ -80,38 +114,28 @@ def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress) -
     if isinstance(start, Progress):
         return start
     if isinstance(start, Iterate):
-        return Progress(0, start, 0.0, Counts())
+        return Progress(0, start.with_gradient(objective), 0.0, Counts())
     return Progress(0, objective.at(start.detach().clone()), 0.0, Counts(gradients=1, work=1.0))
 
 
-def _stepped(budget: Counted, solver: AbstractSolver, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
+def _stepped(
+    budget: AbstractObjective, meter: Meter, solver: AbstractSolver, iterate: Iterate, state: Any
+) -> tuple[Iterate, Any, Status]:
     """Take one step; where it came to nothing and evaluations in it were not finite, take it again.
 
     The last attempt begins with a fresh state. If that fails, too, iterate and state come back as they were.
     """
     status = Status.NOT_FINITE
     for attempt in range(ATTEMPTS):
-        faults = budget.faults
+        faults = meter.faults
         start = state if attempt + 1 < ATTEMPTS else solver.init(budget, iterate)
         following, after, ended = solver.step(budget, iterate, start)
+        following = following.with_gradient(budget)
         status = ended if following.is_finite() else Status.NOT_FINITE
-        if status not in (Status.NOT_FINITE, Status.SEARCH_FAILED) or budget.faults == faults:
+        if status not in (Status.NOT_FINITE, Status.SEARCH_FAILED) or meter.faults == faults:
             return (iterate, state, status) if status is Status.NOT_FINITE else (following, after, status)
     return iterate, state, status
 
 
 def _faults(count: int) -> str:
     return f" Evaluations that were not finite and left out: {count}." if count else ""
-
-
-def _renewed(
-    budget: Counted, following: AbstractObjective, solver: AbstractSolver, progress: Progress
-) -> tuple[Iterate, Any]:
-    """Return the iterate and the solver's state for another objective.
-
-    They belong together, and to its points: whatever the budget, all of it is done.
-    """
-    budget.replace(following)
-    with budget.unguarded():
-        iterate = evaluated(budget.at, progress.iterate.theta)
-        return iterate, solver.renewed(budget, iterate, progress.state)
