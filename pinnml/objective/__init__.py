@@ -10,7 +10,7 @@ from pinnml.objective.abstract import (
     RestrictedLeastSquares,
     evaluated,
 )
-from pinnml.objective.counted import BudgetSpentError, Counted, CountedLeastSquares, CountedPart, Counts, counted
+from pinnml.objective.counting import BudgetSpentError, Counted, CountedLeastSquares, CountedPart, Counts, counted
 from pinnml.objective.wrappers import Range, Ranges, Tilted, Within
 
 __all__ = [

@@ -17,7 +17,7 @@ from pinnml.optim.krylov import KrylovStatus, Solved, conjugate_gradients
 from pinnml.optim.lbfgs import LBFGS
 from pinnml.optim.levenberg_marquardt import LevenbergMarquardt
 from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
-from pinnml.optim.minimise import Callback, Renew, minimise
+from pinnml.optim.loop import Callback, Renew, minimise
 from pinnml.optim.newton_krylov import NewtonKrylov
 from pinnml.optim.normal_equations import QR, Cholesky
 from pinnml.optim.right_preconditioned import RightPreconditioned
