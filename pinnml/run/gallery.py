@@ -19,33 +19,33 @@ TIME = "t"
 """A coordinate of this name makes a problem an evolution, whose solution is also shown in slices of time."""
 
 
-def figures(run: Run, solution: Approximation) -> dict[str, Figure]:
+def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
     """Return solution, residual, error (with a reference), slices (of an evolution), points and convergence."""
-    axes, data, place = _section(solution)
+    axes, data, place = _section(approximation)
     made: dict[str, Figure] = {}
-    for field in solution.problem.fields:
-        suffix = "" if len(solution.problem.fields) == 1 else f"-{field}"
+    for field in approximation.problem.fields:
+        suffix = "" if len(approximation.problem.fields) == 1 else f"-{field}"
         made[f"solution{suffix}"] = _field(axes, data[field], f"Solution {field}{place}", field)
         if f"{field}_error" in data:
             error = np.abs(data[f"{field}_error"])
             made[f"error{suffix}"] = _field(axes, error, f"Error of {field}{place}", f"|{field} − reference|", log=True)
-        slices = _slices(solution, field)
+        slices = _slices(approximation, field)
         if slices is not None:
             made[f"slices{suffix}"] = slices
     for name in _residuals(data):
         title = f"{name.capitalize().replace('_', ' ')}{place}"
         made[name.replace("_", "-")] = _field(axes, np.abs(data[name]), title, "|residual|", log=True)
-    dimension = solution.problem.domain.dimension
+    dimension = approximation.problem.domain.dimension
     points = {name: points.x[:, :dimension].double().cpu().numpy() for name, points in run.collocation.items()}
-    made["points"] = plot_points(points, solution.problem.domain.names).figure  # type: ignore[assignment]
+    made["points"] = plot_points(points, approximation.problem.domain.names).figure  # type: ignore[assignment]
     made["convergence"] = plot_convergence(run.history)
     return made
 
 
-def overview(solution: Approximation) -> Figure:
+def overview(approximation: Approximation) -> Figure:
     """Return one figure: the first field, the first residual, and the error where a reference exists, side by side."""
-    axes, data, place = _section(solution)
-    field = solution.problem.fields[0]
+    axes, data, place = _section(approximation)
+    field = approximation.problem.fields[0]
     panels = [(data[field], f"Solution {field}{place}", field, False)]
     panels += [(np.abs(data[name]), f"Residual{place}", "|residual|", True) for name in _residuals(data)[:1]]
     if f"{field}_error" in data:
@@ -65,16 +65,16 @@ def _residuals(data: Mapping[str, np.ndarray]) -> list[str]:
     return [name for name in data if name.startswith("residual")]
 
 
-def _section(solution: Approximation) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], str]:
+def _section(approximation: Approximation) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], str]:
     """Return the first two coordinates, the fields on them, and where the others stand, as in " at z = 0.5".
 
     They stand where the first field varies most: a fixed place may be one where the solution vanishes.
     """
-    axes, data = solution.axes(), solution.on_grid()
+    axes, data = approximation.axes(), approximation.on_grid()
     kept, others = dict(list(axes.items())[:2]), dict(list(axes.items())[2:])
     if not others:
         return kept, data, ""
-    variation = np.nan_to_num(data[solution.problem.fields[0]].std((0, 1)))
+    variation = np.nan_to_num(data[approximation.problem.fields[0]].std((0, 1)))
     index = tuple(int(number) for number in np.unravel_index(int(variation.argmax()), variation.shape))
     place = ", ".join(
         f"{name} = {axis[number]:.3g}" for (name, axis), number in zip(others.items(), index, strict=True)
@@ -83,18 +83,18 @@ def _section(solution: Approximation) -> tuple[dict[str, np.ndarray], dict[str, 
     return kept, {name: values[whole + index] for name, values in data.items()}, f" at {place}"
 
 
-def _slices(solution: Approximation, field: str) -> Figure | None:
+def _slices(approximation: Approximation, field: str) -> Figure | None:
     """Return u(t_k, x) for an evolution in one space coordinate, with the reference beside it."""
-    names = solution.problem.domain.names
+    names = approximation.problem.domain.names
     if TIME not in names or len(names) != 2:
         return None
     space = next(name for name in names if name != TIME)
-    axes = solution.axes()
+    axes = approximation.axes()
     times = np.linspace(axes[TIME][0], axes[TIME][-1], 5)
     mesh = dict(zip((TIME, space), np.meshgrid(times, axes[space], indexing="ij"), strict=True))
-    values = solution(field, **mesh)
+    values = approximation(field, **mesh)
     exact = None
-    if solution.problem.reference is not None:
+    if approximation.problem.reference is not None:
         flat = {name: mesh[name].ravel() for name in names}
-        exact = solution.problem.reference(flat)[field].reshape(values.shape)
+        exact = approximation.problem.reference(flat)[field].reshape(values.shape)
     return plot_slices(axes[space], times, values, exact, (TIME, space, field))
