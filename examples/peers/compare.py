@@ -26,7 +26,7 @@ from job import Job, Outcome
 
 import pinnml as pm
 from pinnml import problems
-from pinnml.evaluate import grid_points, uniform_axes
+from pinnml.approximation import grid_points, uniform_axes
 from pinnml.loss import PinnObjective
 from pinnml.points import given
 

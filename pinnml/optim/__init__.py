@@ -20,7 +20,7 @@ from pinnml.optim.krylov import KrylovStatus, Solved, solve_by_conjugate_gradien
 from pinnml.optim.lbfgs import LBFGS
 from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
 from pinnml.optim.linear import AbstractLinearSolve
-from pinnml.optim.minimise import Callback, Renew, Renewed, minimise
+from pinnml.optim.loop import Callback, Renew, Renewed, minimise
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, phase

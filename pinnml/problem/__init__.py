@@ -1,7 +1,6 @@
 """Problems: domain, fields, parameters and conditions, declared by argument names."""
 
 from pinnml.errors import DeclarationError, Finding, raise_fatal, suggestion
-from pinnml.problem.cache import cached
 from pinnml.problem.conditions import AbstractCondition, Derivative, Interior, Periodic, Term, Value
 from pinnml.problem.data import Data
 from pinnml.problem.domain import Box, Face, check_inside
@@ -34,7 +33,6 @@ __all__ = [
     "Region",
     "Term",
     "Value",
-    "cached",
     "check_inside",
     "raise_fatal",
     "suggestion",

@@ -9,8 +9,8 @@ import pytest
 
 from pinnml import cli
 from pinnml.bench import Plan, comparison, paper
-from pinnml.catalogue import SOLVERS
 from pinnml.cli import bench
+from pinnml.cli.catalogue import SOLVERS
 
 SMALL = "--width 4 --depth 1 --points 60"
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
@@ -17,14 +18,12 @@ import torch
 from small_problems import heat
 from torch import Tensor
 
-from pinnml.io.config import decode, encode, is_complete
+from pinnml.io.plain import decode, encode, is_complete
 from pinnml.loss import Discretisation, PinnObjective, Threads
 from pinnml.loss.chunked import ChunkedLeastSquares
 from pinnml.network import ResNet
 from pinnml.objective import (
     AbstractLeastSquares,
-    AbstractObjective,
-    Iterate,
     Meter,
     Range,
     RestrictedLeastSquares,
@@ -60,7 +59,7 @@ def check_never_worse(solver: AbstractSolver) -> None:
         objective, start(objective), solver, Iterations(STEPS), callback=lambda p: values.append(float(p.iterate.f))
     )
     if not contains_adam(solver):
-        assert all(after <= before * (1 + 1e-12) for before, after in zip(values, values[1:], strict=False)), values
+        assert all(after <= before * (1 + 1e-12) for before, after in pairwise(values)), values
     assert values[-1] < values[0] or contains_adam(solver)
 
 
@@ -231,4 +230,3 @@ CHECKS: dict[str, Callable[[AbstractSolver], None]] = {
     "not-finite": check_not_finite,
     "counts": check_counts,
 }
-

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from solver_conformance import CHECKS
 
-from pinnml.catalogue import ABLATIONS, SOLVERS
+from pinnml.bench.ablations import ABLATIONS
+from pinnml.cli.catalogue import SOLVERS
 from pinnml.levels import Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel
 from pinnml.optim import (
     BFGS,
@@ -67,7 +68,7 @@ PAIRS = {
     for column, inner in enumerate(COMPOSITES)
     for leaf in [list(LEAVES)[(row + 2 * column) % len(LEAVES)]]
 }
-"""Every composite inside every composite, around leaves in turn: three deep. One in four in `make test`, all in soak."""
+"""Every composite inside every composite, around leaves in turn: three deep; one in four quickly, all in the soak."""
 
 QUICK = [name for number, name in enumerate(PAIRS) if number % 4 == 0]
 

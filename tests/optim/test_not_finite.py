@@ -27,7 +27,7 @@ from pinnml.optim import (
     minimise,
 )
 from pinnml.optim.lbfgs import LBFGSState
-from pinnml.optim.minimise import ATTEMPTS
+from pinnml.optim.loop import ATTEMPTS
 
 START = torch.tensor([-1.2, 1.0], dtype=torch.float64)
 

@@ -12,7 +12,6 @@ from pinnml.problem import DeclarationError
 
 FRESH = """
 import sys
-import pinnml.problem
 before = set(sys.modules)
 import pinnml.problems
 print(*sorted(set(sys.modules) - before))
