@@ -26,7 +26,7 @@ import pinnml as pm
 from pinnml import problems
 from pinnml.io import read_history
 from pinnml.io.checkpoint import CheckpointWarning
-from pinnml.io.plain import encode, kinds
+from pinnml.io.plain import encode
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim import AbstractSolver, Status
 from pinnml.settings import RECORDS, name_of, record, setting
@@ -319,7 +319,7 @@ ROOMS = tuple(f"pinnml.{room}." for room in ("network", "points", "objective", "
 
 
 def test_records_have_names_of_their_own() -> None:
-    known = kinds()
+    known = dict(RECORDS)
     assert {"MLP", "LBFGS", "LBFGSState", "SecantMemory", "Counts", "Sequential", "SequentialState"} <= set(known)
     others = [
         kind
