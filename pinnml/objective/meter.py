@@ -149,9 +149,12 @@ class Metered(AbstractObjective):
         return metered(part, self._meter)
 
     def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
-        """Return the metered coarse problem."""
+        """Return the metered coarse problem; what it evaluates once, as for a block of layers, is counted here."""
         coarse = self._inner.coarse(rule)
-        return None if coarse is None else replace(coarse, objective=metered(coarse.objective, self._meter))
+        if coarse is None:
+            return None
+        self._meter.add(coarse.objective.cost(Evaluation.RESTRICTION))
+        return replace(coarse, objective=metered(coarse.objective, self._meter))
 
     @property
     def structure(self) -> Structure:
