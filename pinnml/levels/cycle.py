@@ -64,7 +64,7 @@ def cycle(
     begin: Iterate,
     state: CycleState,
 ) -> tuple[Iterate, CycleState, Status]:
-    """Smooth on the finest level and correct by the others, whose problems are solved by any solver, a cycle among them.
+    """Smooth on the finest level and correct by the others, whose problems any solver solves, a cycle among them.
 
     Return where the cycle ended, its state and RUNNING; where nothing lowered f, `begin` itself with the reason.
     """
