@@ -136,7 +136,9 @@ class PinnObjective(ChunkedLeastSquares):
             block = self.restricted(restriction.first, theta)
             if isinstance(block, LayersObjective):
                 return block.restricted(restriction.second, restriction.first(theta), start)
-        if isinstance(restriction, Range) and restriction.stop in {block.stop for block in self.network.blocks}:
+        stops = {block.stop for block in self.network.blocks}
+        as_it_is = start is None or torch.equal(start, restriction(theta))
+        if as_it_is and isinstance(restriction, Range) and restriction.stop in stops:
             tail = self.network.part(restriction.start, self.network.size)
             if tail is not None:
                 return LayersObjective(self, tail, restriction, theta)

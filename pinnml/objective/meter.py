@@ -82,14 +82,14 @@ class Meter:
         """How many evaluations held a number that is not finite (reads one number from the device)."""
         return int(self._faults)
 
-    def ask(self, kind: Evaluation, cost: float, evaluate: Callable[[], E]) -> E:
+    def ask(self, kind: Evaluation, cost: float, evaluate: Callable[[], E], again: bool = True) -> E:
         """Count an evaluation and make it.
 
-        One that is not finite is made a second time, since a machine may err; but not a product, of which solvers
-        make many before they look at one, so that a GPU need not be waited for.
+        One that is not finite is made a second time, since a machine may err, unless `again` is False; but not a
+        product, of which solvers make many before they look at one, so that a GPU need not be waited for.
         """
         found, is_finite = self._once(kind, cost, evaluate)
-        if kind is Evaluation.PRODUCT or bool(is_finite):
+        if not again or kind is Evaluation.PRODUCT or bool(is_finite):
             return found
         return self._once(kind, cost, evaluate)[0]
 
@@ -133,7 +133,8 @@ class Metered(AbstractObjective):
         self._meter = meter
 
     def _ask(self, kind: Evaluation, evaluate: Callable[[], E]) -> E:
-        return self._meter.ask(kind, self._inner.cost(kind), evaluate)
+        # of several meters, as of a phase within a run, the innermost asks again
+        return self._meter.ask(kind, self._inner.cost(kind), evaluate, again=not isinstance(self._inner, Metered))
 
     def at(self, theta: Tensor) -> Iterate:
         """Count one gradient."""
@@ -148,9 +149,12 @@ class Metered(AbstractObjective):
         return metered(part, self._meter)
 
     def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
-        """Return the metered coarse problem."""
+        """Return the metered coarse problem; what it evaluates once, as for a block of layers, is counted here."""
         coarse = self._inner.coarse(rule)
-        return None if coarse is None else replace(coarse, objective=metered(coarse.objective, self._meter))
+        if coarse is None:
+            return None
+        self._meter.add(coarse.objective.cost(Evaluation.RESTRICTION))
+        return replace(coarse, objective=metered(coarse.objective, self._meter))
 
     @property
     def structure(self) -> Structure:

@@ -118,7 +118,7 @@ class Restricted(AbstractObjective):
     def cost(self, kind: Evaluation) -> float:
         """Return the cost inside, without what gradients and products of the frozen parameters take."""
         free = self._restriction.shape[0] / self._restriction.shape[1]
-        cost = self._inner.cost(kind)
+        cost, passes = self._inner.cost(kind), 2 * self._inner.cost(Evaluation.RESIDUAL)
         match kind:
             case Evaluation.RESIDUAL | Evaluation.RESTRICTION:
                 return cost
@@ -127,4 +127,4 @@ class Restricted(AbstractObjective):
             case Evaluation.MODEL:
                 products = cost - self._inner.cost(Evaluation.JACOBIAN)
                 return self.cost(Evaluation.JACOBIAN) + free**2 * products
-        return cost * (2 + free) / 3
+        return passes + free * (cost - passes)  # forward and backward in any case

@@ -116,7 +116,7 @@ class GaussNewton(AbstractSolver):
                 following, status = trial.reached, Status.RUNNING
                 streak = 0 if refused else state.streak + 1
                 break
-            if abs(trial.predicted) <= ROUNDING * f:
+            if abs(trial.predicted) <= ROUNDING * abs(f):
                 status = Status.AT_ROUNDING
                 break
             damping = rule.refused(damping, refused)

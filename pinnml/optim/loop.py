@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Iterate, Meter, metered
+from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Evaluation, Iterate, Meter, metered
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import Progress, Stop
@@ -110,12 +110,14 @@ def minimise(
 
 
 def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress) -> Progress:
-    """Return what the run has had before; a bare θ is always evaluated, whatever the budget, and counted."""
+    """Return what the run has had before; an unknown gradient is always evaluated, whatever the budget, and counted."""
     if isinstance(start, Progress):
         return start
-    if isinstance(start, Iterate):
-        return Progress(0, start.with_gradient(objective), 0.0, Counts())
-    return Progress(0, objective.at(start.detach().clone()), 0.0, Counts(gradients=1, work=1.0))
+    if isinstance(start, Iterate) and start.gradient is not None:
+        return Progress(0, start, 0.0, Counts())
+    theta = start.theta if isinstance(start, Iterate) else start.detach().clone()
+    counts = Counts(gradients=1, work=objective.cost(Evaluation.GRADIENT))
+    return Progress(0, objective.at(theta), 0.0, counts)
 
 
 def _stepped(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from dense_least_squares import RESIDUALS, RESTRICTIONS, SIZE, Dense, Matrix, Plain, vector
 
-from pinnml.objective import AbstractLeastSquares, Iterate, Range, Restricted, Tilted, counted
+from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate, Meter, Range, Restricted, metered, tilted
 
 
 @pytest.fixture
@@ -61,14 +61,14 @@ def test_restrictions_nest(dense: Dense) -> None:
 
 
 @pytest.mark.parametrize("name", RESTRICTIONS)
-@pytest.mark.parametrize("wrap", [lambda objective: objective, counted], ids=["bare", "counted"])
+@pytest.mark.parametrize("wrap", [lambda objective: objective, lambda o: metered(o, Meter())], ids=["bare", "metered"])
 def test_restricted_least_squares_is_dense_algebra(
-    dense: Dense, name: str, wrap: Callable[[AbstractLeastSquares], AbstractLeastSquares]
+    dense: Dense, name: str, wrap: Callable[[AbstractObjective], AbstractLeastSquares]
 ) -> None:
     """Residual r(θ + Rᵀ(x − Rθ)) and Jacobian JRᵀ, in all that least squares offer."""
     R, theta = RESTRICTIONS[name], vector(SIZE, 1)
     x, moved = vector(len(R), 2), theta + R.T @ (vector(len(R), 2) - R @ theta)
-    r, J = dense.residual(moved), dense.jacobian(moved, 0, SIZE) @ R.T
+    r, J = dense.residual(moved), dense.jacobian(moved) @ R.T
     local = wrap(dense).restricted(Matrix(R), theta)
     d, c = vector(len(R), 3), vector(RESIDUALS, 4)
     model = local.gauss_newton(x)
@@ -78,8 +78,12 @@ def test_restricted_least_squares_is_dense_algebra(
         (local.at(x).grad, J.T @ r),
         (local.jvp(x, d), J @ d),
         (local.vjp(x, c), J.T @ c),
-        (local.jacobian(x, 0, len(R)), J),
-        (local.jacobian(x, 1, 2), J[:, 1:2]),
+        (local.jacobian(x), J),
+        (local.gram_product(x, d), J.T @ (J @ d)),
+        (local.pull_back(x, local.observe(x)), J.T @ r),
+        (local.linear_model(x).residual, r),
+        (local.linear_model(x).jacobian, J),
+        (local.linear_model(x).grad, J.T @ r),
         (model.f, 0.5 * r @ r),
         (model.grad, J.T @ r),
         (model.gram, J.T @ J),
@@ -89,7 +93,7 @@ def test_restricted_least_squares_is_dense_algebra(
 
 def test_gauss_newton_model_is_dense_algebra(dense: Dense) -> None:
     theta, R = vector(SIZE, 1), RESTRICTIONS["overlapping"]
-    r, J = dense.residual(theta), dense.jacobian(theta, 0, SIZE)
+    r, J = dense.residual(theta), dense.jacobian(theta)
     whole, part = dense.gauss_newton(theta), dense.gauss_newton(theta, Matrix(R))
     for found, expected in [
         (whole.f, 0.5 * r @ r),
@@ -119,7 +123,7 @@ def test_tilted_meets_the_fine_slope_at_its_origin(dense: Dense) -> None:
     coarse, fine = Plain(), dense.at(vector(SIZE, 1))
     origin, d = vector(2, 2), vector(2, 4)
     plain = coarse.at(origin)
-    model = Tilted(coarse, P.T @ fine.grad - plain.grad, origin)
+    model = tilted(coarse, P.T @ fine.grad - plain.grad, origin)
     at_origin = model.at(origin)
     assert torch.equal(at_origin.f, plain.f)
     assert float(at_origin.grad.dot(d)) == pytest.approx(float(fine.grad.dot(P @ d)), rel=1e-13)
@@ -127,7 +131,7 @@ def test_tilted_meets_the_fine_slope_at_its_origin(dense: Dense) -> None:
 
 def test_tilted_gradient_belongs_to_its_value() -> None:
     """f(θ + hd) − f(θ) − h⟨∇f(θ), d⟩ falls fourfold as h is halved."""
-    model = Tilted(Plain(), vector(SIZE, 1), vector(SIZE, 2))
+    model = tilted(Plain(), vector(SIZE, 1), vector(SIZE, 2))
     theta, d = vector(SIZE, 3), vector(SIZE, 4)
     start = model.at(theta)
     remainders = [abs(float(model.at(theta + h * d).f - start.f - h * start.grad.dot(d))) for h in (1e-3, 5e-4)]
@@ -144,3 +148,17 @@ def test_iterates_know_whether_they_are_finite(bad: float) -> None:
     assert Iterate(theta, torch.tensor(1.0), good).is_finite()
     assert not Iterate(theta, torch.tensor(bad), good).is_finite()
     assert not Iterate(theta, torch.tensor(1.0), torch.tensor([1.0, bad])).is_finite()
+    assert Iterate(theta, torch.tensor(1.0)).is_finite()
+    assert not Iterate(theta, torch.tensor(bad)).is_finite()
+
+
+def test_an_iterate_finds_its_gradient_once(dense: Dense) -> None:
+    theta = vector(SIZE, 1)
+    bare = Iterate(theta, dense.value(theta))
+    with pytest.raises(ValueError, match="gradient is not known"):
+        _ = bare.grad
+    dense.calls.clear()
+    known = bare.with_gradient(dense)
+    torch.testing.assert_close(known.grad, dense.jacobian(theta).T @ dense.residual(theta), rtol=1e-13, atol=1e-14)
+    dense.calls.clear()
+    assert known.with_gradient(dense) is known and not dense.calls
