@@ -17,14 +17,15 @@ from pinnml.network.embedding import FeatureMap
 from pinnml.network.indices import MultiIndex
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Block
 from pinnml.network.workspace import Workspace
+from pinnml.settings import Count, setting
 
 
-@dataclass(frozen=True)
+@setting
 class Layer:
     """h ↦ σ(Wh + b); h + step·σ(Wh + b) where a step is given; the affine map Wh + b where there is no activation."""
 
-    inputs: int
-    outputs: int
+    inputs: Count
+    outputs: Count
     activation: Activation | None = None
     step: float | None = None
 
@@ -127,9 +128,8 @@ class ChainLinearisation(AbstractLinearisation):
         """Return the rows Σ_c δ_c[i] ⊗ h_c[i], then δ_0[i], of the layers that fill θ[start:stop]."""
         chosen = [n for n, block in enumerate(self._network.blocks) if start <= block.start and block.stop <= stop]
         if not chosen or sum(self._network.layers[n].size for n in chosen) != stop - start:
-            raise DeclarationError(
-                f"θ[{start}:{stop}] is not made of whole layers; where: rows; use the network's blocks."
-            )
+            what = f"θ[{start}:{stop}] is not made of whole layers"
+            raise DeclarationError(what, "rows", "use the network's blocks")
         deltas = self.adjoints(cotangent, chosen[0])
         # points run fastest in memory: every product below is then one pass over contiguous numbers
         columns = self._workspace.empty((stop - start, cotangent.shape[2]), cotangent)
@@ -155,27 +155,25 @@ class ChainLinearisation(AbstractLinearisation):
 
 
 class ChainNetwork(AbstractNetwork):
-    """An embedding followed by layers; θ holds W (by rows) and b of each layer in order."""
+    """An embedding followed by layers; θ holds W (by rows) and b of each layer in order.
 
-    def __init__(self, features: FeatureMap, layers: Sequence[Layer]) -> None:
+    Parameters
+    ----------
+    features : FeatureMap
+        What the first layer is fed.
+    layers : sequence of Layer
+        The layers, each with as many inputs as the one before has outputs.
+    kinds : sequence of str, optional
+        The kinds of their blocks, for a chain cut from a longer one; without it, the first is the input layer.
+    """
+
+    def __init__(self, features: FeatureMap, layers: Sequence[Layer], kinds: Sequence[str] | None = None) -> None:
         self.features = features
         self.layers = tuple(layers)
         stops = torch.tensor([layer.size for layer in layers]).cumsum(0).tolist()
         self.blocks = tuple(
-            Block(
-                f"layer {number}",
-                start,
-                stop,
-                (layers[number].outputs, layers[number].inputs),
-                "input"
-                if number == 0
-                else "head"
-                if layers[number].activation is None
-                else "block"
-                if layers[number].step
-                else "layer",
-            )
-            for number, (start, stop) in enumerate(zip([0, *stops], stops, strict=False))
+            Block(f"layer {number}", stop - layer.size, stop, (layer.outputs, layer.inputs), kind)
+            for number, (layer, stop, kind) in enumerate(zip(layers, stops, kinds or _kinds(layers), strict=True))
         )
         self._rules: dict[tuple[MultiIndex, ...], dict[Activation, ChainRule]] = {}
         self._parts: dict[tuple[int, int], ChainNetwork] = {}
@@ -215,8 +213,9 @@ class ChainNetwork(AbstractNetwork):
             starts, stops = [block.start for block in self.blocks], [block.stop for block in self.blocks]
             if start not in starts or stop not in stops or stop <= start:
                 return None
-            layers = self.layers[starts.index(start) : stops.index(stop) + 1]
-            self._parts[start, stop] = ChainNetwork(self.features, layers)
+            cut = slice(starts.index(start), stops.index(stop) + 1)
+            kinds = [block.kind for block in self.blocks[cut]]
+            self._parts[start, stop] = ChainNetwork(self.features, self.layers[cut], kinds)
         return self._parts[start, stop]
 
     def linearise(
@@ -224,6 +223,15 @@ class ChainNetwork(AbstractNetwork):
     ) -> ChainLinearisation:
         """Carry the jets forward through the layers."""
         return ChainLinearisation(self, theta, embedded, indices, workspace)
+
+
+def _kinds(layers: Sequence[Layer]) -> list[str]:
+    """Tell the layers of a whole chain apart by what they do."""
+    kinds = ["layer" if layer.step is None else "block" for layer in layers]
+    if layers[-1].activation is None:
+        kinds[-1] = "head"
+    kinds[0] = "input"
+    return kinds
 
 
 def _chain_rule(indices: Sequence[MultiIndex], activation: Activation) -> ChainRule:

@@ -22,6 +22,16 @@ class Compiled(Activation):
 
     Needs a C++ compiler on a CPU. The first evaluations of each shape take seconds, later ones are faster; results
     agree with the plain activation to rounding.
+
+    Parameters
+    ----------
+    inner : Activation, default Tanh()
+        The activation to compile.
+
+    Raises
+    ------
+    DeclarationError
+        Where `inner` is no activation.
     """
 
     inner: Activation = field(default_factory=Tanh)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, suggestion
 from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
 from pinnml.network.indices import MultiIndex
 from pinnml.network.workspace import Workspace
-from pinnml.settings import setting
+from pinnml.settings import Above, Count, record, setting
 
 
-@dataclass(frozen=True)
+@record
 class FeatureMap:
     """x ↦ (Ax + a, sin(Bx + b)): the features of a point, with A (k, d), a (k,), B (m, d), b (m,)."""
 
@@ -62,7 +62,7 @@ class Embedding(ABC):
 
 @setting
 class Identity(Embedding):
-    """The coordinates as they are."""
+    """The coordinates as they are, in the problem's own units: x ↦ x. It takes no parameters."""
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
         """Return x ↦ x."""
@@ -71,7 +71,7 @@ class Identity(Embedding):
 
 @setting
 class Normalised(Embedding):
-    """The box scaled to [−1, 1]^d."""
+    """The box scaled to [−1, 1]^d, dimensionless: x ↦ (2x − lower − upper)/(upper − lower). It takes no parameters."""
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
         """Return x ↦ (2x − lower − upper)/(upper − lower)."""
@@ -84,18 +84,29 @@ class Normalised(Embedding):
 class PeriodicEmbedding(Embedding):
     """Coordinate `along` enters only as cos and sin of 2πk(x − lower)/length, k = 1 … harmonics: exactly periodic.
 
-    Source: Dong and Ni, J. Comput. Phys. 435 (2021).
+    The other coordinates are normalised. Source: Dong and Ni, J. Comput. Phys. 435 (2021).
+
+    Parameters
+    ----------
+    along : str
+        The name of the coordinate; its period is the length of the box.
+    harmonics : int, default 1
+        The number of frequencies k, each with a cosine and a sine.
+
+    Raises
+    ------
+    DeclarationError
+        Where `harmonics` is less than 1; and on solving, where the problem has no such coordinate.
     """
 
     along: str
-    harmonics: int = 1
+    harmonics: Count = 1
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
         """Return the other coordinates normalised, then sines and cosines (a sine with phase π/2) of this one."""
         if self.along not in names:
-            raise DeclarationError(
-                f"Unknown coordinate {self.along!r}; where: PeriodicEmbedding; use one of {', '.join(names)}."
-            )
+            what = f"Unknown coordinate {self.along!r}"
+            raise DeclarationError(what, "PeriodicEmbedding", suggestion(self.along, names))
         axis = list(names).index(self.along)
         plain = Normalised().bind(names, lower, upper)
         others = [number for number in range(len(names)) if number != axis]
@@ -114,10 +125,24 @@ class FourierFeatures(Embedding):
     """sin and cos of πBx̂ with x̂ the normalised coordinates and B Gaussian of the scale given, beside x̂ itself.
 
     Source: Tancik et al., NeurIPS 2020. B is drawn from the seed kept here, so that it is the same each time.
+
+    Parameters
+    ----------
+    count : int, default 16
+        The rows of B: as many sines and as many cosines.
+    scale : float, default 1.0
+        The standard deviation of the entries of B, in half waves across the box.
+    seed : int, default 0
+        The seed from which B is drawn.
+
+    Raises
+    ------
+    DeclarationError
+        Where `count` is less than 1, `scale` is not positive, or an argument has another type.
     """
 
-    count: int = 16
-    scale: float = 1.0
+    count: Count = 16
+    scale: Annotated[float, Above(0)] = 1.0
     seed: int = 0
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +13,26 @@ from pinnml.network.autograd import nested
 from pinnml.network.indices import MultiIndex
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.workspace import Workspace
+from pinnml.settings import setting
 
 
-@dataclass(frozen=True)
+@setting
 class Custom(Architecture):
-    """A network given as a module that maps points (n, d) to fields (n, m); it starts from the module's parameters."""
+    """A network given as a module that maps points (n, d) to fields (n, m); it starts from the module's parameters.
+
+    Its derivatives are taken by nested automatic differentiation, which is slower than the jets of `MLP` and `ResNet`.
+    The module is copied, and left as it is.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, with coordinates in the problem's own units and order.
+
+    Raises
+    ------
+    DeclarationError
+        Where `module` is no module; and on solving, where it has no parameters, fails, or gives another shape.
+    """
 
     module: nn.Module
 
@@ -26,16 +40,17 @@ class Custom(Architecture):
         """Try the module on the box' centre; raise `DeclarationError` where it has no parameters or the wrong shape."""
         parameters = list(self.module.parameters())
         if not parameters:
-            raise DeclarationError("The module has no parameters; where: network; give a module that can be trained.")
+            raise DeclarationError("The module has no parameters", "network", "give a module that can be trained")
         centre = torch.tensor([lower, upper], dtype=torch.float64).mean(0, keepdim=True).to(parameters[0])
         try:
             shape = tuple(self.module(centre).shape)
         except RuntimeError as error:
-            raise DeclarationError(f"The module fails on points (1, {len(names)}): {error}; where: network.") from error
+            what = f"The module fails on points (1, {len(names)}): {error}"
+            remedy = f"give a module that maps points (n, {len(names)}) to fields (n, {outputs})"
+            raise DeclarationError(what, "network", remedy) from error
         if shape != (1, outputs):
-            raise DeclarationError(
-                f"The module maps (1, {len(names)}) to {shape}; where: network; return shape (n, {outputs})."
-            )
+            what = f"The module maps (1, {len(names)}) to {shape}"
+            raise DeclarationError(what, "network", f"return shape (n, {outputs})")
         return ModuleNetwork(copy.deepcopy(self.module))
 
 

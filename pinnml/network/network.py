@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pinnml.network.indices import MultiIndex
 from pinnml.network.workspace import Workspace
+from pinnml.settings import record
 
 
-@dataclass(frozen=True)
+@record
 class Block:
-    """The part θ[start:stop] that belongs to one layer."""
+    """The part θ[start:stop] that belongs to one layer, or to one tensor of a module.
+
+    Attributes
+    ----------
+    name : str
+        What the network calls it.
+    start, stop : int
+        Where it lies in θ.
+    shape : tuple of int
+        What is kept there: (outputs, inputs) of W for a layer, which holds W by rows and then b; for a tensor, its own.
+    kind : str
+        What it does: "input", "layer", "block" (a layer with a skip connection), "head" or "tensor". Two blocks can
+        hold the same parameters only where both shape and kind agree.
+    """
 
     name: str
     start: int
     stop: int
-    shape: tuple[int, ...] = ()
-    kind: str = ""
+    shape: tuple[int, ...]
+    kind: str
 
 
 class AbstractLinearisation(ABC):

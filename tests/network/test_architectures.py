@@ -10,6 +10,7 @@ import torch
 from network_reference import ARCHITECTURES, LOWER, NAMES, UPPER, bound
 from torch import Tensor, nn
 
+from pinnml.errors import DeclarationError
 from pinnml.network import MLP, Activation, Custom, FourierFeatures, PeriodicEmbedding, ResNet, Sin, Tanh
 
 CPU = torch.device("cpu")
@@ -68,6 +69,10 @@ def test_activations_give_their_first_five_derivatives(activation: Activation) -
         (ResNet, {"blocks": 0}, "blocks"),
         (ResNet, {"dt": 0.0}, "dt"),
         (ResNet, {"dt": math.nan}, "dt"),
+        (PeriodicEmbedding, {"along": "x", "harmonics": 0}, "harmonics"),
+        (FourierFeatures, {"count": 0}, "count"),
+        (FourierFeatures, {"scale": 0.0}, "scale"),
+        (Custom, {"module": torch.tanh}, "module"),
     ],
 )
 def test_wrong_sizes_are_refused(kind: Callable[..., object], arguments: dict[str, object], name: str) -> None:
@@ -76,7 +81,7 @@ def test_wrong_sizes_are_refused(kind: Callable[..., object], arguments: dict[st
 
 
 def test_unknown_coordinate_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Unknown coordinate 'z'.*use one of x, t, y"):
+    with pytest.raises(ValueError, match=r"Unknown coordinate 'z'; where: PeriodicEmbedding; valid names: x, t, y\.$"):
         MLP(embedding=PeriodicEmbedding("z")).bind(NAMES, LOWER, UPPER, 1)
 
 
@@ -101,8 +106,10 @@ class Flat(nn.Module):
     ],
 )
 def test_wrong_modules_are_refused(module: nn.Module, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(DeclarationError, match=message) as refused:
         Custom(module).bind(NAMES[:2], LOWER[:2], UPPER[:2], 1)
+    assert refused.value.where == "network"
+    assert refused.value.remedy
 
 
 def test_bounds_may_be_whole_numbers() -> None:
