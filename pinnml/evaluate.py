@@ -10,7 +10,16 @@ from torch import Tensor
 
 from pinnml.loss import PlacedTerm, Threads, place
 from pinnml.network import AbstractNetwork, Workspace
-from pinnml.problem import Box, DeclarationError, Everywhere, FieldDerivative, Problem, Reference, Term, suggestion
+from pinnml.problem import (
+    AbstractDomain,
+    DeclarationError,
+    Everywhere,
+    FieldDerivative,
+    Problem,
+    Reference,
+    Term,
+    suggestion,
+)
 
 CHUNK = 5000
 
@@ -28,7 +37,7 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
             f"{strange!r} is no field and no derivative; where: the solution's arguments. "
             f"{suggestion(strange, problem.fields)}"
         )
-    asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values: x)
+    asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values, data: x)
 
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
         _, jet = placed.fields(theta, workspace)
@@ -64,7 +73,7 @@ def _in_chunks(
         return torch.cat(threads.map(function, placed), 1)
 
 
-def uniform_axes(domain: Box, reference: Reference | None) -> dict[str, np.ndarray]:
+def uniform_axes(domain: AbstractDomain, reference: Reference | None) -> dict[str, np.ndarray]:
     """Return the coordinates of the grid for errors and figures: the reference's where there is one."""
     count = GRID_POINTS.get(domain.dimension, 11)
     counts: Mapping[str, int] = reference.grid if reference is not None else dict.fromkeys(domain.names, count)

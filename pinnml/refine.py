@@ -15,7 +15,6 @@ from pinnml.loss import PinnObjective
 from pinnml.objective import AbstractObjective
 from pinnml.optim import Progress
 from pinnml.points import Collocation, ConditionPoints, Sobol, systematic
-from pinnml.problem import Everywhere
 from pinnml.settings import setting
 
 
@@ -121,9 +120,8 @@ class Renewal:
         if not (climbs or iteration % stage.every == 0) or self._stands_for_the_domain(rule, theta):
             return None
         collocation = dict(before.collocation)
-        for name, term in before.problem.soft_terms.items():
-            if isinstance(term.region, Everywhere):
-                collocation[name] = self._drawn(rule, name, theta, stage.points)
+        for name in before.problem.equations:
+            collocation[name] = self._drawn(rule, name, theta, stage.points)
         before.threads.release()  # chunks will be of another size
         self.objective = before.on(collocation)
         return self.objective
@@ -131,14 +129,13 @@ class Renewal:
     def _stands_for_the_domain(self, rule: RAD, theta: Tensor) -> bool:
         """Tell whether no residual's mean square at fresh points exceeds `gap` times that at the present ones."""
         objective = self.objective
-        losses, terms = objective.losses(theta), objective.problem.soft_terms
+        losses, terms = objective.losses(theta), objective.problem.equations
         unit = Sobol().unit(rule.probes, objective.problem.domain.dimension, self._generator)
-        probes = Everywhere().place(unit, objective.problem.domain).to(theta)
+        probes = objective.problem.domain.place(unit).to(theta)
         for name, term in terms.items():
-            if isinstance(term.region, Everywhere):
-                elsewhere = 0.5 * self._residuals(theta, name, probes).square().sum(0).mean()
-                if not float(elsewhere) * term.weight <= rule.gap * losses[name]:
-                    return False
+            elsewhere = 0.5 * self._residuals(theta, name, probes).square().sum(0).mean()
+            if not float(elsewhere) * term.weight <= rule.gap * losses[name]:
+                return False
         return True
 
     def _residuals(self, theta: Tensor, name: str, x: Tensor) -> Tensor:
@@ -148,7 +145,7 @@ class Renewal:
     def _drawn(self, rule: RAD, name: str, theta: Tensor, count: int) -> ConditionPoints:
         domain = self.objective.problem.domain
         unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, self._generator)
-        pool = Everywhere().place(unit, domain).to(theta)
+        pool = domain.place(unit).to(theta)
         size = self._residuals(theta, name, pool).abs().sum(0).double().cpu()
         # where the residual is zero everywhere, one point is as good as another
         relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)

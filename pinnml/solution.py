@@ -18,7 +18,7 @@ from pinnml.io.history import HistoryRow
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Result, Stop
 from pinnml.points import Collocation
-from pinnml.problem import DeclarationError, Everywhere, Problem, check_inside, suggestion
+from pinnml.problem import DeclarationError, Problem, check_inside, suggestion
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,7 +121,7 @@ class Solution:
 
     def _equations(self) -> list[str]:
         """The names of the interior conditions."""
-        return [name for name, term in self.problem.terms.items() if isinstance(term.region, Everywhere)]
+        return list(self.problem.equations)
 
     def axes(self) -> dict[str, np.ndarray]:
         """Return the coordinates of the uniform grid on which errors, figures and files are made."""

@@ -372,7 +372,7 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     [
         (lambda config: config.pop("network"), "KeyError 'network'"),
         (lambda config: config.pop("dtype"), "KeyError 'dtype'"),
-        (lambda config: config["network"].update(type="MPL"), "'MPL'.*Did you mean 'MLP'"),
+        (lambda config: config["network"].update(type="MPL"), "'MPL'.*did you mean 'MLP'"),
         (lambda config: config["network"].update(type="system"), "Unknown kind 'system'"),
         (lambda config: config["network"].update(heads=8), "MLP has wrong arguments"),
         (lambda config: config["network"].update(width=5), "holds 17 parameters, the network has 21"),

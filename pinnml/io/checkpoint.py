@@ -61,7 +61,7 @@ def _content(solution: Solution) -> dict[str, Any]:
         "iteration": result.nit,
         "seconds": result.seconds,
         "counts": encode(result.counts),
-        "points": {name: [points.x, points.weights] for name, points in solution.collocation.items()},
+        "points": {name: [p.x, p.weights, dict(p.data)] for name, p in solution.collocation.items()},
         "generator": solution.generator,
         "history": _table(solution.history),
     }

@@ -51,9 +51,9 @@ class PinnObjective(ChunkedLeastSquares):
             points = collocation[name]
             count = len(points.weights)
             share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
-            for part in points.chunks(term.region, chunk or share):
+            for part in points.chunks(chunk or share):
                 scale = (term.weight * part.weights).sqrt()
-                chunks.append(place(problem, term, network, part.x, scale))
+                chunks.append(place(problem, term, network, part.x, scale, part.data))
         super().__init__(chunks, network.size, threads)
         self._kept: Entering | None = None
         self._thinned: dict[float, PinnObjective] = {}
@@ -74,8 +74,7 @@ class PinnObjective(ChunkedLeastSquares):
     def thinned(self, share: float) -> PinnObjective:
         """Return the loss on about this share of every condition's points, each condition weighing as before."""
         if share not in self._thinned:
-            terms = self.problem.soft_terms
-            fewer = {name: self.collocation[name].thinned(term.region, share) for name, term in terms.items()}
+            fewer = {name: self.collocation[name].thinned(share) for name in self.problem.soft_terms}
             self._thinned[share] = self.on(fewer)
         return self._thinned[share]
 
