@@ -27,10 +27,25 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def cached(name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return `compute()` from the file <name>-<version>.npz of the user's cache folder, writing it on a miss.
 
-    The folder is $XDG_CACHE_HOME/pinnml, or ~/.cache/pinnml. The name must hold every parameter that the
-    arrays depend on. A folder that cannot be written or a file that cannot be read costs only the time to
-    compute.
-    Raises `DeclarationError` for a name that is no plain file name.
+    The folder is $XDG_CACHE_HOME/pinnml, or ~/.cache/pinnml. A folder that cannot be written or a file that cannot be
+    read costs only the time to compute.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, which must hold every parameter that the arrays depend on.
+    compute : callable
+        A function without arguments that returns arrays by name.
+
+    Returns
+    -------
+    dict of str to array
+        What `compute` returned, now or earlier.
+
+    Raises
+    ------
+    DeclarationError
+        For a name that is no plain file name.
     """
     if not _NAME.fullmatch(name):
         raise DeclarationError(f"{name!r} is no file name", "cached(name)", "use letters, digits, . _ or -")

@@ -13,7 +13,6 @@ from pinnml.approximation import residual_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.points import ConditionPoints, Sobol, systematic
-from pinnml.problem import Everywhere
 from pinnml.settings import AtLeast, Between, Count, setting
 
 
@@ -60,15 +59,13 @@ class RAD:
 
 
 def stands_for_the_domain(rule: RAD, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> bool:
-    """Tell whether no residual's mean square at fresh points exceeds `gap` times that at the objective's points."""
-    losses, terms = objective.losses(theta), objective.problem.soft_terms
-    unit = Sobol().unit(rule.probes, objective.problem.domain.dimension, generator)
-    probes = Everywhere().place(unit, objective.problem.domain).to(theta)
-    for name, term in terms.items():
-        if isinstance(term.region, Everywhere):
-            elsewhere = 0.5 * _residuals(objective, theta, name, probes).square().sum(0).mean()
-            if not float(elsewhere) * term.weight <= rule.gap * losses[name]:
-                return False
+    """Return whether no residual's mean square at fresh points exceeds `gap` times that at the objective's points."""
+    losses, domain = objective.losses(theta), objective.problem.domain
+    probes = domain.place(Sobol().unit(rule.probes, domain.dimension, generator)).to(theta)
+    for name in objective.problem.equations:
+        elsewhere = 0.5 * _residuals(objective, theta, name, probes).square().sum(0).mean()
+        if not float(elsewhere) * objective.weight(name) <= rule.gap * losses[name]:
+            return False
     return True
 
 
@@ -78,7 +75,7 @@ def follow(
     """Return `count` points for a condition in the interior, drawn by the rule's density, with their weights."""
     domain = objective.problem.domain
     unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, generator)
-    pool = Everywhere().place(unit, domain).to(theta)
+    pool = domain.place(unit).to(theta)
     size = _residuals(objective, theta, name, pool).abs().sum(0).double().cpu()
     # where the residual is zero everywhere, one point is as good as another
     relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)

@@ -12,7 +12,6 @@ from pinnml.errors import sentence
 from pinnml.loss import PinnObjective
 from pinnml.optim import Progress, Renewed
 from pinnml.points import Collocation
-from pinnml.problem import Everywhere
 
 
 class MemoryWarning(UserWarning):
@@ -60,9 +59,8 @@ class Renewal:
         if not (climbs or iteration % stage.every == 0) or stands_for_the_domain(rule, before, theta, self._generator):
             return None
         collocation = dict(before.collocation)
-        for name, term in before.problem.soft_terms.items():
-            if isinstance(term.region, Everywhere):
-                collocation[name] = follow(rule, before, theta, name, stage.points, self._generator)
+        for name in before.problem.equations:
+            collocation[name] = follow(rule, before, theta, name, stage.points, self._generator)
         before.threads.release()  # chunks will be of another size
         self.objective = before.on(replace(before.discretisation, collocation=collocation))
         return Renewed(self.objective, theta)

@@ -16,7 +16,7 @@ from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network import AbstractNetwork
-from pinnml.problem import Everywhere, Problem, check_inside
+from pinnml.problem import Problem, check_inside
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Approximation:
 
     def _equations(self) -> list[str]:
         """The names of the interior conditions."""
-        return [name for name, term in self.problem.terms.items() if isinstance(term.region, Everywhere)]
+        return list(self.problem.equations)
 
     def axes(self) -> dict[str, np.ndarray]:
         """Return the coordinates of the uniform grid on which errors, figures and files are made."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pinnml.problem import Box, Reference
+from pinnml.problem import AbstractDomain, Reference
 
 GRID_POINTS = {1: 1001, 2: 201, 3: 41}
 """Points a coordinate of the grid on which errors and figures are made where no reference names one."""
 
 
-def uniform_axes(domain: Box, reference: Reference | None) -> dict[str, np.ndarray]:
+def uniform_axes(domain: AbstractDomain, reference: Reference | None) -> dict[str, np.ndarray]:
     """Return the coordinates of the grid for errors and figures: the reference's where there is one."""
     count = GRID_POINTS.get(domain.dimension, 11)
     counts: Mapping[str, int] = reference.grid if reference is not None else dict.fromkeys(domain.names, count)

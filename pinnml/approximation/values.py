@@ -26,7 +26,7 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
             "the solution's arguments",
             suggestion(strange, problem.fields),
         )
-    asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values: x)
+    asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values, data: x)
 
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
         _, jet = placed.fields(theta, workspace)

@@ -24,7 +24,7 @@ from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
 
-FORMAT = 1
+FORMAT = 2
 """Grows when older checkpoints can no longer be read."""
 
 
@@ -75,7 +75,7 @@ def _content(run: Run) -> dict[str, Any]:
         "iteration": result.nit,
         "seconds": result.seconds,
         "counts": encode(result.counts),
-        "points": {name: [points.x, points.weights] for name, points in run.collocation.items()},
+        "points": {name: [p.x, p.weights, dict(p.data)] for name, p in run.collocation.items()},
         "generator": run.generator,
         "history": _table(run.history),
     }

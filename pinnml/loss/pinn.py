@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinnml.loss.chunked import ChunkedLeastSquares, Threads
 from pinnml.loss.discretisation import Discretisation
+from pinnml.loss.layers import LayersObjective
 from pinnml.loss.placed import PlacedTerm, place
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.objective import (
@@ -90,6 +91,10 @@ class PinnObjective(ChunkedLeastSquares):
         """The points of every condition."""
         return self.discretisation.collocation
 
+    def weight(self, name: str) -> float:
+        """Return the weight of a condition (dimensionless)."""
+        return self.discretisation.weights.get(name, self.problem.terms[name].weight)
+
     def _complete(self, theta: Tensor) -> Tensor:
         return theta
 
@@ -111,8 +116,7 @@ class PinnObjective(ChunkedLeastSquares):
         if not isinstance(rule, ShareOfPoints):
             return None
         if rule not in self._coarse:
-            terms = self.problem.soft_terms
-            fewer = {name: self.collocation[name].thinned(term.region, rule.share) for name, term in terms.items()}
+            fewer = {name: self.collocation[name].thinned(rule.share) for name in self.problem.soft_terms}
             same = everything(self.network.size)
             objective = self.on(replace(self.discretisation, collocation=fewer), unit=rule.share * self._unit)
             self._coarse[rule] = CoarseProblem(objective, same, same)
@@ -180,66 +184,6 @@ def _carried(parameters: Tensor, fed: PlacedTerm, workspace: Workspace) -> Tenso
     return fed.network.linearise(parameters, fed.embedded, fed.indices, workspace).values.clone()
 
 
-class LayersObjective(ChunkedLeastSquares):
-    """The loss as a function of some neighbouring layers: a network that begins with them, fed with jets kept below.
-
-    The layers above are frozen, too; every evaluation passes through them, none through the layers below.
-    """
-
-    def __init__(self, whole: PinnObjective, tail: AbstractNetwork, layers: Range, theta: Tensor) -> None:
-        self._whole = whole
-        self._layers = layers
-        self._below, self._above = theta[: layers.start], theta[layers.stop :]
-        jets = whole.entering(theta, layers.start)
-        chunks = [chunk.moved(tail, jet) for chunk, jet in zip(whole.chunks, jets, strict=True)]
-        super().__init__(chunks, layers.stop - layers.start, whole.threads)
-
-    def _complete(self, theta: Tensor) -> Tensor:
-        return torch.cat([theta, self._above])
-
-    @property
-    def structure(self) -> Structure:
-        """The layers."""
-        return self._layers.structure(self._whole.structure)
-
-    def cost(self, kind: Evaluation) -> float:
-        """Return the cost of passing through the layers from the lowest active one on.
-
-        Of a gradient's three thirds, two are the passes forward and backward, and the last is that of the free
-        parameters; what was evaluated once and kept are the passes forward below.
-        """
-        whole, (free, size) = self._whole, self._layers.shape
-        passed = 1 - self._layers.start / self._layers.size
-        match kind:
-            case Evaluation.RESIDUAL:
-                return passed * whole.cost(kind)
-            case Evaluation.RESTRICTION:
-                return (1 - passed) * whole.cost(Evaluation.RESIDUAL)
-        products = whole.cost(kind) - whole.cost(Evaluation.GRADIENT)
-        return (2 * passed + free / size) / 3 * whole.cost(Evaluation.GRADIENT) + (free / size) ** 2 * products
-
-    def restricted(
-        self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
-    ) -> AbstractLeastSquares:
-        """Restrict to fewer layers as the whole loss does; to anything else by restricting each evaluation."""
-        if isinstance(restriction, Range):
-            return self._whole.restricted(restriction @ self._layers, self._all(theta), start)
-        return RestrictedLeastSquares(self, restriction, theta, start)
-
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
-        """Return the same restriction of the whole loss' coarse problem."""
-        coarse, size = self._whole.coarse(rule), self._layers.shape[0]
-        if coarse is None or not coarse.has_same_unknowns:
-            return None
-        theta = self._all(self.chunks[0].x.new_zeros(size))
-        same = everything(size)
-        return CoarseProblem(coarse.objective.restricted(self._layers, theta), same, same)
-
-    def _all(self, theta: Tensor) -> Tensor:
-        """Return all parameters of the whole network, given those of the layers."""
-        return torch.cat([self._below, theta, self._above])
-
-
 def _placed(problem: Problem, discretisation: Discretisation, chunk: int | None, threads: Threads) -> list[PlacedTerm]:
     """Return every condition's points in chunks, ready to be evaluated."""
     chunks: list[PlacedTerm] = []
@@ -250,9 +194,9 @@ def _placed(problem: Problem, discretisation: Discretisation, chunk: int | None,
         count = len(points.weights)
         share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
         weight = discretisation.weights.get(name, term.weight)
-        for part in points.chunks(term.region, chunk or share):
+        for part in points.chunks(chunk or share):
             scale = (weight * part.weights).sqrt()
-            chunks.append(place(problem, term, discretisation.network, part.x, scale))
+            chunks.append(place(problem, term, discretisation.network, part.x, scale, part.data))
     return chunks
 
 

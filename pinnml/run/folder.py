@@ -83,7 +83,7 @@ def load(
     try:
         config = checkpoint["config"]
         problem = problem_of(config, problem, str(path))
-        collocation = {name: ConditionPoints(x, weights) for name, (x, weights) in checkpoint["points"].items()}
+        collocation = {name: ConditionPoints(*parts) for name, parts in checkpoint["points"].items()}
         setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
         result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
         generator = checkpoint["generator"]

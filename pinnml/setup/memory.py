@@ -14,7 +14,7 @@ from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective, Threads, chunk_size
 from pinnml.network import AbstractNetwork
 from pinnml.points import Collocation, ConditionPoints
-from pinnml.problem import Everywhere, Problem
+from pinnml.problem import Problem
 from pinnml.setup.setup import Setup, bind, drawn
 
 SAMPLE = 48
@@ -56,8 +56,7 @@ def predicted(problem: Problem, setup: Setup) -> Memory:
     theta = network.initial(generator, setup.dtype, torch.device("cpu"))
     collocation = drawn(problem, replace(setup, device="cpu"), generator)
     counts = _counts(problem, setup, collocation)
-    terms = problem.soft_terms
-    sample = {name: points.thinned(terms[name].region, _share(points)) for name, points in collocation.items()}
+    sample = {name: points.thinned(_share(points)) for name, points in collocation.items()}
     small = PinnObjective(problem, Discretisation(network, sample), chunk=SAMPLE, threads=Threads(1))
     iterate = small.at(theta)
     setup.solver.step(small, iterate, setup.solver.init(small, iterate))
@@ -121,9 +120,8 @@ def _counts(problem: Problem, setup: Setup, collocation: Collocation) -> dict[st
     """The most points that each soft condition will have."""
     counts = {name: len(collocation[name].weights) for name in problem.soft_terms}
     if setup.refine is not None:
-        for name, term in problem.soft_terms.items():
-            if isinstance(term.region, Everywhere):
-                counts[name] = max(stage.points for stage in setup.refine.stages)
+        for name in problem.equations:
+            counts[name] = max(stage.points for stage in setup.refine.stages)
     return counts
 
 

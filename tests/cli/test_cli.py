@@ -157,7 +157,7 @@ def test_periodic_problems_get_a_periodic_network() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("solve burger", "Unknown problem 'burger'.*Did you mean 'burgers'"),
+        ("solve burger", "Unknown problem 'burger'.*did you mean 'burgers'"),
         (f"solve poisson {SMALL} --network resnett", "'resnett'.*--network.*'resnet'"),
         (f"solve poisson {SMALL} --solver lbgfs", "'lbgfs'.*--solver.*'lbfgs'"),
         (f"solve poisson {SMALL} --sampler sobel", "'sobel'.*--sampler.*'sobol'"),

@@ -26,7 +26,6 @@ from pinnml.objective import (
 )
 from pinnml.optim import Iterations, minimise
 from pinnml.points import ConditionPoints, Sampler, sample
-from pinnml.problem import Everywhere, Pair
 
 
 def loss(problem: pm.Problem, sampler: Sampler, blocks: int = 3) -> tuple[PinnObjective, torch.Tensor]:
@@ -54,7 +53,7 @@ def test_the_points_kept_still_cover_the_box(sampler: Sampler, share: float) -> 
     """Each of sixteen cells keeps its share; every fourth Sobol' point would leave twelve of them empty."""
     problem = heat()
     points = sample(problem, sampler, torch.Generator().manual_seed(0))["pde"]
-    kept = points.thinned(Everywhere(), share)
+    kept = points.thinned(share)
     scaled = [x / torch.tensor(problem.domain.lengths) for x in (points.x, kept.x)]
     before, after = (torch.bincount((x * 4).long().clamp_max(3) @ torch.tensor([4, 1]), minlength=16) for x in scaled)
     assert len(kept.x) == len(kept.weights) == -(-share * len(points.x) // 1)
@@ -66,7 +65,7 @@ def test_the_points_kept_still_cover_the_box(sampler: Sampler, share: float) -> 
 def test_weights_keep_their_sum_and_pairs_stay_together(count: int, share: float, seed: int) -> None:
     lower = torch.rand(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     points = ConditionPoints(torch.cat([lower, lower + 5]), torch.rand(count, dtype=torch.float64) + 0.1)
-    kept = points.thinned(Pair(0), share)
+    kept = points.thinned(share)
     first, second = kept.x.chunk(2)
     assert torch.equal(first + 5, second)
     assert len(first) == len(kept.weights) >= min(count, 10)

@@ -23,10 +23,17 @@ RULE = pm.RAD(stages=(pm.Stage(40, every=2, until=4), pm.Stage(70, every=3)), po
 pytestmark = pytest.mark.usefixtures("on_one_thread")
 
 
-def solved(name: str, until: int, **settings: Any) -> pm.Solution:
+def probed() -> pm.Problem:
+    """The heat equation with measured values, which a checkpoint holds with its points."""
+    problem = heat()
+    probe = pm.Data({"t": [0.1, 0.3], "x": [0.5, 1.0]}, u=[0.4, 0.5])
+    return heat(conditions=problem.conditions | {"probe": probe})
+
+
+def solved(name: str, until: int, problem: pm.Problem | None = None, **settings: Any) -> pm.Solution:
     recipe = (SOLVERS | ABLATIONS)[name](1)
     return pm.solve(
-        heat(), pm.ResNet(width=4, blocks=2), recipe.solver, points=pm.Uniform(40), refine=RULE,
+        problem or heat(), pm.ResNet(width=4, blocks=2), recipe.solver, points=pm.Uniform(40), refine=RULE,
         stop=pm.Iterations(until), seed=3, device="cpu", **settings,
     )  # fmt: skip
 
@@ -37,6 +44,8 @@ def check_equal(found: pm.Solution, expected: pm.Solution) -> None:
     for name, points in expected.collocation.items():
         assert torch.equal(found.collocation[name].x, points.x)
         assert torch.equal(found.collocation[name].weights, points.weights)
+        assert list(found.collocation[name].data) == list(points.data)
+        assert all(torch.equal(found.collocation[name].data[key], values) for key, values in points.data.items())
     assert found.generator is not None and expected.generator is not None
     assert torch.equal(found.generator, expected.generator)
     assert [row.loss for row in found.history] == [row.loss for row in expected.history]
@@ -49,6 +58,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(name: str, tmp_path: Path) ->
     for cut in (0, 3, 6):
         solved(name, cut, out=tmp_path / str(cut))
         check_equal(pm.resume(tmp_path / str(cut), heat(), stop=pm.Iterations(STEPS)), whole)
+
+
+def test_measured_values_are_resumed(tmp_path: Path) -> None:
+    whole = solved("default", STEPS, probed())
+    assert whole.collocation["probe"].data["u"].tolist() == [0.4, 0.5]
+    solved("default", 3, probed(), out=tmp_path)
+    check_equal(pm.resume(tmp_path, probed(), stop=pm.Iterations(STEPS)), whole)
 
 
 def test_a_run_is_resumed_as_often_as_it_stops(tmp_path: Path) -> None:

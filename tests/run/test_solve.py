@@ -189,8 +189,8 @@ def log_of_negative(x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("declare", "message"),
     [
-        (with_condition("pde", pm.Interior(lambda u_t, u_yy: u_t - u_yy)), "'u_yy'.*Did you mean"),
-        (with_condition("pde", pm.Interior(lambda u_t, kapa: u_t - kapa)), "'kapa'.*Did you mean 'kappa'"),
+        (with_condition("pde", pm.Interior(lambda u_t, u_yy: u_t - u_yy)), "'u_yy'.*did you mean"),
+        (with_condition("pde", pm.Interior(lambda u_t, kapa: u_t - kapa)), "'kapa'.*did you mean 'kappa'"),
         (with_condition("start", pm.Value(u=lambda y: y, on="t=0")), "'y'.*condition 'start'"),
         (with_condition("start", pm.Value(u=0.0, on="t=5")), "t=5.*t=0"),
         (with_condition("start", pm.Value(u=log_of_negative, on="t=0")), "not finite.*'start'"),
