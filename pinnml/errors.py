@@ -12,8 +12,6 @@ from typing import Any
 
 def sentence(what: str, where: str, remedy: str) -> str:
     """Return what is wrong, where, and how to mend it, as people read it: the one form of every complaint."""
-    if not where:  # a message that is complete as it is
-        return what
     return f"{what.rstrip('.')}; where: {where}; {remedy[:1].lower() + remedy[1:].rstrip('.')}."
 
 
@@ -41,7 +39,7 @@ class DeclarationError(ValueError):
         Further findings of the same check.
     """
 
-    def __init__(self, what: str, where: str = "", remedy: str = "", more: Sequence[Finding] = ()) -> None:
+    def __init__(self, what: str, where: str, remedy: str, more: Sequence[Finding] = ()) -> None:
         super().__init__(what, where, remedy, more)
         self.what = what
         self.where = where

@@ -119,14 +119,6 @@ def setting(kind: type[T]) -> type[T]:
     return record(kind)
 
 
-def at_least(record: Any, least: float, *names: str, above: bool = False) -> None:
-    """Raise `DeclarationError` for the first of a record's numbers below `least`, or not `above` it."""
-    for name in names:
-        value, bound = getattr(record, name), Above(least) if above else AtLeast(least)
-        if not bound.holds(value):
-            raise DeclarationError(f"{name} is {value!r}", type(record).__name__, f"give {bound}")
-
-
 def name_of(kind: type) -> str:
     """Return the name under which files keep a record of this kind."""
     own = kind.__module__.startswith("pinnml.")

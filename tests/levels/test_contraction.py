@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from deep_chain import DeepChain
 
-from pinnml.levels import After, Before, Beside, Cycle, FirstLayers, TiedBlocks, TwoLevel
+from pinnml.levels import After, Before, Beside, Cycle, FewerPoints, FirstLayers, TiedBlocks, TwoLevel
 from pinnml.optim import AbstractSolver, Iterations, LevenbergMarquardt, minimise
 from pinnml.schwarz import AbstractSchwarz, AdditiveSchwarz, ByLayer, Local, MultiplicativeSchwarz, SubspaceMinimisation
 
@@ -46,3 +46,27 @@ def test_the_coarse_level_makes_the_factor_independent_of_the_depth(
 def test_layers_left_out_are_no_coarse_level_for_smooth_modes() -> None:
     """Frozen neighbours hold the first layers where they are: all layers have to move at once."""
     assert contraction(TwoLevel(MULTIPLICATIVE, (FirstLayers(3),), EXACT)) > 0.98
+
+
+INNER = TwoLevel(MULTIPLICATIVE, (TiedBlocks(3),), EXACT)
+THREE_LEVELS = TwoLevel(MULTIPLICATIVE, (TiedBlocks(3),), Local(INNER))
+"""Blocks, blocks tied in threes, and these tied in threes again."""
+
+COMPOSITIONS: dict[str, tuple[AbstractSolver, float]] = {
+    "two levels on a coarse level": (THREE_LEVELS, 0.65),
+    "blocks within blocks": (MultiplicativeSchwarz(ByLayer(9), Local(MULTIPLICATIVE, 20), stretches=()), 0.95),
+    "two levels on blocks": (AdditiveSchwarz(ByLayer(9), Local(INNER, 4), SubspaceMinimisation(EXACT)), 0.95),
+    "two levels on fewer points": (TwoLevel(MULTIPLICATIVE, (FewerPoints(0.5, Local(INNER)),)), 0.65),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_compositions_contract(name: str) -> None:
+    solver, bound = COMPOSITIONS[name]
+    assert contraction(solver) < bound
+
+
+def test_three_levels_stay_independent_of_the_depth_with_one_sweep_a_level() -> None:
+    """The coarsest of 54 layers has 6 unknown layers: one cycle of two levels on the coarse problem is all it takes."""
+    assert contraction(THREE_LEVELS, 54) < 0.75
+    assert contraction(MULTIPLICATIVE, 54) > 0.98
