@@ -15,7 +15,7 @@ from pinnml.bench import Job, comparison, jobs, race
 from pinnml.io import read_history
 from pinnml.optim import Status
 from pinnml.problem import DeclarationError
-from pinnml.run import solve
+from pinnml.run import Solution, solve
 
 FILES = {"times.json", "table.md", "histories", "poisson-error-seconds.png", "poisson-error-work.png"}
 
@@ -98,7 +98,7 @@ def test_a_run_that_is_interrupted_is_kept_and_ends_the_comparison(
         calls.append("")
         solution = solve(*arguments, **settings)
         status = Status.INTERRUPTED if len(calls) == 2 else solution.result.status
-        return replace(solution, result=replace(solution.result, status=status))
+        return Solution(replace(solution.run, result=replace(solution.result, status=status)))
 
     solving(interrupted)
     runs = race(plan(), tmp_path, silent)

