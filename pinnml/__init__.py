@@ -1,6 +1,9 @@
 """Partial differential equations solved by physics-informed neural networks with second-order training."""
 
 from pinnml._version import __version__
+from pinnml.adapt import RAD, Stage
+from pinnml.approximation import Error
+from pinnml.errors import DeclarationError
 from pinnml.levels import After, Before, Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel, TwoLevelFactors
 from pinnml.network import (
     MLP,
@@ -39,7 +42,6 @@ from pinnml.points import Grid, Hammersley, LatinHypercube, Sobol, Uniform
 from pinnml.problem import (
     Box,
     Data,
-    DeclarationError,
     Derivative,
     Interior,
     Lifting,
@@ -48,9 +50,7 @@ from pinnml.problem import (
     Reference,
     Value,
 )
-from pinnml.refine import RAD, Stage
-from pinnml.rerun import Repetition, rerun
-from pinnml.resume import resume
+from pinnml.run import DeclarationWarning, Repetition, Solution, rerun, resume, solve
 from pinnml.schwarz import (
     AdditiveSchwarz,
     Averaged,
@@ -66,8 +66,6 @@ from pinnml.schwarz import (
     Synchronised,
 )
 from pinnml.setup import Setup
-from pinnml.solution import Error, Solution
-from pinnml.solve import DeclarationWarning, solve
 
 load = Solution.load
 

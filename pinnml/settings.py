@@ -6,7 +6,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from typing import Annotated, Any, Literal, Protocol, TypeVar, dataclass_transform
@@ -17,6 +17,10 @@ T = TypeVar("T")
 
 RECORDS: dict[str, type] = {}
 """Every record by the name under which files keep it; filled where a record is defined, by `record` and `setting`."""
+
+
+UNKEPT: Mapping[str, bool] = {"kept": False}
+"""Metadata of a field that files do not keep, such as a clock; it comes back with its default."""
 
 
 class Bound(Protocol):

@@ -26,10 +26,25 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str) -> Problem:
-    """Return the bundled problem of that name; raise `DeclarationError` with the nearest name otherwise."""
+    """Return the bundled problem of that name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`, such as "burgers".
+
+    Returns
+    -------
+    Problem
+        The problem with its standard parameters and its reference.
+
+    Raises
+    ------
+    DeclarationError
+        For an unknown name; the message has the nearest one.
+    """
     if name not in _FUNCTIONS:
-        known = suggestion(str(name), names())
-        raise DeclarationError(f"Unknown problem {name!r}; where: problems.get. {known}")
+        raise DeclarationError(f"Unknown problem {name!r}", "problems.get", suggestion(str(name), names()))
     module, function = _FUNCTIONS[name]
     problem: Problem = getattr(import_module(f".{module}", __name__), function)()
     return problem

@@ -22,7 +22,7 @@ def burgers(nu: float = 0.01 / math.pi) -> Problem:
     Raises `DeclarationError` for a viscosity that is not positive. Source: Basdevant et al. (1986).
     """
     if not nu > 0:
-        raise DeclarationError(f"The viscosity is {nu!r}; where: burgers(nu); give a number > 0.")
+        raise DeclarationError(f"The viscosity is {nu!r}", "burgers(nu)", "give a number > 0")
 
     def residual(u: Tensor, u_t: Tensor, u_x: Tensor, u_xx: Tensor, nu: float) -> Tensor:
         return u_t + u * u_x - nu * u_xx

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnml.problem import cached
+from .cached import cached
 
 Array = np.ndarray
 

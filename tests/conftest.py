@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from pinnml.io import run
+import pinnml as pm
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def generator() -> torch.Generator:
 @pytest.fixture
 def on_one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One thread, on which runs repeat to the bit, and no figures, which take most of the time of a run folder."""
-    monkeypatch.setattr(run, "save_figures", lambda solution, folder: [])
+    monkeypatch.setattr(pm.Solution, "figures", lambda self: {})
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

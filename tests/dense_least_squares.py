@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractLeastSquares, AbstractObjective, AbstractRestriction, Iterate
+from pinnml.objective import AbstractLeastSquares, AbstractObjective, AbstractRestriction, Iterate, Part, Structure
 
 SIZE, RESIDUALS = 6, 9
 
@@ -23,9 +25,9 @@ class Dense(AbstractLeastSquares):
         self.calls.append("residual")
         return torch.tanh(self.A @ theta) - self.b
 
-    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+    def jacobian(self, theta: Tensor) -> Tensor:
         self.calls.append("jacobian")
-        return ((1 - torch.tanh(self.A @ theta) ** 2)[:, None] * self.A)[:, start:stop]
+        return (1 - torch.tanh(self.A @ theta) ** 2)[:, None] * self.A
 
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         self.calls.append("jvp")
@@ -45,8 +47,8 @@ class Linear(Dense):
     def residual(self, theta: Tensor) -> Tensor:
         return self.A @ theta - self.b
 
-    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
-        return self.A[:, start:stop]
+    def jacobian(self, theta: Tensor) -> Tensor:
+        return self.A
 
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         return self.A @ direction
@@ -68,11 +70,26 @@ class Matrix(AbstractRestriction):
     def __init__(self, R: Tensor) -> None:
         self.R = R
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.R.shape[0], self.R.shape[1]
+
+    def structure(self, whole: Structure) -> Structure:
+        return Structure()
+
     def __call__(self, v: Tensor) -> Tensor:
         return v @ self.R.T
 
     def adjoint(self, x: Tensor) -> Tensor:
         return x @ self.R
+
+
+def parts(*sizes: int) -> Structure:
+    """Layers of these sizes, one after another, of which nothing else is known."""
+    stops = list(accumulate(sizes))
+    starts = [0, *stops[:-1]]
+    spans = zip(starts, stops, strict=True)
+    return Structure(tuple(Part(f"layer {n}", a, b, (b - a,), "layer") for n, (a, b) in enumerate(spans)))
 
 
 def vector(size: int, seed: int) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import pkgutil
 import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,8 +20,23 @@ import pinnml
 
 ROOT = Path(__file__).parents[1]
 
-OPEN_TO_PROBLEMS = {"pinnml.problem", "pinnml.problems", "numpy", "scipy", "torch", *sys.stdlib_module_names}
-"""What a bundled problem may import: the room that declares problems, its neighbours, and arrays."""
+OPEN_TO_PROBLEMS = {
+    "pinnml.errors",
+    "pinnml.problem",
+    "pinnml.problems",
+    "numpy",
+    "scipy",
+    "torch",
+    *sys.stdlib_module_names,
+}
+"""What a bundled problem may import: the room that declares problems, its complaints, its neighbours, and arrays."""
+
+IMPORTED_LATE = {
+    ("run/solution.py", "pinnml.run.gallery.figures"): "matplotlib takes as long to import as all the rest",
+    ("run/solution.py", "pinnml.run.gallery.overview"): "matplotlib takes as long to import as all the rest",
+    ("run/solution.py", "pinnml.io.vtu.write_vtu"): "meshio is for a format that few runs are written in",
+}
+"""The imports that stand inside a function, by file, and why."""
 
 
 def pyproject() -> dict[str, Any]:
@@ -51,6 +68,13 @@ def strangers(source: str) -> list[str]:
     ]
 
 
+def imported_late(source: str) -> list[str]:
+    """The imports that Python source makes inside functions, or in a method."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    inner = [node for node in ast.walk(ast.parse(source)) if isinstance(node, functions)]
+    return [name for node in inner for statement in node.body for name in imported(ast.unparse(statement))]
+
+
 def normalised(requirement: str) -> str:
     """The name in a requirement as packaging tools compare it: lower case, one hyphen for each separator."""
     name = re.match(r"[\w.-]+", requirement)
@@ -62,6 +86,41 @@ def test_every_package_on_disk_is_installed() -> None:
     on_disk = packages_under(ROOT / "pinnml", "pinnml") | packages_under(ROOT / "problems", "pinnml.problems")
     listed = pyproject()["tool"]["setuptools"]["packages"]
     assert sorted(listed) == sorted(on_disk)
+
+
+def modules() -> list[str]:
+    """Dotted names of all modules of the package, the bundled problems among them."""
+    places = [("pinnml", pinnml.__path__), ("pinnml.problems", pinnml.problems.__path__)]
+    return [info.name for name, path in places for info in pkgutil.walk_packages(path, f"{name}.")]
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if not name.endswith("__main__")])
+def test_no_module_is_hidden_by_a_function_of_its_name(name: str) -> None:
+    module = importlib.import_module(name)
+    package, _, own = name.rpartition(".")
+    found = getattr(importlib.import_module(package), own)
+    assert isinstance(found, ModuleType) and found is module
+
+
+def test_imports_stand_at_the_top_of_their_files() -> None:
+    files = sorted((ROOT / "pinnml").rglob("*.py"))
+    late = {
+        (str(file.relative_to(ROOT / "pinnml")), name) for file in files for name in imported_late(file.read_text())
+    }
+    assert late == set(IMPORTED_LATE)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import torch\nfrom x import y", []),
+        ("def f():\n    import torch", ["torch"]),
+        ("class A:\n    async def f(self):\n        if self:\n            from x import y", ["x.y"]),
+        ("if TYPE_CHECKING:\n    from x import y", []),
+    ],
+)
+def test_late_imports_are_found(source: str, found: list[str]) -> None:
+    assert imported_late(source) == found
 
 
 def test_bundled_problems_import_under_their_installed_name() -> None:

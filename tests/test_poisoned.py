@@ -11,7 +11,7 @@ from poisoned import poison
 from small_problems import TINY, heat
 
 import pinnml as pm
-from pinnml.catalogue import SOLVERS
+from pinnml.cli.catalogue import SOLVERS
 from pinnml.optim import Iterations, Status
 
 STEPS = {

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from small_problems import TINY, heat
 
 import pinnml as pm
-from pinnml.assemblies import aspqn, schwarz_gauss_newton
-from pinnml.catalogue import ABLATIONS, SOLVERS
-from pinnml.io.config import decode, encode, is_complete, records
+from pinnml.bench import ABLATIONS
+from pinnml.cli.catalogue import SOLVERS
+from pinnml.io.plain import decode, encode, is_complete
+from pinnml.methods import aspqn, schwarz_gauss_newton
 from pinnml.optim import AbstractSolver
+from pinnml.settings import RECORDS
 
 SAMPLES: dict[str, Any] = {
     **{name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()},
@@ -60,11 +62,11 @@ KINDS = {type(part).__name__: part for sample in SAMPLES.values() for part in _s
 
 def test_the_samples_hold_every_kind_of_setting() -> None:
     known = {
-        name for name, kind in records().items()
+        name for name, kind in RECORDS.items()
         if kind.__dict__.get("__post_init__") is not None and not name.startswith("Abstract")
         and not getattr(kind, "__abstractmethods__", None)
     }  # fmt: skip
-    missing = {name for name in known if name not in KINDS and dataclasses.fields(records()[name])}
+    missing = {name for name in known if name not in KINDS and dataclasses.fields(RECORDS[name])}
     # kinds without a setting of their own, or whose only use is shown elsewhere
     assert missing <= {"Compiled", "Custom", "Limit", "Iterations"}, missing
 

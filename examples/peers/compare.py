@@ -26,7 +26,7 @@ from job import Job, Outcome
 
 import pinnml as pm
 from pinnml import problems
-from pinnml.evaluate import grid_points, uniform_axes
+from pinnml.approximation import grid_points, uniform_axes
 from pinnml.loss import PinnObjective
 from pinnml.points import given
 
@@ -78,7 +78,7 @@ def prepare(seed: int) -> tuple[Job, Scorer]:
     generator = torch.Generator().manual_seed(seed)
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
     unit = pm.Hammersley(POINTS).unit(POINTS, domain.dimension, generator)
-    points = problem.terms["pde"].region.place(unit, domain)
+    points = domain.place(unit)
     start = PinnObjective(problem, network, given(problem, {"pde": points})).at(theta)
     grid = grid_points(uniform_axes(domain, reference))
     exact = reference(dict(zip(domain.names, grid.T, strict=True)))["u"]

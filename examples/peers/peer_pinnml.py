@@ -42,7 +42,7 @@ class Peer:
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Return u at points (m, 2), shape (m,)."""
-        from pinnml.evaluate import field_values
+        from pinnml.approximation import field_values
 
         values = field_values(self._problem, self._network, self._theta, torch.from_numpy(points), ["u"])
         return np.asarray(values[0])

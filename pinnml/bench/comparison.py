@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import pinnml.problems as problems
 from pinnml.bench.plan import Job, Plan, jobs
 from pinnml.bench.record import claim, draw, write
-from pinnml.bench.run import Run, run_of
 from pinnml.bench.table import table
-from pinnml.io.history import HistoryRow
+from pinnml.bench.trial import Trial, trial_of
 from pinnml.optim import Status
 from pinnml.report import ProgressLine
-from pinnml.solve import solve
+from pinnml.run import solve
+from pinnml.setup import HistoryRow
 
-Report = Callable[[Plan, Sequence[Run]], str]
+Report = Callable[[Plan, Sequence[Trial]], str]
 """A text in Markdown on the runs so far."""
 
 TABLE: dict[str, Report] = {"table.md": table}
@@ -26,7 +26,7 @@ def race(
     folder: str | os.PathLike[str],
     watch: Callable[[str], ProgressLine],
     reports: Mapping[str, Report] = TABLE,
-) -> list[Run]:
+) -> list[Trial]:
     """Do all runs of a plan and return them; `watch` gives the progress line of a run of that title.
 
     After every run its history, times.json and the reports are written into the folder, in the end the figures. An
@@ -35,7 +35,7 @@ def race(
     """
     path = claim(folder)
     todo = jobs(plan)
-    runs: list[Run] = []
+    runs: list[Trial] = []
     try:
         for number, job in enumerate(todo, 1):
             title = f"{job.problem} {job.solver} seed {job.seed} ({number}/{len(todo)})"
@@ -53,7 +53,7 @@ def race(
     return runs
 
 
-def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Run:
+def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Trial:
     recipe = plan.recipe(job.problem, job.solver)
     solution = solve(
         problems.get(job.problem),
@@ -68,4 +68,4 @@ def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Run:
         callback=callback,
     )
     callback(solution.history[-1])  # by now with its error
-    return run_of(solution, job, plan.seconds)
+    return trial_of(solution, job, plan.seconds)

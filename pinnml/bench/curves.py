@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from pinnml.bench.measure import scored
-from pinnml.bench.run import Run
+from pinnml.bench.trial import Trial
 from pinnml.report import Band
 
 SAMPLES = 600
 
 
-def band(runs: Sequence[Run], quantity: str) -> Band | None:
+def band(runs: Sequence[Trial], quantity: str) -> Band | None:
     """Return median and range of the error over `quantity`, "seconds" or "work", of a history; None without errors.
 
     Between two scored rows an error is interpolated on logarithmic scales. The curve begins where every run has been

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pinnml.bench.run import Run
-from pinnml.io.history import HistoryRow
+from pinnml.bench.trial import Trial
+from pinnml.setup import HistoryRow
 
 THRESHOLDS = {"1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4, "1e-5": 1e-5, "1e-6": 1e-6}
 """Relative L2 errors that the times to reach them are told of."""
@@ -63,7 +63,7 @@ class Summary:
     evaluations: Mapping[str, Spread]
 
 
-def measures(run: Run) -> Measures:
+def measures(run: Trial) -> Measures:
     """Return the numbers of a run.
 
     An error is reached at the first row that was scored with it or a smaller one. The error at a mark is that of the
@@ -118,7 +118,7 @@ def spread(values: Sequence[Number]) -> Spread:
     return Spread(_known(middle), min(there, default=None), high, len(there))
 
 
-def summary(runs: Sequence[Run]) -> Summary:
+def summary(runs: Sequence[Trial]) -> Summary:
     """Return the spread of every measure over runs of one solver on one problem, at least one."""
     measured = [measures(run) for run in runs]
     parts = {part.name: _spread_of([getattr(one, part.name) for one in measured]) for part in fields(Measures)}

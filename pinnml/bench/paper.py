@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from pinnml.bench.measure import Spread, first_below, measures, spread
 from pinnml.bench.plan import Plan
-from pinnml.bench.run import Run, complete
 from pinnml.bench.table import cell, rows
+from pinnml.bench.trial import Trial, complete
 from pinnml.network import ResNet
 
 BASELINE = "lbfgs-3"
@@ -74,13 +74,13 @@ The data of Klein–Gordon are extended otherwise than in the paper, where the e
 """
 
 
-def target(runs: Sequence[Run]) -> float | None:
+def target(runs: Sequence[Trial]) -> float | None:
     """Return the median of the runs' best errors (the upper one of an even number), None where there is none."""
     best = [error for error in (measures(run).best_error for run in runs) if error is not None]
     return statistics.median_high(best) if best else None
 
 
-def reached(runs: Sequence[Run], error: float) -> Reached:
+def reached(runs: Sequence[Trial], error: float) -> Reached:
     """Return seconds and work units to an error over runs, at least one."""
     at = [first_below(run.rows, error) for run in runs]
     seconds = spread([row.seconds if row is not None else None for row in at])
@@ -94,7 +94,7 @@ def ratio(baseline: Spread, other: Spread) -> float | None:
     return baseline.median / other.median
 
 
-def comparison(plan: Plan, runs: Sequence[Run]) -> str:
+def comparison(plan: Plan, runs: Sequence[Trial]) -> str:
     """Return paper.md: for every problem the target, seconds and work to it, and our ratios beside the paper's."""
     lines = ["# Beside the SPQN paper, by ratio", "", NOTES]
     for problem in plan.networks:
@@ -102,7 +102,7 @@ def comparison(plan: Plan, runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
-def _problem(plan: Plan, runs: Sequence[Run], problem: str) -> list[str]:
+def _problem(plan: Plan, runs: Sequence[Trial], problem: str) -> list[str]:
     published, baseline = PUBLISHED[problem], complete(runs, problem, BASELINE)
     error = target(baseline)
     if error is None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 import torch
 
 import pinnml.problems as problems
-from pinnml.assemblies import Recipe
+from pinnml.errors import DeclarationError
 from pinnml.network import Architecture
 from pinnml.optim import Seconds
 from pinnml.points import Hammersley, Sampler
-from pinnml.problem import DeclarationError
-from pinnml.setup import parameters
+from pinnml.setup import Recipe, parameters
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Plan:
         Seconds(self.seconds)  # refuses what is no limit
         for name in ("networks", "recipes", "seeds"):
             if not getattr(self, name):
-                raise DeclarationError(f"{name} is empty; where: Plan; give at least one.")
+                raise DeclarationError(f"{name} is empty", "Plan", "give at least one")
 
     def recipe(self, problem: str, solver: str) -> Recipe:
         """Return what a solver's name stands for on a problem."""

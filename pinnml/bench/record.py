@@ -14,10 +14,10 @@ from pinnml._version import __version__
 from pinnml.bench.curves import band
 from pinnml.bench.measure import measures, summary
 from pinnml.bench.plan import Plan
-from pinnml.bench.run import Run, complete
-from pinnml.io.files import declaration_error, prepare_folder, write_bytes, write_json
-from pinnml.io.history import write_history
-from pinnml.report import plot_comparison, save_figure
+from pinnml.bench.trial import Trial, complete
+from pinnml.errors import DeclarationError
+from pinnml.io import prepare_folder, save_figure, write_bytes, write_history, write_json
+from pinnml.report import plot_comparison
 
 TIMES, HISTORIES = "times.json", "histories"
 
@@ -26,13 +26,13 @@ def claim(folder: str | os.PathLike[str]) -> Path:
     """Make the folder; raise `DeclarationError` where it cannot be written or holds a comparison."""
     path = prepare_folder(folder)
     if (path / TIMES).exists():
-        raise declaration_error("The folder already holds a comparison.", str(path), "name another folder.")
+        raise DeclarationError("The folder already holds a comparison", str(path), "name another folder")
     (path / HISTORIES).mkdir(exist_ok=True)
     return path
 
 
 def write(
-    folder: Path, plan: Plan, runs: Sequence[Run], reports: Mapping[str, Callable[[Plan, Sequence[Run]], str]]
+    folder: Path, plan: Plan, runs: Sequence[Trial], reports: Mapping[str, Callable[[Plan, Sequence[Trial]], str]]
 ) -> None:
     """Write the last run's history, and the numbers and reports of all runs so far."""
     last = runs[-1]
@@ -42,7 +42,7 @@ def write(
         write_bytes(folder / name, report(plan, runs).encode("utf-8"))
 
 
-def draw(folder: Path, plan: Plan, runs: Sequence[Run]) -> None:
+def draw(folder: Path, plan: Plan, runs: Sequence[Trial]) -> None:
     """Draw the error over seconds and over work units for every problem with a complete run."""
     for problem in plan.networks:
         of_solvers = {solver: complete(runs, problem, solver) for solver in plan.recipes}
@@ -53,7 +53,7 @@ def draw(folder: Path, plan: Plan, runs: Sequence[Run]) -> None:
                 save_figure(plot_comparison(known, label, problem), folder / f"{problem}-error-{quantity}.png")
 
 
-def times(plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
+def times(plan: Plan, runs: Sequence[Trial]) -> dict[str, Any]:
     """Return what times.json holds: the machine, the plan, every run in its order, and medians with ranges."""
     pairs = [(problem, solver) for problem in plan.networks for solver in plan.recipes]
     return {
@@ -78,7 +78,7 @@ def times(plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def machine(plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
+def machine(plan: Plan, runs: Sequence[Trial]) -> dict[str, Any]:
     """Return what the times depend on besides the plan."""
     return {
         "cpus": os.cpu_count(),
@@ -92,7 +92,7 @@ def machine(plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Trial) -> dict[str, Any]:
     return {
         "problem": run.job.problem,
         "solver": run.job.solver,

@@ -8,7 +8,7 @@ import pinnml.problems as problems
 from pinnml.bench.measure import MARKS, THRESHOLDS, Spread, Summary, summary
 from pinnml.bench.plan import Plan
 from pinnml.bench.record import machine
-from pinnml.bench.run import Run, complete
+from pinnml.bench.trial import Trial, complete
 
 NOTES = """\
 Medians over the seeds, with the range in brackets. An error is reached at the first scored iterate that is as good;
@@ -19,7 +19,7 @@ the solver has at that time.
 """
 
 
-def table(plan: Plan, runs: Sequence[Run]) -> str:
+def table(plan: Plan, runs: Sequence[Trial]) -> str:
     """Return the tables of a comparison: seconds and work to errors, errors at times, and how the runs ended."""
     lines = ["# Solvers compared", "", *_setting(plan, runs), "", NOTES]
     for problem in plan.networks:
@@ -60,7 +60,7 @@ def rows(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines] + [""]
 
 
-def _setting(plan: Plan, runs: Sequence[Run]) -> list[str]:
+def _setting(plan: Plan, runs: Sequence[Trial]) -> list[str]:
     facts = machine(plan, runs)
     done = len(runs)
     planned = len(plan.networks) * len(plan.recipes) * len(plan.seeds)

@@ -13,9 +13,9 @@ from rich.table import Table
 
 import pinnml.problems as problems
 from pinnml._version import __version__
-from pinnml.catalogue import NETWORKS, SAMPLERS, SOLVERS
 from pinnml.cli import bench, solve
-from pinnml.cli.say import FAILED, INTERRUPTED, WRONG_INPUT, say
+from pinnml.cli.catalogue import NETWORKS, SAMPLERS, SOLVERS
+from pinnml.cli.output import FAILED, INTERRUPTED, WRONG_INPUT, say
 from pinnml.io.checkpoint import UnsavedWarning
 
 __all__ = ["main"]

@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 import pinnml.problems as problems
-from pinnml.bench import Plan, Run, Spread, jobs, paper, race, summary
+from pinnml.bench import ABLATIONS, Plan, Spread, Trial, jobs, paper, race, summary
 from pinnml.bench.comparison import TABLE
-from pinnml.bench.run import complete
 from pinnml.bench.table import error, number
-from pinnml.catalogue import ABLATIONS, SOLVERS, choose
+from pinnml.bench.trial import complete
 from pinnml.cli import options
-from pinnml.cli.say import INTERRUPTED, say
+from pinnml.cli.catalogue import SOLVERS, choose
+from pinnml.cli.output import INTERRUPTED, say
+from pinnml.errors import DeclarationError, suggestion
 from pinnml.network import Architecture
 from pinnml.optim import Status
 from pinnml.points import Hammersley
-from pinnml.problem import DeclarationError, suggestion
 from pinnml.report import ProgressLine
 
 COMPARED = "lbfgs,default"
@@ -59,9 +59,9 @@ def _plan(parsed: argparse.Namespace) -> Plan:
     default = ",".join(paper.SOLVERS) if parsed.paper else COMPARED
     solvers = dict.fromkeys(name.strip() for name in (parsed.solvers or default).split(","))
     if parsed.seeds < 1:
-        raise DeclarationError(f"There are {parsed.seeds} seeds; where: --seeds; give at least 1.")
+        raise DeclarationError(f"There are {parsed.seeds} seeds", "--seeds", "give at least 1")
     if parsed.paper and paper.BASELINE not in solvers:
-        raise DeclarationError(f"{paper.BASELINE} is missing; where: --solvers; ratios are to it, so name it, too.")
+        raise DeclarationError(f"{paper.BASELINE} is missing", "--solvers", "name it, too, since ratios are to it")
     return Plan(
         networks=_paper_networks(parsed) if parsed.paper else _networks(parsed),
         recipes={name: choose("--solvers", name, SOLVERS | ABLATIONS) for name in solvers},
@@ -76,23 +76,22 @@ def _plan(parsed: argparse.Namespace) -> Plan:
 
 def _networks(parsed: argparse.Namespace) -> dict[str, Architecture]:
     if not parsed.problems:
-        raise DeclarationError("No problem is named; where: bench; name one from `pinnml list`, or give --paper.")
+        raise DeclarationError("No problem is named", "bench", "name one from `pinnml list`, or give --paper")
     return {name: options.network(parsed, problems.get(name)) for name in parsed.problems}
 
 
 def _paper_networks(parsed: argparse.Namespace) -> dict[str, Architecture]:
     if options.given(parsed):
-        raise DeclarationError(
-            f"The paper sets networks and points itself; where: {', '.join(options.given(parsed))}; leave it out."
-        )
+        what = "The paper sets networks and points itself"
+        raise DeclarationError(what, ", ".join(options.given(parsed)), "leave it out")
     for name in parsed.problems:
         if name not in paper.PUBLISHED:
             known = suggestion(name, paper.PUBLISHED)
-            raise DeclarationError(f"The paper has no problem {name!r}; where: --paper. {known}")
+            raise DeclarationError(f"The paper has no problem {name!r}", "--paper", known)
     return {name: paper.PUBLISHED[name].network for name in parsed.problems or paper.PUBLISHED}
 
 
-def _finish(plan: Plan, runs: list[Run], folder: Path, console: Console) -> int:
+def _finish(plan: Plan, runs: list[Trial], folder: Path, console: Console) -> int:
     table = Table("problem", "solver", "relative L2", "loss", "work", title="medians over the seeds")
     for problem in plan.networks:
         for solver in plan.recipes:

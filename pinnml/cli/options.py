@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pinnml.catalogue import NETWORKS, SAMPLERS, choose, fitted
+from pinnml.cli.catalogue import NETWORKS, SAMPLERS, choose, fitted
 from pinnml.network import Architecture
 from pinnml.points import Sampler
 from pinnml.problem import Problem

@@ -10,23 +10,19 @@ import torch
 from rich.console import Console
 
 import pinnml.problems as problems
-from pinnml.assemblies import Recipe
-from pinnml.catalogue import SOLVERS, choose
+from pinnml.adapt import RAD
 from pinnml.cli import options
-from pinnml.cli.say import FAILED, INTERRUPTED, say
+from pinnml.cli.catalogue import SOLVERS, choose
+from pinnml.cli.output import FAILED, INTERRUPTED, say
+from pinnml.errors import raise_fatal
+from pinnml.io import save_figures
 from pinnml.io.checkpoint import CHECKPOINT
-from pinnml.io.run import load, save_figures, summary
-from pinnml.memory import predicted, size_of, size_text, within
 from pinnml.network import Architecture
 from pinnml.optim import Loss, Seconds, Status, Stop
-from pinnml.problem import Problem, raise_fatal
-from pinnml.refine import RAD
+from pinnml.problem import Problem
 from pinnml.report import ProgressLine, summary_table
-from pinnml.rerun import rerun
-from pinnml.resume import resume
-from pinnml.setup import Setup, arranged, parameters
-from pinnml.solution import Solution
-from pinnml.solve import run
+from pinnml.run import Solution, rerun, resume, summary, train
+from pinnml.setup import Recipe, Setup, arranged, parameters, predicted, size_of, size_text, within
 
 SHOWN = (
     "problem",
@@ -93,7 +89,7 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
         return _dry_run(problem, setup, console)
     folder = Path(parsed.out) if parsed.out else _free_folder(Path("runs"), parsed.problem)
     with ProgressLine(console, title=problem.name, budget=parsed.seconds) as line:
-        solution = run(problem, setup, out=folder, callback=line.update)
+        solution = train(problem, setup, out=folder, callback=line.update)
         line.update(solution.history[-1])  # by now with its error
     return _finish(solution, folder, console)
 
@@ -173,8 +169,8 @@ def _rerun(parsed: argparse.Namespace, console: Console) -> int:
 
 
 def _plot(parsed: argparse.Namespace, console: Console) -> int:
-    solution = load(parsed.folder)
-    for path in save_figures(solution, parsed.folder):
+    solution = Solution.load(parsed.folder)
+    for path in save_figures(solution.figures(), parsed.folder):
         say(console, str(path))
     if parsed.vtu:
         path = Path(parsed.folder) / "solution.vtu"
@@ -184,7 +180,7 @@ def _plot(parsed: argparse.Namespace, console: Console) -> int:
 
 
 def _finish(solution: Solution, folder: Path, console: Console) -> int:
-    shown = summary(solution)
+    shown = summary(solution.run, solution.error())
     console.print(summary_table({key: shown[key] for key in SHOWN}))
     say(console, f"Figures and files are in {folder}/:")
     say(console, "  " + "  ".join(sorted(path.name for path in folder.glob("[!.]*"))))

@@ -5,27 +5,26 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import textwrap
 import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinnml._version import __version__
-from pinnml.io.config import encode, is_complete
+from pinnml.errors import DeclarationError, sentence
 from pinnml.io.declared import described
-from pinnml.io.files import atomic_path, declaration_error
-from pinnml.io.history import COLUMNS, INTEGERS, HistoryRow
-
-if TYPE_CHECKING:
-    from pinnml.solution import Solution
+from pinnml.io.files import atomic_path
+from pinnml.io.plain import encode, is_complete, strangers
+from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
 
-FORMAT = 1
+FORMAT = 2
 """Grows when older checkpoints can no longer be read."""
 
 
@@ -37,33 +36,48 @@ class UnsavedWarning(CheckpointWarning):
     """The end of a run that its folder did not take."""
 
 
-def write_checkpoint(solution: Solution, folder: Path) -> None:
+def write_checkpoint(run: Run, folder: Path) -> None:
     """Write checkpoint.pt atomically and keep the one before it; raise `OSError` where that fails."""
     content = io.BytesIO()
-    torch.save(_content(solution), content)  # into memory: on a full disk torch raises an error without its reason
+    torch.save(_content(run), content)  # into memory: on a full disk torch raises an error without its reason
     with atomic_path(folder / CHECKPOINT, keep=folder / PREVIOUS) as file:
         file.write_bytes(content.getbuffer())
 
 
-def _content(solution: Solution) -> dict[str, Any]:
-    result = solution.result
+def left_out(run: Run) -> str | None:
+    """Return what of the solver's state no checkpoint can hold, as a complaint; None where it holds all."""
+    found = next(strangers(encode(run.result.state)), None)
+    if found is None:
+        return None
+    path, description = found
+    place = f"{path} of " if path else ""
+    return sentence(
+        f"{textwrap.shorten(description, 80)} is neither plain data, nor a tensor, nor a record, so that checkpoints "
+        "go without the solver's state, and a run that goes on begins with a fresh one",
+        f"{place}the state of {type(run.setup.solver).__name__}",
+        "make its class a record by @pinnml.settings.record",
+    )
+
+
+def _content(run: Run) -> dict[str, Any]:
+    result = run.result
     iterate, state = result.iterate, encode(result.state)
     return {
         "format": FORMAT,
         "version": __version__,
-        "config": described(solution),
+        "config": described(run),
         "theta": iterate.theta,
         "f": iterate.f,
         "grad": iterate.grad,
-        "state": state if is_complete(state) else None,  # the state of a user's own solver is no plain data
+        "state": state if is_complete(state) else None,  # see `left_out`
         "status": result.status.name,
         "message": result.message,
         "iteration": result.nit,
         "seconds": result.seconds,
         "counts": encode(result.counts),
-        "points": {name: [points.x, points.weights] for name, points in solution.collocation.items()},
-        "generator": solution.generator,
-        "history": _table(solution.history),
+        "points": {name: [p.x, p.weights, dict(p.data)] for name, p in run.collocation.items()},
+        "generator": run.generator,
+        "history": _table(run.history),
     }
 
 
@@ -87,11 +101,11 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
             complaints.append(f"{name} cannot be read: {str(error).partition(chr(10))[0]}")
             continue
         if complaints:
-            text = f"{complaints[0]}; where: {folder}; the checkpoint before it is taken, made a little earlier."
+            text = sentence(complaints[0], str(folder), "the checkpoint before it is taken, made a little earlier")
             warnings.warn(text, CheckpointWarning, stacklevel=3)
         _check_format(content, folder / name)
         return content
-    raise declaration_error(". ".join(complaints) + ".", str(folder), "name a folder that a run has left.")
+    raise DeclarationError(". ".join(complaints), str(folder), "name a folder that a run has left")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -107,11 +121,11 @@ def _read(path: Path) -> dict[str, Any]:
 def _check_format(content: dict[str, Any], path: Path) -> None:
     found = content.get("format")
     if found != FORMAT:
-        raise declaration_error(
+        raise DeclarationError(
             f"The checkpoint has format {found} of pinnml {content.get('version')}; "
-            f"this is pinnml {__version__}, which reads format {FORMAT}.",
+            f"this is pinnml {__version__}, which reads format {FORMAT}",
             str(path),
-            "go on with the version that wrote it.",
+            "go on with the version that wrote it",
         )
 
 

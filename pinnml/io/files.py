@@ -13,12 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-
-def declaration_error(what: str, where: str, remedy: str) -> ValueError:
-    """Return the package's error for a wrong declaration, imported late: files need nothing of problems."""
-    from pinnml.errors import DeclarationError
-
-    return DeclarationError(what, where, remedy)
+from pinnml.errors import DeclarationError
 
 
 def _new_file(folder: Path, stem: str, suffix: str) -> Path:
@@ -113,13 +108,13 @@ def write_json(path: str | os.PathLike[str], mapping: Mapping[str, Any]) -> None
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what `write_json` wrote. Raises OSError, or DeclarationError where it is no JSON object."""
-    remedy = "restore it from a copy, or let a new run write it again."
+    remedy = "restore it from a copy, or let a new run write it again"
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise declaration_error(f"The file is no JSON ({error}).", os.fspath(path), remedy) from error
+        raise DeclarationError(f"The file is no JSON ({error})", os.fspath(path), remedy) from error
     if not isinstance(content, dict):
-        raise declaration_error("The file holds JSON, but no object at its top.", os.fspath(path), remedy)
+        raise DeclarationError("The file holds JSON, but no object at its top", os.fspath(path), remedy)
     return content
 
 
@@ -138,9 +133,9 @@ def prepare_folder(path: str | os.PathLike[str]) -> Path:
         finally:
             probe.unlink()
     except OSError as error:
-        raise declaration_error(
-            f"The output folder cannot be written: {error.strerror or error}.",
+        raise DeclarationError(
+            f"The output folder cannot be written: {error.strerror or error}",
             str(folder.absolute()),
-            "name another folder, or free the space or the permission it needs.",
+            "name another folder, or free the space or the permission it needs",
         ) from error
     return folder

@@ -10,7 +10,8 @@ import meshio
 import numpy as np
 from meshio import vtu
 
-from pinnml.io.files import atomic_path, declaration_error
+from pinnml.errors import DeclarationError
+from pinnml.io.files import atomic_path
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Fields = dict[str, Array]
@@ -35,24 +36,24 @@ def _connectivity(shape: tuple[int, ...]) -> Array:
 
 def _checked_axes(coordinates: Sequence[Array], names: Sequence[str]) -> list[Array]:
     if len(coordinates) not in _CELLS:
-        raise declaration_error(
-            f"A VTU file holds 1, 2 or 3 coordinates, not {len(coordinates)}.",
+        raise DeclarationError(
+            f"A VTU file holds 1, 2 or 3 coordinates, not {len(coordinates)}",
             f"the grid of ({', '.join(names)})",
-            "fix coordinates and write one file for each of their values.",
+            "fix coordinates and write one file for each of their values",
         )
     if len(names) != len(coordinates):
-        raise declaration_error(
-            f"There are {len(coordinates)} coordinate axes and {len(names)} names.",
+        raise DeclarationError(
+            f"There are {len(coordinates)} coordinate axes and {len(names)} names",
             f"names={list(names)}",
-            "give every axis one name.",
+            "give every axis one name",
         )
     axes = [np.asarray(axis, dtype=np.float64) for axis in coordinates]
     for name, axis in zip(names, axes, strict=True):
         if axis.ndim != 1 or axis.size < 2 or not bool(np.all(np.diff(axis) > 0)):
-            raise declaration_error(
-                f"A grid axis of shape {axis.shape} is no increasing list of two or more numbers.",
+            raise DeclarationError(
+                f"A grid axis of shape {axis.shape} is no increasing list of two or more numbers",
                 f"the coordinate {name}",
-                "give the coordinate's grid values in rising order.",
+                "give the coordinate's grid values in rising order",
             )
     return axes
 
@@ -62,16 +63,16 @@ def _checked_data(data: Mapping[str, Array], names: Sequence[str], shape: tuple[
     for key, values in data.items():
         array = np.asarray(values)
         if key in names:
-            raise declaration_error(
-                "A name stands for a coordinate and for point data, and the file stores both under it.",
+            raise DeclarationError(
+                "A name stands for a coordinate and for point data, and the file stores both under it",
                 f"point_data[{key!r}]",
-                "rename the point data.",
+                "rename the point data",
             )
         if array.dtype.kind not in "biuf" or array.shape not in (shape, (int(np.prod(shape)),)):
-            raise declaration_error(
-                f"Point data have the shape {array.shape} and the type {array.dtype}, and the grid {shape}.",
+            raise DeclarationError(
+                f"Point data have the shape {array.shape} and the type {array.dtype}, and the grid {shape}",
                 f"point_data[{key!r}]",
-                "give real values on the grid that is written, in its shape or flat in C order.",
+                "give real values on the grid that is written, in its shape or flat in C order",
             )
         checked[key] = np.ascontiguousarray(array.reshape(-1), dtype=np.float64)
     return checked
@@ -112,7 +113,7 @@ def read_vtu(path: str | os.PathLike[str]) -> tuple[Array, Fields]:
     try:
         mesh = vtu.read(os.fspath(path))  # meshio.read would end the whole process on a broken file
     except (meshio.ReadError, SyntaxError) as error:  # what the XML parser raises is a SyntaxError
-        raise declaration_error(
-            f"The file cannot be read as VTU: {error}.", os.fspath(path), "give a file that write_vtu wrote."
+        raise DeclarationError(
+            f"The file cannot be read as VTU: {error}", os.fspath(path), "give a file that write_vtu wrote"
         ) from error
     return np.asarray(mesh.points), {name: np.asarray(values) for name, values in mesh.point_data.items()}

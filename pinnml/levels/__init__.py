@@ -1,28 +1,29 @@
-"""Coarse levels: fewer unknowns or fewer points for the same loss."""
+"""Coarse levels: fewer unknowns or fewer points for the same loss, and the cycles over them."""
 
-from pinnml.levels.coarse import AbstractCoarsening, CoarseLevel, FewerPoints, FirstLayers, TiedBlocks
+from pinnml.levels.coarse import AbstractLevelRule, FewerPoints, FirstLayers, TiedBlocks, tie
+from pinnml.levels.cycle import After, Before, Beside, Cycle, CycleState
 from pinnml.levels.factors import TwoLevelFactors, TwoLevelInverse
 from pinnml.levels.hierarchy import Hierarchy, LevelSummary
-from pinnml.levels.placement import AbstractPlacement, After, Before, Beside, TwoLevelState
-from pinnml.levels.tied import Tied, tied_blocks
+from pinnml.levels.level import AbstractLevel, GalerkinLevel, TiltedLevel
 from pinnml.levels.two_level import TwoLevel
 
 __all__ = [
-    "AbstractCoarsening",
-    "AbstractPlacement",
+    "AbstractLevel",
+    "AbstractLevelRule",
     "After",
     "Before",
     "Beside",
-    "CoarseLevel",
+    "Cycle",
+    "CycleState",
     "FewerPoints",
     "FirstLayers",
+    "GalerkinLevel",
     "Hierarchy",
     "LevelSummary",
-    "Tied",
     "TiedBlocks",
+    "TiltedLevel",
     "TwoLevel",
     "TwoLevelFactors",
     "TwoLevelInverse",
-    "TwoLevelState",
-    "tied_blocks",
+    "tie",
 ]

@@ -1,119 +1,158 @@
-"""Coarse problems: fewer unknowns or fewer points, and the rules that make them."""
+"""The rules that make coarse levels of an objective."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import torch
+from dataclasses import field
+from itertools import groupby
+from typing import Annotated
 
 from pinnml.errors import DeclarationError
-from pinnml.levels.tied import tied_blocks
-from pinnml.objective import AbstractObjective, AbstractRestriction, Range, Ranges, Tilted
+from pinnml.levels.level import AbstractLevel, GalerkinLevel, TiltedLevel
+from pinnml.objective import (
+    AbstractObjective,
+    AbstractRestriction,
+    Part,
+    Ranges,
+    ShareOfPoints,
+    Structure,
+    Tied,
+    everything,
+)
 from pinnml.optim import LBFGS
-from pinnml.schwarz import Correction, Local, Reached, corrected
-from pinnml.settings import setting
-
-TRIALS = 4
-"""Lengths that are tried of a correction from another function than f, each half of the one before."""
+from pinnml.schwarz import Local
+from pinnml.settings import Between, Count, setting
 
 
-@dataclass(frozen=True)
-class CoarseLevel:
-    """The problem y ↦ f_c(θ + Py): its objective f_c, the restriction R = Pᵀ with its adjoint P, and its solver.
-
-    Where f_c is not the fine f, it is made consistent to first order, f_c + ⟨∇f(θ) − ∇f_c(θ), · − θ⟩ (the tau
-    correction of Nash, MG/OPT, 2000), and the correction is halved until the fine f is lower for it, or given up.
-    """
-
-    name: str
-    objective: AbstractObjective
-    restriction: AbstractRestriction
-    local: Local
-
-    def corrected(self, fine: AbstractObjective, begin: Reached, state: Any) -> tuple[Correction, Any]:
-        """Return the prolonged correction of θ, zero where the fine f would not fall, and the solver's state."""
-        if self.objective is fine:
-            return corrected(fine, self.restriction, self.local, begin.theta, begin.f, state)
-        start, coarse = begin.iterate(fine), self.objective.at(begin.theta)
-        model = Tilted(self.objective, start.grad - coarse.grad, start.theta)
-        correction, state = corrected(model, self.restriction, self.local, start.theta, coarse.f, state)
-        for halvings in range(TRIALS if correction.success else 0):
-            shorter = replace(correction, step=correction.step / 2**halvings)
-            f = fine.value(start.theta + shorter.extended)
-            # NaN compares false, so that a value that is not finite is refused
-            if float(f) < float(begin.f):
-                return replace(shorter, f=f), state
-        return Correction(self.restriction, torch.zeros_like(correction.step), begin.f, False), state
-
-
-class AbstractCoarsening(ABC):
-    """A rule that makes the coarse problem of an objective."""
+class AbstractLevelRule(ABC):
+    """A rule that makes a coarse level of an objective."""
 
     @abstractmethod
-    def level(self, objective: AbstractObjective, size: int, local: Local) -> CoarseLevel:
+    def level(self, objective: AbstractObjective, size: int, local: Local) -> AbstractLevel:
         """Return the coarse level for θ (size,); `local` solves it unless the rule has a solver of its own."""
 
+    @abstractmethod
+    def storage(self, structure: Structure, size: int, rows: int, local: Local) -> int:
+        """Return how many numbers the level's solver holds; see `AbstractSolver.storage`."""
+
+
+class GalerkinRule(AbstractLevelRule):
+    """A rule that restricts the objective itself, by R = Pᵀ."""
+
+    local: Local | None
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The level's name in tables."""
+
+    @abstractmethod
+    def restriction(self, structure: Structure, size: int) -> AbstractRestriction:
+        """Return R; raise `DeclarationError` for an objective without layers."""
+
+    def level(self, objective: AbstractObjective, size: int, local: Local) -> AbstractLevel:
+        """Return the problem y ↦ f(θ + Py); raise `DeclarationError` for an objective without layers."""
+        return GalerkinLevel(self.name, self.restriction(objective.structure, size), self.local or local)
+
+    def storage(self, structure: Structure, size: int, rows: int, local: Local) -> int:
+        """Return that of its solver on the unknowns y."""
+        R = self.restriction(structure, size)
+        return (self.local or local).solver.storage(R.structure(structure), R.shape[0], rows)
+
 
 @setting
-class TiedBlocks(AbstractCoarsening):
-    """Neighbouring layers of equal shape share one increment, in groups of at most `group` (see `Tied`)."""
+class TiedBlocks(GalerkinRule):
+    """Neighbouring layers of equal shape and kind share one increment (see `Tied`).
 
-    group: int = 3
+    Parameters
+    ----------
+    group : int, default 3
+        The most layers that share one, at least 1.
+    local : Local or None, default None
+        The level's own solver; None for that of the method.
+    """
+
+    group: Count = 3
     local: Local | None = None
 
-    def __post_init__(self) -> None:
-        _check_count("TiedBlocks", "group", self.group)
+    @property
+    def name(self) -> str:
+        """The rule and its largest group."""
+        return f"TiedBlocks({self.group})"
 
-    def level(self, objective: AbstractObjective, size: int, local: Local) -> CoarseLevel:
-        """Return the problem with one increment a group; raise `DeclarationError` for an objective without layers."""
-        tied = tied_blocks(objective, size, self.group)
-        return CoarseLevel(f"TiedBlocks({self.group})", objective, tied, self.local or local)
+    def restriction(self, structure: Structure, size: int) -> Tied:
+        """Return one increment for each group."""
+        return tie(structure, size, self.group)
 
 
 @setting
-class FirstLayers(AbstractCoarsening):
+class FirstLayers(GalerkinRule):
     """The first layer of every block of `layers_per_block` layers; all other layers are frozen.
 
     Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025, who take five L-BFGS steps before the local solves.
+
+    Parameters
+    ----------
+    layers_per_block : int, default 3
+        At least 1.
+    local : Local or None, default None
+        The level's own solver; None for that of the method.
     """
 
-    layers_per_block: int = 3
+    layers_per_block: Count = 3
     local: Local | None = None
 
-    def __post_init__(self) -> None:
-        _check_count("FirstLayers", "layers_per_block", self.layers_per_block)
+    @property
+    def name(self) -> str:
+        """The rule and its layers a block."""
+        return f"FirstLayers({self.layers_per_block})"
 
-    def level(self, objective: AbstractObjective, size: int, local: Local) -> CoarseLevel:
-        """Return the problem of these layers; raise `DeclarationError` for an objective without layers."""
-        if not objective.layers:
-            raise DeclarationError("The objective has no layers; where: FirstLayers; use it with a layered network.")
-        first = Ranges(objective.layers[:: self.layers_per_block], size)
-        return CoarseLevel(f"FirstLayers({self.layers_per_block})", objective, first, self.local or local)
+    def restriction(self, structure: Structure, size: int) -> Ranges:
+        """Return the entries of these layers."""
+        layers = _layers(structure, "FirstLayers")[:: self.layers_per_block]
+        return Ranges(tuple((part.start, part.stop) for part in layers), size)
 
 
 @setting
-class FewerPoints(AbstractCoarsening):
-    """The same parameters with a `share` of every condition's points, by steps at that share of the work.
+class FewerPoints(AbstractLevelRule):
+    """The same unknowns with a share of every condition's points, by steps at that share of the work.
 
-    An objective that cannot be thinned is used as it is. The coarse model is no sum of squares, so that its solver must
-    not need one.
+    An objective that is no sum over points is used as it is.
+
+    Parameters
+    ----------
+    share : float, default 0.25
+        The share of the points (dimensionless), between 0 and 1.
+    local : Local, default five steps of LBFGS(10)
+        The level's solver.
     """
 
-    share: float = 0.25
+    share: Annotated[float, Between(0, 1, (False, False))] = 0.25
     local: Local = field(default_factory=lambda: Local(LBFGS(memory=10), steps=5))
 
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise DeclarationError(f"share is {self.share}; where: FewerPoints; give a share between 0 and 1.")
+    def level(self, objective: AbstractObjective, size: int, local: Local) -> AbstractLevel:
+        """Return the problem on fewer points."""
+        name, coarse = f"FewerPoints({self.share})", objective.coarse(ShareOfPoints(self.share))
+        if coarse is None:
+            return GalerkinLevel(name, everything(size), self.local)
+        return TiltedLevel(name, coarse, self.local)
 
-    def level(self, objective: AbstractObjective, size: int, local: Local) -> CoarseLevel:
-        """Return the problem on the thinned objective."""
-        thinned = objective.thinned(self.share)
-        return CoarseLevel(f"FewerPoints({self.share})", thinned, Range(0, size, size), self.local)
+    def storage(self, structure: Structure, size: int, rows: int, local: Local) -> int:
+        """Return that of its solver on fewer rows."""
+        return self.local.solver.storage(structure, size, math.ceil(self.share * rows))
 
 
-def _check_count(rule: str, name: str, count: int) -> None:
-    if count < 1:
-        raise DeclarationError(f"{name} is {count}; where: {rule}; give at least one layer.")
+def tie(structure: Structure, size: int, group: int) -> Tied:
+    """Tie neighbouring parts of equal shape and kind in groups of at most `group`; others stay by themselves."""
+    groups: list[list[Part]] = []
+    for _, run in groupby(_layers(structure, "TiedBlocks"), key=lambda part: (part.shape, part.kind)):
+        alike = list(run)
+        groups += [alike[begin : begin + group] for begin in range(0, len(alike), group)]
+    return Tied(tuple(tuple((part.start, part.stop) for part in parts) for parts in groups), size)
+
+
+def _layers(structure: Structure, where: str) -> tuple[Part, ...]:
+    if not structure.parts:
+        raise DeclarationError("The objective has no layers", where, "use it with a layered network")
+    return structure.parts

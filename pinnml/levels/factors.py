@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from torch import Tensor
 
-from pinnml.levels.tied import Tied, tied_blocks
-from pinnml.objective import AbstractObjective
-from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, least_squares, solved
+from pinnml.levels.coarse import tie
+from pinnml.objective import AbstractObjective, Structure, Tied
+from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, modelled, solved
 from pinnml.schwarz import SchwarzFactors, SchwarzInverse, block_gram
-from pinnml.settings import setting
+from pinnml.settings import record, setting
 
 
-@dataclass(frozen=True)
+@record
 class TwoLevelInverse(AbstractInverse):
     """M⁻¹v = M_fine⁻¹v + Σ_g P_g F_g⁻¹ P_gᵀ v with the Cholesky factors of F_g, one for each coarse level."""
 
@@ -40,15 +40,15 @@ class TwoLevelFactors(AbstractPreconditioner):
     fine: SchwarzFactors = field(default_factory=SchwarzFactors)
     groups: tuple[int, ...] = (3,)
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return that of the blocks, and the factors of all coarse levels."""
-        unknowns = [tied_blocks(objective, size, group).unknowns for group in self.groups]
-        return self.fine.storage(objective, size, rows) + 2 * sum(k**2 for k in unknowns)
+        unknowns = [tie(structure, size, group).shape[0] for group in self.groups]
+        return self.fine.storage(structure, size, rows) + 2 * sum(k**2 for k in unknowns)
 
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> TwoLevelInverse:
         """Make and factorise the Gauss–Newton matrices of all blocks and all coarse levels."""
-        problem = least_squares(objective, "TwoLevelFactors")
+        problem = modelled(objective, "TwoLevelFactors")
         fine = self.fine.factors(objective, theta, damping)
-        levels = tuple(tied_blocks(objective, len(theta), group) for group in self.groups)
+        levels = tuple(tie(objective.structure, len(theta), group) for group in self.groups)
         cholesky = tuple(damped_factor(block_gram(problem, level, theta), damping) for level in levels)
         return TwoLevelInverse(fine, levels, cholesky, fine.diagonal)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pinnml.levels.coarse import CoarseLevel
-from pinnml.objective import AbstractObjective, Iterate, counted
-from pinnml.schwarz import AbstractSchwarz, Reached
+from pinnml.levels.level import AbstractLevel
+from pinnml.objective import AbstractObjective, Iterate, Meter, metered
+from pinnml.schwarz import AbstractSchwarz
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,21 @@ class Hierarchy:
         return "\n".join(lines)
 
 
-def hierarchy(
+def describe(
     objective: AbstractObjective,
     iterate: Iterate,
     fine: AbstractSchwarz,
-    levels: Callable[[AbstractObjective, int], tuple[CoarseLevel, ...]],
+    levels: Callable[[AbstractObjective, int], tuple[AbstractLevel, ...]],
 ) -> Hierarchy:
     """Sweep once and take each coarse step once from an iterate, count their work, and forget their results."""
-    budget, begin, size = counted(objective), Reached.by(iterate), len(iterate.theta)
-    fine.sweep(budget, begin, fine.init(budget, iterate))
-    sizes = [len(block(iterate.theta)) for block in fine.decomposition.restrictions(budget, size)]
+    meter, size = Meter(), len(iterate.theta)
+    budget = metered(objective, meter)
+    fine.sweep(budget, iterate, fine.init(budget, iterate))
+    sizes = [block.shape[0] for block in fine.blocks(budget, iterate)]
     name = f"{type(fine).__name__}, {type(fine.decomposition).__name__}"
-    rows = [LevelSummary(name, size, len(sizes), max(sizes), budget.counts.work)]
+    rows = [LevelSummary(name, size, len(sizes), max(sizes), meter.counts.work)]
     for level in levels(budget, size):
-        before = budget.counts.work
-        level.corrected(budget, begin, None)
-        unknowns = len(level.restriction(iterate.theta))
-        rows.append(LevelSummary(level.name, unknowns, 1, unknowns, budget.counts.work - before))
+        before = meter.counts.work
+        level.correct(budget, iterate, None)
+        rows.append(LevelSummary(level.name, level.unknowns, 1, level.unknowns, meter.counts.work - before))
     return Hierarchy(tuple(rows))

@@ -1,17 +1,16 @@
-"""Sweeps over blocks with coarse steps: the two-level methods."""
+"""Sweeps over blocks with coarse steps: the multilevel methods."""
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 
-import torch
-
-from pinnml.levels.coarse import AbstractCoarsening, CoarseLevel, TiedBlocks
-from pinnml.levels.hierarchy import Hierarchy, hierarchy
-from pinnml.levels.placement import AbstractPlacement, After, TwoLevelState
-from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim import AbstractSolver, LevenbergMarquardt, Status
-from pinnml.schwarz import AbstractSchwarz, Local, MultiplicativeSchwarz, Reached, stretched
+from pinnml.levels.coarse import AbstractLevelRule, TiedBlocks
+from pinnml.levels.cycle import After, Cycle, CycleState, cycle
+from pinnml.levels.hierarchy import Hierarchy, describe
+from pinnml.levels.level import AbstractLevel
+from pinnml.objective import AbstractObjective, Iterate, Structure
+from pinnml.optim import AbstractSolver, Component, LevenbergMarquardt, Status
+from pinnml.schwarz import AbstractSchwarz, Local, MultiplicativeSchwarz, extrapolate
 from pinnml.settings import setting
 
 
@@ -19,40 +18,65 @@ from pinnml.settings import setting
 class TwoLevel(AbstractSolver):
     """θ → sweep over the blocks → one coarse step on each level of `coarse` → extrapolation of all of it.
 
-    `fine` is any Schwarz method, `placement` tells whether coarse steps come `After` the sweep, `Before` it, or
-    `Beside` it as further corrections; `local` solves those levels whose rule has no solver of its own.
+    Parameters
+    ----------
+    fine : AbstractSchwarz, default MultiplicativeSchwarz()
+        The sweep.
+    coarse : tuple of AbstractLevelRule, default (TiedBlocks(3),)
+        One rule for each coarse level.
+    local : Local, default one plain Gauss–Newton step
+        What solves those levels whose rule has no solver of its own; of more than two levels where it is a TwoLevel.
+    placement : Cycle, default After()
+        Whether coarse steps come `After` the sweep, `Before` it, or `Beside` it as further corrections.
     """
 
     fine: AbstractSchwarz = field(default_factory=MultiplicativeSchwarz)
-    coarse: tuple[AbstractCoarsening, ...] = (TiedBlocks(3),)
+    coarse: tuple[AbstractLevelRule, ...] = (TiedBlocks(3),)
     local: Local = field(default_factory=lambda: Local(LevenbergMarquardt(geodesic=False)))
-    placement: AbstractPlacement = field(default_factory=After)
+    placement: Cycle = field(default_factory=After)
 
-    def init(self, objective: AbstractObjective, iterate: Iterate) -> TwoLevelState:
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether the iterate handed in needs its gradient: sweep and levels find their own."""
+        return False
+
+    def init(self, objective: AbstractObjective, iterate: Iterate) -> CycleState:
         """Return fresh states."""
-        return TwoLevelState(self.fine.init(objective, iterate), (None,) * len(self.coarse))
+        return CycleState(self.fine.init(objective, iterate), (None,) * len(self.coarse))
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: CycleState) -> CycleState:
+        """Keep what sweep and levels keep; where θ has another length, begin anew."""
+        fine = self.fine.renewed(objective, iterate, state.fine)
+        return replace(state, fine=fine) if fine is state.fine else self.init(objective, iterate)
+
+    def carried(self, state: CycleState) -> CycleState:
+        """Keep what sweep and levels keep."""
+        return state
+
+    def parts(self, state: CycleState | None) -> tuple[Component, ...]:
+        """Return the sweep and the levels' solvers; none of them is at work between two steps."""
+        levels = [Component((getattr(rule, "local", None) or self.local).solver, at_work=False) for rule in self.coarse]
+        return (Component(self.fine, None if state is None else state.fine, at_work=False), *levels)
 
     def step(
-        self, objective: AbstractObjective, iterate: Iterate, state: TwoLevelState
-    ) -> tuple[Iterate, TwoLevelState, Status]:
+        self, objective: AbstractObjective, iterate: Iterate, state: CycleState
+    ) -> tuple[Iterate, CycleState, Status]:
         """Do one cycle of sweep and coarse steps, and the extrapolation."""
-        begin = Reached.by(iterate)
-        levels = self._levels(objective, len(iterate.theta))
-        end, state, status = self.placement.cycle(objective, self.fine, levels, begin, state)
-        if end is begin:
+        levels = self.levels(objective, len(iterate.theta))
+        end, state, status = cycle(objective, self.fine, levels, self.placement, iterate, state)
+        if end is iterate:
             return iterate, state, status
-        return stretched(objective, begin, end, self.fine.stretches).iterate(objective), state, Status.RUNNING
+        return extrapolate(objective, iterate, end, self.fine.stretches), state, Status.RUNNING
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return that of the sweep, or of the level with most."""
-        theta = torch.zeros(size)
-        levels = self._levels(objective, size)
-        coarse = [lv.local.solver.storage(lv.objective, len(lv.restriction(theta)), rows) for lv in levels]
-        return max([self.fine.storage(objective, size, rows), *coarse])
+        levels = [rule.storage(structure, size, rows, self.local) for rule in self.coarse]
+        return max([self.fine.storage(structure, size, rows), *levels])
 
-    def _levels(self, objective: AbstractObjective, size: int) -> tuple[CoarseLevel, ...]:
+    def levels(self, objective: AbstractObjective, size: int) -> tuple[AbstractLevel, ...]:
+        """Return the coarse levels of an objective."""
         return tuple(rule.level(objective, size, self.local) for rule in self.coarse)
 
     def hierarchy(self, objective: AbstractObjective, iterate: Iterate) -> Hierarchy:
         """Return the levels with their unknowns and work, to be printed; costs one cycle from the iterate."""
-        return hierarchy(objective, iterate, self.fine, self._levels)
+        return describe(objective, iterate, self.fine, self.levels)

@@ -2,7 +2,8 @@
 
 from pinnml.loss.check import check_start
 from pinnml.loss.chunked import Threads
+from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.pinn import PinnObjective, chunk_size
 from pinnml.loss.placed import PlacedTerm, place
 
-__all__ = ["PinnObjective", "PlacedTerm", "Threads", "check_start", "chunk_size", "place"]
+__all__ = ["Discretisation", "PinnObjective", "PlacedTerm", "Threads", "check_start", "chunk_size", "place"]

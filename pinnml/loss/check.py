@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -16,15 +18,15 @@ DISPARITY = 1e4
 
 
 def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
-    """Look at dtype and device, at residuals that are not finite, at hard conditions, and at the conditions' scales."""
+    """Check dtype and device, residuals that are not finite, at hard conditions, and at the conditions' scales."""
     findings = _check_placement(objective, theta)
     if findings:
         return findings
     losses = objective.losses(theta)
     for name, loss in losses.items():
         if loss != loss or loss == float("inf"):
-            what = "The residual of the untrained network is not finite."
-            findings.append(Finding(what, f"condition {name!r}", "mend its function, or choose another seed."))
+            what = "The residual of the untrained network is not finite"
+            findings.append(Finding(what, f"condition {name!r}", "mend its function, or choose another seed"))
     for name, term in objective.problem.hard_terms.items():
         findings += _check_held(objective, theta, name, term)
     return findings or _check_scales(losses)
@@ -34,17 +36,18 @@ def _check_placement(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     findings = []
     for name, points in objective.collocation.items():
         if points.x.dtype != theta.dtype or points.x.device.type != theta.device.type:
-            what = f"The points are {points.x.dtype} on {points.x.device}, θ is {theta.dtype} on {theta.device}."
-            findings.append(Finding(what, f"condition {name!r}", "give both one dtype and one device."))
+            what = f"The points are {points.x.dtype} on {points.x.device}, θ is {theta.dtype} on {theta.device}"
+            findings.append(Finding(what, f"condition {name!r}", "give both one dtype and one device"))
     return findings
 
 
 def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) -> list[Finding]:
     """Evaluate a hard condition of the untrained network: it must hold whatever θ is."""
     generator = torch.Generator().manual_seed(0)
-    unit = torch.rand(PROBES, objective.problem.domain.dimension, generator=generator, dtype=torch.float64)
-    x = term.region.place(unit, objective.problem.domain).to(theta)
-    placed = place(objective.problem, term, objective.network, x, x.new_ones(term.region.count(x)))
+    problem, unit = objective.problem, partial(torch.rand, generator=generator, dtype=torch.float64)
+    x = term.region.sample(unit, problem.domain, inside=PROBES, boundary=PROBES).to(theta)
+    data = {key: values.to(theta) for key, values in term.region.data.items()}
+    placed = place(problem, term, objective.network, x, x.new_ones(term.region.count(x)), data)
     with torch.no_grad():
         linearised = placed.at(theta, Workspace())
     scale = 1 + max(float(leaf.detach().abs().max()) for leaf in linearised.leaves)
@@ -53,8 +56,8 @@ def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) 
     gap = float(linearised.residual.abs().max())
     if gap <= tolerance:
         return []
-    what = f"The untrained network misses a condition that should hold by construction, by {gap:.1e}."
-    remedy = "take it out of hard, mend the lifting, or use a PeriodicEmbedding for a Periodic condition."
+    what = f"The untrained network misses a condition that should hold by construction, by {gap:.1e}"
+    remedy = "take it out of hard, mend the lifting, or use a PeriodicEmbedding for a Periodic condition"
     return [Finding(what, f"hard condition {name!r}", remedy)]
 
 
@@ -66,5 +69,5 @@ def _check_scales(losses: dict[str, float]) -> list[Finding]:
     if positive[largest] <= DISPARITY * positive[smallest]:
         return []
     ratio = positive[largest] / positive[smallest]
-    what = f"At the start the loss of {largest!r} is {ratio:.0e} times that of {smallest!r}."
-    return [Finding(what, "the weights of the conditions", "weigh them alike with weight=…, or make one hard.", False)]
+    what = f"At the start the loss of {largest!r} is {ratio:.0e} times that of {smallest!r}"
+    return [Finding(what, "the weights of the conditions", "weigh them alike with weight=…, or make one hard", False)]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -15,16 +13,22 @@ from torch import Tensor
 from pinnml.loss.placed import LinearisedTerm, PlacedTerm
 from pinnml.network import Workspace
 from pinnml.objective import AbstractLeastSquares, AbstractRestriction, GaussNewtonModel, Iterate
+from pinnml.threads import ThreadPool
 
 T = TypeVar("T")
 
 
 class Threads:
-    """Shares chunks out among torch's threads: chunk i goes to thread i modulo `count`, which has memory of its own."""
+    """Shares chunks out among threads: chunk i goes to thread i modulo `count`, which has memory of its own."""
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.pool = ThreadPool(count)
         self._memory = [Workspace() for _ in range(count)]
+
+    @property
+    def count(self) -> int:
+        """The number of threads."""
+        return self.pool.count
 
     def release(self) -> None:
         """Give all memory back; nothing that was taken from it may be in use."""
@@ -34,26 +38,6 @@ class Threads:
     def nbytes(self) -> int:
         """The bytes of all threads' memory."""
         return sum(memory.nbytes for memory in self._memory)
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        # inside a worker each operation runs on that thread alone
-        return ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(1,))
-
-    @contextmanager
-    def arranged(self, own: int) -> Iterator[None]:
-        """Let the caller's own operations run on `own` threads for a while, where there are several.
-
-        A thread of OpenMP goes on spinning for some milliseconds after a product of vectors in a solver, and takes a
-        core from the chunks meanwhile: a fifth of each iteration's time (docs/experiments.md).
-        """
-        before = torch.get_num_threads()
-        if self.count > 1:
-            torch.set_num_threads(own)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
     def map(self, function: Callable[[PlacedTerm, Workspace], T], chunks: Sequence[PlacedTerm]) -> list[T]:
         """Apply a function to every chunk without recording a graph; results come in the chunks' order.
@@ -69,19 +53,8 @@ class Threads:
             return found
 
         threads = range(min(self.count, len(chunks)))
-        shares = self.each(share, threads, chunks[0].x.device)
+        shares = self.pool.each(share, threads, chunks[0].x.device)
         return [shares[number % self.count][number // self.count] for number in range(len(chunks))]
-
-    def each(self, function: Callable[[int], T], numbers: Sequence[int], device: torch.device) -> list[T]:
-        """Apply a function to every number without recording a graph, side by side on a CPU, and return the results."""
-
-        def without_graph(number: int) -> T:
-            with torch.no_grad():
-                return function(number)
-
-        alone = self.count == 1 or len(numbers) == 1 or device.type != "cpu"
-        run = map if alone else self._pool.map
-        return list(run(without_graph, numbers))
 
 
 class ChunkedLeastSquares(AbstractLeastSquares):
@@ -91,14 +64,6 @@ class ChunkedLeastSquares(AbstractLeastSquares):
         self.chunks = chunks
         self._size = size
         self.threads = threads
-
-    def reserved(self) -> AbstractContextManager[None]:
-        """Give the threads to the chunks for a while."""
-        return self.threads.arranged(1)
-
-    def released(self) -> AbstractContextManager[None]:
-        """Give the threads back to the caller's own operations for a while."""
-        return self.threads.arranged(self.threads.count)
 
     @abstractmethod
     def _complete(self, theta: Tensor) -> Tensor:
@@ -143,10 +108,10 @@ class ChunkedLeastSquares(AbstractLeastSquares):
 
         return torch.stack(self._map(part, theta)).sum(0)
 
-    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
-        """Return the columns start … stop − 1 of J, whole layers, shape (q, stop − start)."""
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """Return J, shape (q, size)."""
         # the rows lie in memory that the next chunk uses again
-        return torch.cat(self._map(lambda term: term.rows(start, stop).clone(), theta))
+        return torch.cat(self._map(lambda term: term.rows(0, self._size).clone(), theta))
 
     def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
         """Add up r·r/2, Jᵀr and JᵀJ over the chunks; J is in memory for as many chunks as there are threads."""
@@ -174,7 +139,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
         """Return the lower triangle of JᵀJ for the rows of several chunks, with a panel on each thread."""
         size = columns[0].shape[1]
         gram = columns[0].new_empty(size, size)
-        self.threads.each(lambda start: _add_panel(gram, columns, start), range(0, size, PANEL), gram.device)
+        self.threads.pool.each(lambda start: _add_panel(gram, columns, start), range(0, size, PANEL), gram.device)
         return gram
 
 

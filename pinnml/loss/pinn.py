@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from pinnml.loss.chunked import ChunkedLeastSquares, Threads
+from pinnml.loss.discretisation import Discretisation
+from pinnml.loss.layers import LayersObjective
 from pinnml.loss.placed import PlacedTerm, place
 from pinnml.network import AbstractNetwork, Workspace
-from pinnml.objective import AbstractLeastSquares, AbstractRestriction, Range, Within
+from pinnml.objective import (
+    COSTS,
+    AbstractCoarsening,
+    AbstractLeastSquares,
+    AbstractRestriction,
+    CoarseProblem,
+    Composed,
+    Evaluation,
+    Part,
+    Range,
+    RestrictedLeastSquares,
+    ShareOfPoints,
+    Structure,
+    everything,
+)
 from pinnml.points import Collocation
 from pinnml.problem import DeclarationError, Problem
 
@@ -24,76 +40,113 @@ class PinnObjective(ChunkedLeastSquares):
 
     On a CPU, chunks of points run side by side, one on each of torch's threads, and are summed in their order: for
     one size of `chunk` results do not depend on the number of threads. Residual functions must therefore be pure.
-    Raises `DeclarationError` for a condition without points, and for a chunk of less than one.
+
+    Parameters
+    ----------
+    problem : Problem
+        The equations.
+    discretisation : Discretisation
+        Network, points, and weights of conditions.
+    chunk : int or None, default None
+        Points evaluated at once at most; as many as suit the machine without it.
+    threads : Threads or None, default None
+        Who evaluates chunks, with their memory; as many as torch has without it.
+    unit : float, default 1
+        What a loss and gradient costs in work units: less than 1 on a share of the points.
+
+    Raises
+    ------
+    DeclarationError
+        For a condition without points, and for a chunk of less than one.
     """
 
     def __init__(
         self,
         problem: Problem,
-        network: AbstractNetwork,
-        collocation: Collocation,
+        discretisation: Discretisation,
         *,
         chunk: int | None = None,
         threads: Threads | None = None,
+        unit: float = 1.0,
     ) -> None:
         if chunk is not None and chunk < 1:
-            raise DeclarationError(f"chunk is {chunk!r}; where: PinnObjective; give at least one point, or None.")
+            raise DeclarationError(f"chunk is {chunk!r}", "PinnObjective", "give at least one point, or None")
+        network = discretisation.network
         self.problem = problem
-        self.network = network
-        self.collocation = collocation
+        self.discretisation = discretisation
         self.chunk = chunk
-        if threads is None:
-            threads = Threads(torch.get_num_threads() if network.thread_safe else 1)
-        chunks: list[PlacedTerm] = []
-        for name, term in problem.soft_terms.items():
-            if name not in collocation or len(collocation[name].weights) == 0:
-                raise DeclarationError(f"No points; where: condition {name!r}; sample or hand over at least one.")
-            points = collocation[name]
-            count = len(points.weights)
-            share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
-            for part in points.chunks(term.region, chunk or share):
-                scale = (term.weight * part.weights).sqrt()
-                chunks.append(place(problem, term, network, part.x, scale))
-        super().__init__(chunks, network.size, threads)
+        self._unit = unit
+        threads = threads or Threads(torch.get_num_threads() if network.thread_safe else 1)
+        super().__init__(_placed(problem, discretisation, chunk, threads), network.size, threads)
         self._kept: Entering | None = None
-        self._thinned: dict[float, PinnObjective] = {}
+        self._coarse: dict[AbstractCoarsening, CoarseProblem] = {}
+
+    @property
+    def network(self) -> AbstractNetwork:
+        """The network."""
+        return self.discretisation.network
+
+    @property
+    def collocation(self) -> Collocation:
+        """The points of every condition."""
+        return self.discretisation.collocation
+
+    def weight(self, name: str) -> float:
+        """Return the weight of a condition (dimensionless)."""
+        return self.discretisation.weights.get(name, self.problem.terms[name].weight)
 
     def _complete(self, theta: Tensor) -> Tensor:
         return theta
 
     @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        """The ranges of θ that belong to the network's layers."""
-        return tuple((block.start, block.stop) for block in self.network.blocks)
+    def structure(self) -> Structure:
+        """The network's layers."""
+        return Structure(tuple(Part(b.name, b.start, b.stop, b.shape, b.kind) for b in self.network.blocks))
 
-    @property
-    def outputs(self) -> tuple[int, ...]:
-        """The neurons of each of the network's layers."""
-        return self.network.neurons
+    def cost(self, kind: Evaluation) -> float:
+        """Return the usual cost on its share of the points, and with JᵀJ n p² multiplications more.
 
-    def thinned(self, share: float) -> PinnObjective:
-        """Return the loss on about this share of every condition's points, each condition weighing as before."""
-        if share not in self._thinned:
-            terms = self.problem.soft_terms
-            fewer = {name: self.collocation[name].thinned(term.region, share) for name, term in terms.items()}
-            self._thinned[share] = self.on(fewer)
-        return self._thinned[share]
+        Of JᵀJ half is formed, against 6·4·n·p multiplications of a gradient with jets of four channels: p/24 units.
+        """
+        products = self.network.size / 24 if kind is Evaluation.MODEL else 0.0
+        return self._unit * (COSTS[kind] + products)
 
-    def on(self, collocation: Collocation, chunk: int | None = None) -> PinnObjective:
-        """Return the loss on other points on the same threads, in chunks of the same size unless another is given."""
-        chunk = chunk or self.chunk
-        return PinnObjective(self.problem, self.network, collocation, chunk=chunk, threads=self.threads)
+    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+        """Return the loss on a share of every condition's points, each condition weighing as before."""
+        if not isinstance(rule, ShareOfPoints):
+            return None
+        if rule not in self._coarse:
+            fewer = {name: self.collocation[name].thinned(rule.share) for name in self.problem.soft_terms}
+            same = everything(self.network.size)
+            objective = self.on(replace(self.discretisation, collocation=fewer), unit=rule.share * self._unit)
+            self._coarse[rule] = CoarseProblem(objective, same, same)
+        return self._coarse[rule]
 
-    def restricted(self, restriction: AbstractRestriction, theta: Tensor) -> AbstractLeastSquares:
+    def on(self, discretisation: Discretisation, chunk: int | None = None, unit: float | None = None) -> PinnObjective:
+        """Return the loss of another discretisation on the same threads, in chunks of the same size without `chunk`."""
+        return PinnObjective(
+            self.problem,
+            discretisation,
+            chunk=chunk or self.chunk,
+            threads=self.threads,
+            unit=self._unit if unit is None else unit,
+        )
+
+    def restricted(
+        self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
+    ) -> AbstractLeastSquares:
         """Freeze the other parameters; for whole neighbouring layers, keep the jets below them, which are constants."""
-        if isinstance(restriction, Range) and restriction.stop in {stop for _, stop in self.layers}:
+        if isinstance(restriction, Composed):
+            block = self.restricted(restriction.first, theta)
+            if isinstance(block, LayersObjective):
+                return block.restricted(restriction.second, restriction.first(theta), start)
+        stops = {block.stop for block in self.network.blocks}
+        as_it_is = start is None or torch.equal(start, restriction(theta))
+        if as_it_is and isinstance(restriction, Range) and restriction.stop in stops:
             tail = self.network.part(restriction.start, self.network.size)
             if tail is not None:
                 return LayersObjective(self, tail, restriction, theta)
-        if isinstance(restriction, Within):
-            outer = restriction.outer
-            return self.restricted(outer, theta).restricted(restriction.inner, outer(theta))
-        return super().restricted(restriction, theta)
+        return RestrictedLeastSquares(self, restriction, theta, start)
 
     def entering(self, theta: Tensor, start: int) -> list[Tensor]:
         """Return the jets that enter the layer at θ[start], chunk by chunk, going on from those kept last."""
@@ -131,27 +184,20 @@ def _carried(parameters: Tensor, fed: PlacedTerm, workspace: Workspace) -> Tenso
     return fed.network.linearise(parameters, fed.embedded, fed.indices, workspace).values.clone()
 
 
-class LayersObjective(ChunkedLeastSquares):
-    """The loss as a function of some neighbouring layers: a network that begins with them, fed with jets kept below.
-
-    The layers above are frozen, too; every evaluation passes through them, none through the layers below.
-    """
-
-    def __init__(self, whole: PinnObjective, tail: AbstractNetwork, layers: Range, theta: Tensor) -> None:
-        self._frozen = theta[layers.stop :]
-        self._share = 1 - layers.start / layers.size
-
-        jets = whole.entering(theta, layers.start)
-        chunks = [chunk.moved(tail, jet) for chunk, jet in zip(whole.chunks, jets, strict=True)]
-        super().__init__(chunks, layers.stop - layers.start, whole.threads)
-
-    @property
-    def share(self) -> float:
-        """The share of the layers from the lowest active one on."""
-        return self._share
-
-    def _complete(self, theta: Tensor) -> Tensor:
-        return torch.cat([theta, self._frozen])
+def _placed(problem: Problem, discretisation: Discretisation, chunk: int | None, threads: Threads) -> list[PlacedTerm]:
+    """Return every condition's points in chunks, ready to be evaluated."""
+    chunks: list[PlacedTerm] = []
+    for name, term in problem.soft_terms.items():
+        points = discretisation.collocation.get(name)
+        if points is None or len(points.weights) == 0:
+            raise DeclarationError("No points", f"condition {name!r}", "sample or hand over at least one")
+        count = len(points.weights)
+        share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
+        weight = discretisation.weights.get(name, term.weight)
+        for part in points.chunks(chunk or share):
+            scale = (weight * part.weights).sqrt()
+            chunks.append(place(problem, term, discretisation.network, part.x, scale, part.data))
+    return chunks
 
 
 def chunk_size(count: int, threads: int) -> int:

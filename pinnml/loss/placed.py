@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from pinnml.loss.lifted import Lifted, lift
 from pinnml.network import AbstractLinearisation, AbstractNetwork, Workspace, closure
-from pinnml.problem import MultiIndex, Problem, Term
+from pinnml.problem import MultiIndex, PointData, Problem, Term
 
 
 @dataclass(frozen=True)
 class PlacedTerm:
-    """A term, its points x (n, ≥ d), and all that depends on the points and not on θ.
+    """A term, its points x (n, d) with their named data, and all that depends on the points and not on θ.
 
     `scale` (n',) multiplies the residuals: √(condition weight × quadrature weight).
     """
@@ -26,6 +27,7 @@ class PlacedTerm:
     scale: Tensor
     embedded: Tensor
     lifted: Lifted | None
+    data: PointData
 
     def moved(self, network: AbstractNetwork, embedded: Tensor) -> PlacedTerm:
         """Return the term with another network, fed with what stands below it."""
@@ -46,7 +48,7 @@ class PlacedTerm:
                 for symbol in self.term.derivatives
             ]
             values = dict(zip(self.term.derivatives, leaves, strict=True))
-            residual = self.term.residual(self.x, values) * self.scale
+            residual = self.term.residual(self.x, values, self.data) * self.scale
         return LinearisedTerm(self, linearisation, leaves, residual, jet.shape)
 
 
@@ -100,11 +102,15 @@ class LinearisedTerm:
         return torch.cat(parts)
 
 
-def place(problem: Problem, term: Term, network: AbstractNetwork, x: Tensor, scale: Tensor) -> PlacedTerm:
-    """Prepare a term at points x (n, ≥ d): embedding and lifting with the derivatives that the term needs."""
-    dimension = problem.domain.dimension
-    indices = closure((symbol.index for symbol in term.derivatives), dimension)
-    inputs = x[:, :dimension]
-    return PlacedTerm(
-        term, network, indices, x, scale, network.embed(inputs, indices), lift(problem.liftings, inputs, indices)
-    )
+def place(
+    problem: Problem,
+    term: Term,
+    network: AbstractNetwork,
+    x: Tensor,
+    scale: Tensor,
+    data: PointData = MappingProxyType({}),
+) -> PlacedTerm:
+    """Prepare a term at points x (n, d): embedding and lifting with the derivatives that the term needs."""
+    indices = closure((symbol.index for symbol in term.derivatives), problem.domain.dimension)
+    embedded, lifted = network.embed(x, indices), lift(problem.liftings, x, indices)
+    return PlacedTerm(term, network, indices, x, scale, embedded, lifted, data)

@@ -2,12 +2,12 @@
 
 from pinnml.network.activation import Activation, Sin, Tanh
 from pinnml.network.architectures import MLP, ResNet
+from pinnml.network.autograd import nested
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.embedding import Embedding, FourierFeatures, Identity, Normalised, PeriodicEmbedding
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
-from pinnml.network.nested import nested
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.workspace import Workspace
 

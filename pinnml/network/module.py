@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.errors import DeclarationError
+from pinnml.network.autograd import nested
 from pinnml.network.indices import MultiIndex
-from pinnml.network.nested import nested
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.workspace import Workspace
 from pinnml.settings import setting

@@ -1,35 +1,59 @@
 """The waist: what a solver may know of a problem. Nothing here knows PDEs, nothing here knows solvers."""
 
-from pinnml.objective.abstract import (
+from pinnml.objective.coarsening import AbstractCoarsening, CoarseProblem, ShareOfPoints
+from pinnml.objective.iterate import Iterate
+from pinnml.objective.least_squares import (
+    AbstractGaussNewton,
     AbstractLeastSquares,
-    AbstractObjective,
-    AbstractRestriction,
     GaussNewtonModel,
-    Iterate,
-    Restricted,
+    LinearModel,
+    Observed,
     RestrictedLeastSquares,
-    evaluated,
 )
-from pinnml.objective.counted import BudgetSpentError, Counted, CountedLeastSquares, CountedPart, Counts, counted
-from pinnml.objective.wrappers import Range, Ranges, Tilted, Within
+from pinnml.objective.meter import BudgetSpentError, Counts, Meter, metered
+from pinnml.objective.objective import COSTS, AbstractObjective, Evaluation, Restricted
+from pinnml.objective.restriction import (
+    AbstractRestriction,
+    Composed,
+    Directions,
+    Entries,
+    Range,
+    Ranges,
+    Tied,
+    everything,
+)
+from pinnml.objective.structure import Part, Structure
+from pinnml.objective.tilted import Tilted, tilted
 
 __all__ = [
+    "COSTS",
+    "AbstractCoarsening",
+    "AbstractGaussNewton",
     "AbstractLeastSquares",
     "AbstractObjective",
     "AbstractRestriction",
     "BudgetSpentError",
-    "Counted",
-    "CountedLeastSquares",
-    "CountedPart",
+    "CoarseProblem",
+    "Composed",
     "Counts",
+    "Directions",
+    "Entries",
+    "Evaluation",
     "GaussNewtonModel",
     "Iterate",
+    "LinearModel",
+    "Meter",
+    "Observed",
+    "Part",
     "Range",
     "Ranges",
     "Restricted",
     "RestrictedLeastSquares",
+    "ShareOfPoints",
+    "Structure",
+    "Tied",
     "Tilted",
-    "Within",
-    "counted",
-    "evaluated",
+    "everything",
+    "metered",
+    "tilted",
 ]

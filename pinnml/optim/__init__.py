@@ -1,29 +1,29 @@
 """Optimisers: maps from an iterate to the next, and the one loop that drives them."""
 
+from pinnml.optim.acceleration import Geodesic
 from pinnml.optim.adam import Adam
 from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
-from pinnml.optim.handover import Handover, HandoverState
-from pinnml.optim.if_fast import IfFast, IfFastState
+from pinnml.optim.conjugate_gradients import ConjugateGradients
+from pinnml.optim.direct import QR, Cholesky
+from pinnml.optim.gauss_newton import GaussNewton, LevenbergMarquardt, NewtonKrylov
+from pinnml.optim.globalisation import AbstractGlobalisation, Damping
 from pinnml.optim.inverse import (
     AbstractInverse,
     AbstractPreconditioner,
     GaussNewtonFactors,
     JacobiFactors,
     damped_factor,
-    least_squares,
+    modelled,
     solved,
 )
-from pinnml.optim.krylov import KrylovStatus, Solved, conjugate_gradients
+from pinnml.optim.krylov import KrylovStatus, Solved, solve_by_conjugate_gradients
 from pinnml.optim.lbfgs import LBFGS
-from pinnml.optim.levenberg_marquardt import LevenbergMarquardt
 from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
-from pinnml.optim.minimise import Callback, Renew, minimise
-from pinnml.optim.newton_krylov import NewtonKrylov
-from pinnml.optim.normal_equations import QR, Cholesky
+from pinnml.optim.linear import AbstractLinearSolve
+from pinnml.optim.loop import Callback, Renew, Renewed, minimise
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.secant import SecantMemory
-from pinnml.optim.sequential import Sequential
-from pinnml.optim.solver import AbstractSolver, Improved
+from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, phase
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import (
     AnyOf,
@@ -36,26 +36,43 @@ from pinnml.optim.stop import (
     Stop,
     Work,
 )
+from pinnml.optim.switching import (
+    AbstractRule,
+    AfterTrial,
+    Handover,
+    IfFast,
+    Sequential,
+    Switching,
+    UntilStops,
+    WhileFalling,
+)
 
 __all__ = [
-    "QR",
-    "Cholesky",
-    "Handover",
-    "HandoverState",
     "BFGS",
     "LBFGS",
+    "QR",
+    "AbstractGlobalisation",
     "AbstractInverse",
+    "AbstractLinearSolve",
     "AbstractPreconditioner",
+    "AbstractRule",
     "AbstractSolver",
     "Adam",
+    "AfterTrial",
     "AnyOf",
     "Armijo",
     "Callback",
+    "Cholesky",
+    "Component",
+    "ConjugateGradients",
+    "Damping",
     "Evaluations",
+    "GaussNewton",
     "GaussNewtonFactors",
+    "Geodesic",
     "GradientNorm",
+    "Handover",
     "IfFast",
-    "IfFastState",
     "Improved",
     "Iterations",
     "JacobiFactors",
@@ -66,6 +83,7 @@ __all__ = [
     "Outcome",
     "Progress",
     "Renew",
+    "Renewed",
     "Result",
     "RightPreconditioned",
     "Search",
@@ -78,10 +96,15 @@ __all__ = [
     "Status",
     "Stop",
     "StrongWolfe",
+    "Switching",
+    "UntilStops",
+    "WhileFalling",
     "Work",
-    "conjugate_gradients",
     "damped_factor",
-    "least_squares",
+    "improve",
     "minimise",
+    "modelled",
+    "phase",
+    "solve_by_conjugate_gradients",
     "solved",
 ]

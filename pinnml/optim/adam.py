@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
-from pinnml.settings import setting
+from pinnml.settings import Above, record, setting
 
 
-@dataclass(frozen=True)
+@record
 class AdamState:
     """First and second moments (p,) and the number of steps taken (a 0-dimensional tensor)."""
 
@@ -31,18 +30,18 @@ class Adam(AbstractSolver):
     A step to a point that is not finite is undone and ends the run with that reason.
     """
 
-    rate: float = 1e-3
+    rate: Annotated[float, Above(0)] = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        if not self.rate > 0:
-            raise DeclarationError(f"rate is {self.rate!r}; where: Adam; give a learning rate greater than zero.")
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> AdamState:
         """Return zero moments."""
         zero = torch.zeros_like(iterate.theta)
         return AdamState(zero, zero, torch.zeros((), dtype=torch.float32))
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: AdamState) -> AdamState:
+        """Keep the moments, averages over many evaluations, unless θ has another length."""
+        return state if len(state.first) == len(iterate.theta) else self.init(objective, iterate)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: AdamState

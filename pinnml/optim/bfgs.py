@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
-from pinnml.settings import setting
+from pinnml.settings import record, setting
 
 PENDING = 32
 """Vectors of updates kept beside the matrix; a new matrix costs more in fresh memory than in arithmetic."""
 
 
-@dataclass(frozen=True)
+@record
 class InverseHessian:
     """H = σH₀ + ZᵀCZ with H₀ of shape (p, p), or (0, 0) for the identity; Z (k, p) and C (k, k) hold late updates.
 
@@ -68,7 +68,7 @@ class InverseHessian:
         return InverseHessian(matrix, torch.ones_like(self.scale), self.vectors[:0], self.weights[:0, :0])
 
 
-@dataclass(frozen=True)
+@record
 class DenseState:
     """The inverse Hessian, and how long nothing but rounding has changed."""
 
@@ -91,17 +91,13 @@ class AbstractDense(AbstractSolver):
     def scalings(self, b: float, h: float, size: int, first: bool) -> tuple[float, float]:
         """Return τ and φ of the update for b = s·H⁻¹s/s·y, h = y·Hy/s·y and `size` parameters."""
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return H before and after a step, and the matrix added."""
         return 3 * size**2
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> DenseState:
         """Return the identity."""
         return DenseState(InverseHessian.identity(iterate.theta), Plateau().after(iterate))
-
-    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: DenseState) -> DenseState:
-        """Begin again: H was made of differences of another function's gradients."""
-        return self.init(objective, iterate)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: DenseState

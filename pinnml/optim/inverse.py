@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractLeastSquares, AbstractObjective
-from pinnml.settings import setting
+from pinnml.objective import AbstractGaussNewton, AbstractObjective, Range, Structure
+from pinnml.settings import record, setting
+from pinnml.threads import all_threads
 
 FLOOR = 1e-12
 """Parameters that the residual does not feel are damped as if their share of D's largest entry were this."""
@@ -31,7 +31,7 @@ class AbstractInverse(ABC):
 class AbstractPreconditioner(ABC):
     """A rule that makes M⁻¹ from the Jacobian of a least-squares objective at a point."""
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return how many numbers it holds while it is made; see `AbstractSolver.storage`."""
         return 0
 
@@ -40,7 +40,7 @@ class AbstractPreconditioner(ABC):
         """Return M⁻¹ at θ (p,) with `damping` times the diagonal added; raise `TypeError` without residuals."""
 
 
-@dataclass(frozen=True)
+@record
 class DiagonalInverse(AbstractInverse):
     """M = (1 + λ)·diag(JᵀJ); `scaled` is its diagonal (p,)."""
 
@@ -58,14 +58,15 @@ class JacobiFactors(AbstractPreconditioner):
 
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> DiagonalInverse:
         """Make the diagonal, without products of different columns."""
-        problem, size = least_squares(objective, "JacobiFactors"), len(theta)
-        ranges = objective.layers or ((0, size),)
-        parts = [problem.jacobian(theta, start, stop).square().sum(0) for start, stop in ranges]
-        diagonal = torch.cat(parts)
+        problem, size = modelled(objective, "JacobiFactors"), len(theta)
+        spans = [(part.start, part.stop) for part in objective.structure.parts] or [(0, size)]
+        ranges = [Range(start, stop, size) for start, stop in spans]
+        models = [modelled(problem.restricted(R, theta), "JacobiFactors").linear_model(R(theta)) for R in ranges]
+        diagonal = torch.cat([model.jacobian.square().sum(0) for model in models])
         return DiagonalInverse(diagonal, (1 + damping) * positive(diagonal))
 
 
-@dataclass(frozen=True)
+@record
 class CholeskyInverse(AbstractInverse):
     """M = LLᵀ with L lower triangular, shape (p, p)."""
 
@@ -81,22 +82,21 @@ class CholeskyInverse(AbstractInverse):
 class GaussNewtonFactors(AbstractPreconditioner):
     """M = JᵀJ + λD, the whole Gauss–Newton matrix with D = diag(JᵀJ)."""
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return the matrix, a damped copy, and its factor."""
         return 3 * size**2
 
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> CholeskyInverse:
         """Make and factorise the matrix."""
-        problem = least_squares(objective, "GaussNewtonFactors")
-        gram = problem.gauss_newton(theta).gram
-        with problem.released():
+        gram = modelled(objective, "GaussNewtonFactors").gauss_newton(theta).gram
+        with all_threads():
             return CholeskyInverse(gram.diagonal().clone(), damped_factor(gram, damping))
 
 
-def least_squares(objective: AbstractObjective, who: str) -> AbstractLeastSquares:
-    """Return the objective as a least-squares objective; raise `TypeError` where it is none."""
-    if not isinstance(objective, AbstractLeastSquares):
-        raise TypeError(f"{who} needs a least-squares objective.")
+def modelled(objective: AbstractObjective, who: str) -> AbstractGaussNewton:
+    """Return the objective as one with a Gauss–Newton model; raise `TypeError` where it has none."""
+    if not isinstance(objective, AbstractGaussNewton):
+        raise TypeError(f"{who} needs a sum of squares, with a linear term or without; take LBFGS for other functions.")
     return objective
 
 

@@ -34,7 +34,9 @@ class Solved:
     status: KrylovStatus
 
 
-def conjugate_gradients(matvec: Product, b: Tensor, inverse: Product, rtol: float, max_iterations: int) -> Solved:
+def solve_by_conjugate_gradients(
+    matvec: Product, b: Tensor, inverse: Product, rtol: float, max_iterations: int
+) -> Solved:
     """Solve Ax = b from x = 0 by preconditioned conjugate gradients (Hestenes, Stiefel 1952).
 
     `matvec` is v ↦ Av and `inverse` v ↦ M⁻¹v, both symmetric and positive definite. The iteration ends once

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from typing import Annotated
 
-from pinnml.errors import DeclarationError
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import PATIENCE, PROGRESS, Descent, Plateau, descend, secant_pair
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
-from pinnml.settings import setting
+from pinnml.settings import AtLeast, Count, record, setting
 
 __all__ = ["LBFGS", "PATIENCE", "PROGRESS", "LBFGSState", "Plateau"]
 
 
-@dataclass(frozen=True)
+@record
 class LBFGSState:
     """The secant pairs of the past steps, and how long nothing but rounding has changed.
 
@@ -44,37 +44,21 @@ class LBFGS(AbstractSolver):
     pairs outlive it.
     """
 
-    memory: int = 100
+    memory: Count = 100
     search: Search = field(default_factory=StrongWolfe)
     curvature: float = 1e-10
     initial: AbstractPreconditioner | None = None
-    rebuild: int = 100
-    damping: float = 1e-6
+    rebuild: Count = 100
+    damping: Annotated[float, AtLeast(0)] = 1e-6
 
-    def __post_init__(self) -> None:
-        if self.memory < 1:
-            raise DeclarationError(
-                f"memory is {self.memory!r}; where: LBFGS; give a whole number of pairs, at least 1."
-            )
-        if self.rebuild < 1:
-            raise DeclarationError(
-                f"rebuild is {self.rebuild!r}; where: LBFGS; give a whole number of steps, at least 1."
-            )
-        if not self.damping >= 0:
-            raise DeclarationError(f"damping is {self.damping!r}; where: LBFGS; give a number of at least 0.")
-
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return 2m vectors, their products, and the initial matrix."""
-        matrix = self.initial.storage(objective, size, rows) if self.initial is not None else 0
+        matrix = self.initial.storage(structure, size, rows) if self.initial is not None else 0
         return 2 * self.memory * size + self.memory**2 + matrix
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LBFGSState:
         """Return an empty memory."""
         return LBFGSState(SecantMemory.empty(iterate.theta), Plateau().after(iterate))
-
-    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState) -> LBFGSState:
-        """Drop the pairs: they are differences of another function's gradients."""
-        return self.init(objective, iterate)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState

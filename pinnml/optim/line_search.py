@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.more_thuente import Bracket, Trial
-from pinnml.settings import setting
+from pinnml.settings import Between, Count, setting
 
 ROUNDING = 1e-13
 """The relative change of f that counts as rounding in double precision."""
@@ -53,13 +54,8 @@ class Search(ABC):
 class Armijo(Search):
     """Halve the step until f(θ + αd) ≤ f + c₁α∇f·d (Armijo 1966)."""
 
-    c1: float = 1e-4
-    max_trials: int = 20
-
-    def __post_init__(self) -> None:
-        if not 0 < self.c1 < 1:
-            raise DeclarationError(f"c1={self.c1}; where: Armijo; choose 0 < c1 < 1.")
-        _check_trials(self.max_trials, "Armijo")
+    c1: Annotated[float, Between(0, 1, (False, False))] = 1e-4
+    max_trials: Count = 20
 
     def __call__(
         self, objective: AbstractObjective, start: Iterate, direction: Tensor, slope: float, first: float
@@ -88,13 +84,12 @@ class StrongWolfe(Search):
 
     c1: float = 1e-3
     c2: float = 0.9
-    max_trials: int = 20
+    max_trials: Count = 20
     rounding: float = ROUNDING
 
     def __post_init__(self) -> None:
         if not 0 < self.c1 < self.c2 < 1:
-            raise DeclarationError(f"c1={self.c1}, c2={self.c2}; where: StrongWolfe; choose 0 < c1 < c2 < 1.")
-        _check_trials(self.max_trials, "StrongWolfe")
+            raise DeclarationError(f"c1={self.c1}, c2={self.c2}", "StrongWolfe", "choose 0 < c1 < c2 < 1")
 
     def __call__(
         self, objective: AbstractObjective, start: Iterate, direction: Tensor, slope: float, first: float
@@ -154,8 +149,3 @@ def _failure(start: Iterate, direction: Tensor, origin: Trial, trials: list[Tria
     unit = 10 * torch.finfo(start.theta.dtype).eps * float(start.theta.abs().max())
     nothing = gain <= tolerance or reach * float(direction.abs().max()) <= unit
     return Outcome.ROUNDING if nothing else Outcome.FAILED
-
-
-def _check_trials(trials: int, where: str) -> None:
-    if not isinstance(trials, int) or trials < 1:
-        raise DeclarationError(f"max_trials is {trials!r}; where: {where}; allow at least one trial.")

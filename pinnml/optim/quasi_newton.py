@@ -10,6 +10,7 @@ from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.line_search import Outcome, Search, rounding
 from pinnml.optim.secant import has_curvature
 from pinnml.optim.status import Status
+from pinnml.settings import record
 
 PATIENCE = 20
 """Steps in a row without progress beyond rounding, after which a run is at rounding."""
@@ -18,7 +19,7 @@ PROGRESS = 0.9
 """A gradient's norm below this share of its smallest so far is progress too, while the loss changes by rounding."""
 
 
-@dataclass(frozen=True)
+@record
 class Plateau:
     """Loss and smallest gradient norm when there was progress last, and the steps taken since."""
 

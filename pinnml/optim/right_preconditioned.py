@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.secant import SecantMemory
-from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.solver import AbstractSolver, Component
 from pinnml.optim.status import Status
-from pinnml.settings import setting
+from pinnml.settings import Between, Count, record, setting
 
 
-@dataclass(frozen=True)
+@record
 class RightPreconditionedState:
     """The preconditioner's state, the secant pairs of the global steps, the velocity v (p,), and the plateau."""
 
@@ -40,21 +39,18 @@ class RightPreconditioned(AbstractSolver):
     """
 
     preconditioner: AbstractSolver
-    memory: int = 3
+    memory: Count = 3
     search: Search = field(default_factory=StrongWolfe)
-    momentum: float = 0.0
+    momentum: Annotated[float, Between(0, 1)] = 0.0
     curvature: float = 1e-10
 
-    def __post_init__(self) -> None:
-        where = "where: RightPreconditioned"
-        if self.memory < 1:
-            raise DeclarationError(f"memory is {self.memory!r}; {where}; give a whole number of pairs, at least 1.")
-        if not 0 <= self.momentum <= 1:
-            raise DeclarationError(f"momentum is {self.momentum!r}; {where}; give a number from 0 to 1.")
+    def parts(self, state: RightPreconditionedState | None) -> tuple[Component, ...]:
+        """Return the preconditioner."""
+        return (Component(self.preconditioner, None if state is None else state.inner),)
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return 2m vectors and that of the preconditioner."""
-        return 2 * self.memory * size + self.preconditioner.storage(objective, size, rows)
+        return 2 * self.memory * size + self.preconditioner.storage(structure, size, rows)
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> RightPreconditionedState:
         """Return the preconditioner's start and an empty memory."""
@@ -75,6 +71,7 @@ class RightPreconditioned(AbstractSolver):
     ) -> tuple[Iterate, RightPreconditionedState, Status]:
         """Take one preconditioning and one global step."""
         half, inner, preconditioned = self.preconditioner.step(objective, iterate, state.inner)
+        half = half.with_gradient(objective)
         direction = self._direction(half, state)
         descent = descend(objective, half, direction, len(state.memory) > 0, state.plateau, self.search)
         memory = state.memory if descent.trusted else SecantMemory.empty(half.theta)

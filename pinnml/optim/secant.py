@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pinnml.settings import record
 
-@dataclass(frozen=True)
+
+@record
 class SecantMemory:
     """Pairs (s, y) = (θ⁺ − θ, ∇f⁺ − ∇f), oldest first: S and Y of shape (k, p), and SYᵀ of shape (k, k)."""
 

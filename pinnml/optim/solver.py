@@ -6,62 +6,103 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.status import Status
 
 
 @dataclass(frozen=True)
-class Improved:
-    """Where an inner solve ended: θ (p,), f there, the state to hand in next time, and whether the loss fell."""
+class Component:
+    """A solver inside another one, its state, None where it has none yet, and whether it is the one at work."""
 
-    theta: Tensor
-    f: Tensor
-    state: Any
-    success: bool
+    solver: AbstractSolver
+    state: Any = None
+    at_work: bool = True
 
 
 class AbstractSolver(ABC):
-    """A map `Iterate -> Iterate`; its state is a frozen record of tensors, so that a checkpoint is complete."""
+    """A map `Iterate -> Iterate`, whose state is a `record` of tensors, numbers and records, which files can keep."""
 
     @abstractmethod
     def init(self, objective: AbstractObjective, iterate: Iterate) -> Any:
         """Return the state to start with."""
 
-    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> Any:
-        """Return the state to go on with after the objective has changed, as it is unless a solver says otherwise."""
-        return state
-
-    def phase(self, state: Any) -> tuple[int, ...]:
-        """Return which of its parts is at work, as numbers; empty for a method of one piece."""
-        return ()
-
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
-        """Return how many numbers it keeps at once, to predict a run's memory, vectors of θ (size,) left out.
-
-        `objective` tells of layers only, and `rows` is the number of residuals.
-        """
-        return 0
-
     @abstractmethod
     def step(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
-        """Return the next iterate, the next state, and whether to go on."""
+        """Return the next iterate, the next state, and whether to go on.
 
-    def improve(self, objective: AbstractObjective, theta: Tensor, f: Tensor, state: Any, steps: int) -> Improved:
-        """Take up to `steps` steps from a θ whose f is known, as the inner solve of a block or a coarse level.
-
-        `state` is the one of the last inner solve, None at first. Solvers begin afresh each time unless they say
-        otherwise: secant pairs of another restriction are stale. Reaching the step limit is no failure; where the loss
-        did not fall, θ and f come back as they were.
+        The iterate handed in has its gradient where `needs_gradient` says so; the one returned need not have it. Its f
+        is never larger than that of the iterate handed in, but for methods that say so.
         """
-        iterate = objective.at(theta)
-        state = self.init(objective, iterate)
-        for _ in range(steps):
-            iterate, state, status = self.step(objective, iterate, state)
-            if status is not Status.RUNNING:
-                break
-        # NaN compares false, so that a value that is not finite never comes back
-        if not float(iterate.f) < float(f):
-            return Improved(theta, f, None, False)
-        return Improved(iterate.theta, iterate.f, None, True)
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether `init` and `step` want the gradient of the iterate that they are handed."""
+        return True
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> Any:
+        """Return the state to go on with after the objective has changed, and perhaps the length of θ with it.
+
+        Solvers begin afresh unless they say otherwise.
+        """
+        return self.init(objective, iterate)
+
+    def carried(self, state: Any) -> Any:
+        """Return what of the state at the end of an inner solve the next one on the same block starts with.
+
+        Solvers begin afresh, with None, unless they say otherwise: secant pairs of another restriction are stale.
+        """
+        return None
+
+    def parts(self, state: Any) -> tuple[Component, ...]:
+        """Return the solvers that this one switches between or is made of; empty for a method of one piece."""
+        return ()
+
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
+        """Return how many numbers the solver keeps at once beside vectors of θ (size,), to predict a run's memory.
+
+        `rows` is the number of residuals. It is that of the part with most unless a solver says otherwise.
+        """
+        return max((part.solver.storage(structure, size, rows) for part in self.parts(None)), default=0)
+
+
+def phase(solver: AbstractSolver, state: Any) -> tuple[int, ...]:
+    """Return which part of a solver is at work, and which part of that, as numbers; empty where there is no choice."""
+    parts = solver.parts(state)
+    if len(parts) < 2:
+        return phase(parts[0].solver, parts[0].state) if parts and parts[0].at_work else ()
+    for number, part in enumerate(parts):
+        if part.at_work:
+            return (number, *phase(part.solver, part.state))
+    return ()
+
+
+@dataclass(frozen=True)
+class Improved:
+    """Where an inner solve ended, the state to hand in next time, and whether the loss fell."""
+
+    iterate: Iterate
+    state: Any
+    success: bool
+
+
+def improve(solver: AbstractSolver, objective: AbstractObjective, start: Iterate, state: Any, steps: int) -> Improved:
+    """Take up to `steps` steps from a point whose f is known, as the inner solve of a block or a coarse level.
+
+    `state` is the one of the last inner solve, None at first. Reaching the step limit is no failure; where the loss did
+    not fall, the start itself comes back.
+    """
+    iterate = start.with_gradient(objective) if solver.needs_gradient else start
+    if state is None:
+        state = solver.init(objective, iterate)
+    for number in range(steps):
+        if number and solver.needs_gradient:
+            iterate = iterate.with_gradient(objective)
+        following, state, status = solver.step(objective, iterate, state)
+        if status is not Status.NOT_FINITE:
+            iterate = following
+        if status is not Status.RUNNING:
+            break
+    # NaN compares false, so that a value that is not finite never comes back
+    if not float(iterate.f) < float(start.f):
+        return Improved(start, solver.carried(state), False)
+    return Improved(iterate, solver.carried(state), True)

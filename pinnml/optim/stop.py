@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pinnml.errors import DeclarationError
 from pinnml.objective import Counts, Iterate
-from pinnml.settings import setting
+from pinnml.settings import AtLeast, record, setting
 
 
-@dataclass(frozen=True)
+@record
 class Progress:
     """What a callback and a stop see after every iteration, and all that a run needs to go on.
 
@@ -60,13 +58,7 @@ class AnyOf(Stop):
 class Limit(Stop):
     """A number that must not be negative."""
 
-    limit: float
-
-    def __post_init__(self) -> None:
-        if not self.limit >= 0:
-            raise DeclarationError(
-                f"The limit is {self.limit!r}; where: {type(self).__name__}; give a number of at least 0."
-            )
+    limit: Annotated[float, AtLeast(0)]
 
 
 @setting

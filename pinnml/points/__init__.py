@@ -1,8 +1,8 @@
 """Points: samplers, and the collocation points and weights of every condition."""
 
 from pinnml.points.collocation import Collocation, ConditionPoints, given, sample
+from pinnml.points.drawing import systematic, z_order
 from pinnml.points.samplers import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
-from pinnml.points.systematic import systematic, z_order
 
 __all__ = [
     "Collocation",

@@ -8,30 +8,32 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError
-from pinnml.settings import setting
+from pinnml.settings import Count, setting
 
 
 @setting
 class Sampler(ABC):
     """n points for the equation and `boundary` points for every other condition.
 
-    Without `boundary`, a condition on faces gets 4·n^((d−1)/d) points, at most n.
-    Raises `DeclarationError` for a number of points below one.
+    Parameters
+    ----------
+    n : int, default 10_000
+        The number of points of each equation, at least 1.
+    boundary : int, optional
+        The number of points of each condition on the boundary, shared by the parts that it names, at least 1; without
+        it 4·n^((d−1)/d) in d coordinates, and at most n.
+
+    Raises
+    ------
+    DeclarationError
+        For a number of points that is not whole or below one.
     """
 
-    n: int = 10_000
-    boundary: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, count in (("n", self.n), ("boundary", self.boundary)):
-            if count is not None and (not isinstance(count, int) or count < 1):
-                raise DeclarationError(
-                    f"{name} is {count!r}; where: {type(self).__name__}; give a whole number of points, at least 1."
-                )
+    n: Count = 10_000
+    boundary: Count | None = None
 
     def on_boundary(self, dimension: int) -> int:
-        """Return how many points a condition on faces gets."""
+        """Return how many points a condition on the boundary gets."""
         return self.boundary or min(self.n, math.ceil(4 * self.n ** ((dimension - 1) / dimension)))
 
     @abstractmethod
@@ -41,7 +43,21 @@ class Sampler(ABC):
 
 @setting
 class Uniform(Sampler):
-    """Independent uniform points."""
+    """Independent uniform points.
+
+    Parameters
+    ----------
+    n : int, default 10_000
+        The number of points of each equation, at least 1.
+    boundary : int, optional
+        The number of points of each condition on the boundary, at least 1; without it 4·n^((d−1)/d) in d
+        coordinates, and at most n.
+
+    Raises
+    ------
+    DeclarationError
+        For a number of points that is not whole or below one.
+    """
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Draw from the generator."""
@@ -50,7 +66,21 @@ class Uniform(Sampler):
 
 @setting
 class Sobol(Sampler):
-    """Scrambled Sobol' points (Owen 1998); the scrambling comes from the generator."""
+    """Scrambled Sobol' points (Owen 1998); the scrambling comes from the generator.
+
+    Parameters
+    ----------
+    n : int, default 10_000
+        The number of points of each equation, at least 1.
+    boundary : int, optional
+        The number of points of each condition on the boundary, at least 1; without it 4·n^((d−1)/d) in d
+        coordinates, and at most n.
+
+    Raises
+    ------
+    DeclarationError
+        For a number of points that is not whole or below one.
+    """
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Draw one seed, then the sequence."""
@@ -61,7 +91,21 @@ class Sobol(Sampler):
 
 @setting
 class Hammersley(Sampler):
-    """The Hammersley set ((i + ½)/n, φ_2(i), φ_3(i), …) with φ_b the radical inverse (Hammersley 1960); no chance."""
+    """The Hammersley set ((i + ½)/n, φ_2(i), φ_3(i), …), φ_b the radical inverse (Hammersley 1960); deterministic.
+
+    Parameters
+    ----------
+    n : int, default 10_000
+        The number of points of each equation, at least 1.
+    boundary : int, optional
+        The number of points of each condition on the boundary, at least 1; without it 4·n^((d−1)/d) in d
+        coordinates, and at most n.
+
+    Raises
+    ------
+    DeclarationError
+        For a number of points that is not whole or below one.
+    """
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Return the set; the generator is not used."""
@@ -73,7 +117,21 @@ class Hammersley(Sampler):
 
 @setting
 class LatinHypercube(Sampler):
-    """One point in each of n slices along every axis (McKay, Beckman, Conover 1979)."""
+    """One point in each of n slices along every axis (McKay, Beckman, Conover 1979).
+
+    Parameters
+    ----------
+    n : int, default 10_000
+        The number of points of each equation, at least 1.
+    boundary : int, optional
+        The number of points of each condition on the boundary, at least 1; without it 4·n^((d−1)/d) in d
+        coordinates, and at most n.
+
+    Raises
+    ------
+    DeclarationError
+        For a number of points that is not whole or below one.
+    """
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Draw one permutation an axis and one place in each slice."""
@@ -83,7 +141,21 @@ class LatinHypercube(Sampler):
 
 @setting
 class Grid(Sampler):
-    """Midpoints of a uniform grid with about n cells: ⌊n^(1/d)⌋ an axis, which also makes it the midpoint rule."""
+    """Midpoints of a uniform grid with about n cells: ⌊n^(1/d)⌋ an axis, which also makes it the midpoint rule.
+
+    Parameters
+    ----------
+    n : int, default 10_000
+        The number of points of each equation, at least 1, rounded to a whole grid.
+    boundary : int, optional
+        The number of points of each condition on the boundary, at least 1, rounded to a whole grid;
+        without it 4·n^((d−1)/d) in d coordinates, and at most n.
+
+    Raises
+    ------
+    DeclarationError
+        For a number of points that is not whole or below one.
+    """
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Return the grid; the generator is not used."""

@@ -1,25 +1,27 @@
 """Problems: domain, fields, parameters and conditions, declared by argument names."""
 
 from pinnml.errors import DeclarationError, Finding, raise_fatal, suggestion
-from pinnml.problem.cache import cached
-from pinnml.problem.conditions import AbstractCondition, Derivative, Interior, Periodic, Term, Value
+from pinnml.problem.boundary import Derivative, Value
+from pinnml.problem.box import Box, Face
+from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
-from pinnml.problem.domain import Box, Face, check_inside
+from pinnml.problem.domain import AbstractDomain, check_inside
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
-from pinnml.problem.regions import Everywhere, Faces, Given, Pair, Region
+from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
 from pinnml.problem.vocabulary import FieldDerivative, MultiIndex
 
 __all__ = [
     "AbstractCondition",
+    "AbstractDomain",
+    "AbstractRegion",
     "Box",
     "Data",
     "DeclarationError",
     "Derivative",
     "Everywhere",
     "Face",
-    "Faces",
     "FieldDerivative",
     "FieldLifting",
     "Finding",
@@ -28,13 +30,13 @@ __all__ = [
     "Lifting",
     "MultiIndex",
     "Pair",
+    "Parts",
     "Periodic",
+    "PointData",
     "Problem",
     "Reference",
-    "Region",
     "Term",
     "Value",
-    "cached",
     "check_inside",
     "raise_fatal",
     "suggestion",

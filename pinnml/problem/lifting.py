@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
-from pinnml.problem.conditions import Value, bind_data, prescribed
-from pinnml.problem.domain import Box, Face
+from pinnml.problem.boundary import Value, bind_values, evaluated
+from pinnml.problem.box import Box, Face, as_box
+from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.vocabulary import BoundFunction, Vocabulary, as_column
 
 PointFunction = Callable[[Tensor], Tensor]
@@ -21,7 +22,19 @@ FaceData = dict[Face, BoundFunction | float]
 
 
 class Lifting:
-    """g and ℓ handed over by the user for some fields: `Lifting(u=(lambda t, x: …, lambda t, x: …))`."""
+    """g and ℓ handed over by the user for some fields: `Lifting(u=(lambda t, x: …, lambda t, x: …))`.
+
+    Parameters
+    ----------
+    **fields : pair of callables
+        For each field by its name g, which meets the data, in the field's units, and ℓ, which vanishes where they are
+        prescribed, dimensionless: functions of coordinates (tensors of shape (n,)) and parameters.
+
+    Raises
+    ------
+    DeclarationError
+        Where a `Problem` is made with it: for an unknown field, and for anything but two functions of coordinates.
+    """
 
     def __init__(self, **fields: tuple[Callable[..., Any], Callable[..., Any]]) -> None:
         self.fields = fields
@@ -29,7 +42,7 @@ class Lifting:
 
 @dataclass(frozen=True)
 class FieldLifting:
-    """g and ℓ of one field as functions of points (n, d); both dimensionless factors of the user's units."""
+    """g and ℓ of one field as functions of points (n, d): g in the field's units, ℓ dimensionless."""
 
     offset: PointFunction
     distance: PointFunction
@@ -41,48 +54,43 @@ class FieldLifting:
 
 
 def bind_lifting(
-    given: Lifting | None, hard: Mapping[str, Any], domain: Box, vocabulary: Vocabulary
+    given: Lifting | None, hard: Mapping[str, Any], domain: AbstractDomain, vocabulary: Vocabulary
 ) -> tuple[FieldLifting, ...]:
     """Return one lifting per field: the user's where given, else derived from the hard `Value` conditions."""
     chosen = given.fields if given is not None else {}
     for name in chosen:
         if name not in vocabulary.fields:
-            raise DeclarationError(f"Lifting of {name!r}; where: lifting. {suggestion(name, vocabulary.fields)}")
-    data = _face_data(hard, domain, vocabulary, set(chosen))
+            raise DeclarationError(f"Lifting of {name!r}", "lifting", suggestion(name, vocabulary.fields))
     liftings = []
     for field in vocabulary.fields:
         if field in chosen:
             liftings.append(_given(chosen[field], f"the lifting of {field!r}", vocabulary))
         else:
-            liftings.append(_derived(data[field], domain))
+            liftings.append(_derived(field, hard, domain, vocabulary))
     return tuple(liftings)
 
 
-def _face_data(hard: Mapping[str, Any], domain: Box, vocabulary: Vocabulary, chosen: set[str]) -> dict[str, FaceData]:
-    """Collect, field by field, what the hard conditions prescribe on each face."""
-    data: dict[str, FaceData] = {field: {} for field in vocabulary.fields}
-    for name, condition in hard.items():
-        if not isinstance(condition, Value):
-            continue
-        for symbol, value in bind_data(condition.fields, vocabulary, f"condition {name!r}"):
-            field = vocabulary.fields[symbol.field]
-            if field in chosen:
-                continue
-            for text in condition.on:
-                data[field][domain.face(text, f"condition {name!r}")] = value
-    return data
-
-
-def _derived(data: FaceData, domain: Box) -> FieldLifting:
-    if not data:
+def _derived(field: str, hard: Mapping[str, Any], domain: AbstractDomain, vocabulary: Vocabulary) -> FieldLifting:
+    """Derive a field's lifting from what the hard `Value` conditions prescribe for it on faces of a box."""
+    prescribed = [
+        (name, condition.on, value)
+        for name, condition in hard.items()
+        if isinstance(condition, Value)
+        for symbol, value in bind_values(condition.fields, vocabulary, f"condition {name!r}")
+        if vocabulary.fields[symbol.field] == field
+    ]
+    if not prescribed:
         return FieldLifting(_zero, _one)
+    remedy = "hand over lifting=Lifting(u=(g, l)), or leave it out of hard"
+    box = as_box(domain, f"hard condition {prescribed[0][0]!r}", remedy)
+    data = {box.face(text, f"condition {name!r}"): value for name, on, value in prescribed for text in on}
     by_axis: dict[int, FaceData] = {}
     for face, value in data.items():
         by_axis.setdefault(face.axis, {})[face] = value
     offset: PointFunction = _zero
     for faces in by_axis.values():
-        offset = _corrected(offset, faces, domain)
-    return FieldLifting(offset, _face_distance(tuple(data), domain))
+        offset = _corrected(offset, faces, box)
+    return FieldLifting(offset, _face_distance(tuple(data), box))
 
 
 def _corrected(inner: PointFunction, faces: FaceData, domain: Box) -> PointFunction:
@@ -96,7 +104,7 @@ def _corrected(inner: PointFunction, faces: FaceData, domain: Box) -> PointFunct
         for face, value in faces.items():
             position = domain.position(face)
             on_face = x.index_copy(1, torch.tensor([face.axis], device=x.device), torch.full_like(x[:, :1], position))
-            correction = prescribed(value, on_face) - inner(on_face)
+            correction = evaluated(value, on_face) - inner(on_face)
             total = total + _blend(x[:, face.axis], face, faces, domain) * correction
         return total
 
@@ -128,14 +136,14 @@ def _face_distance(faces: tuple[Face, ...], domain: Box) -> PointFunction:
 
 def _given(parts: Any, where: str, vocabulary: Vocabulary) -> FieldLifting:
     if not isinstance(parts, Sequence) or len(parts) != 2:
-        raise DeclarationError(f"{parts!r} is no pair; where: {where}; give two functions, as in Lifting(u=(g, l)).")
+        raise DeclarationError(f"{parts!r} is no pair", where, "give two functions, as in Lifting(u=(g, l))")
     return FieldLifting(*(_bind(part, where, vocabulary) for part in parts))
 
 
 def _bind(function: Callable[..., Any], where: str, vocabulary: Vocabulary) -> PointFunction:
     bound = vocabulary.bind(function, where)
     if bound.derivatives:
-        raise DeclarationError(f"It depends on a field; where: {where}; use coordinates and parameters only.")
+        raise DeclarationError("It depends on a field", where, "use coordinates and parameters only")
     return lambda x: as_column(bound(x), x, where)
 
 

@@ -7,25 +7,53 @@ from types import MappingProxyType
 from typing import Any
 
 from pinnml.errors import DeclarationError, Finding, finite, suggestion
+from pinnml.problem.boundary import Value
 from pinnml.problem.check import check_declaration, check_reference
-from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term, Value
-from pinnml.problem.domain import Box
+from pinnml.problem.conditions import AbstractCondition, Periodic, Term
+from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
 from pinnml.problem.reference import Reference
 from pinnml.problem.vocabulary import Vocabulary
 
 
 class Problem:
-    """A boundary- or initial-value problem on a box, declared by argument names.
+    """A boundary- or initial-value problem on a domain, declared by argument names.
 
-    Conditions in `hard` hold by construction through u = g + ℓN: for `Value` on faces g and ℓ are derived, for other
-    conditions hand over a `Lifting`; a hard `Periodic` relies on a periodic embedding of the network. The others are
-    penalty terms. Raises `DeclarationError` at construction for a wrong name, face, shape or value.
+    Conditions in `hard` hold by construction through u = g + ℓN: for `Value` on faces of a box g and ℓ are derived, for
+    other conditions hand over a `Lifting`; a hard `Periodic` relies on a periodic embedding of the network. The others
+    are penalty terms.
+
+    Parameters
+    ----------
+    domain : AbstractDomain
+        Where the fields are sought, such as `Box(t=(0, 1), x=(-1, 1))`, in the user's own units.
+    fields : sequence of str
+        The names of the unknown fields.
+    conditions : mapping of str to AbstractCondition
+        The equation and all else that the fields fulfil, by a name for each: `Interior`, `Value`, `Derivative`,
+        `Periodic` and `Data`.
+    parameters : mapping of str to float, default {}
+        Numbers that residuals and values may name, in the user's own units.
+    hard : collection of str, default ()
+        The names of the conditions that hold by construction.
+    lifting : Lifting, optional
+        g and ℓ of the fields for which they are not to be derived.
+    reference : Reference, optional
+        The known solution, with which errors are computed.
+    name : str, default "problem"
+        What the run is called in files and tables.
+    description : str, default ""
+        The equation in a line, for people.
+
+    Raises
+    ------
+    DeclarationError
+        For a wrong name, part of the boundary, shape or value.
     """
 
     def __init__(
         self,
-        domain: Box,
+        domain: AbstractDomain,
         fields: Sequence[str],
         *,
         conditions: Mapping[str, AbstractCondition],
@@ -36,12 +64,12 @@ class Problem:
         name: str = "problem",
         description: str = "",
     ) -> None:
-        if not isinstance(domain, Box):
-            raise DeclarationError(f"domain is a {type(domain).__name__}; where: Problem; give a Box(x=(0, 1), …).")
+        if not isinstance(domain, AbstractDomain):
+            raise DeclarationError(f"domain is a {type(domain).__name__}", "Problem", "give a Box(x=(0, 1), …)")
         self.domain = domain
         self.fields = () if isinstance(fields, str) or not isinstance(fields, Iterable) else tuple(fields)
         if not self.fields:
-            raise DeclarationError(f"fields is {fields!r}; where: Problem; give a list of names such as ['u'].")
+            raise DeclarationError(f"fields is {fields!r}", "Problem", "give a list of names such as ['u']")
         self.parameters = {key: _finite(key, value) for key, value in _mapping("parameters", parameters).items()}
         self.conditions = dict(_mapping("conditions", conditions))
         self.hard = frozenset(hard if isinstance(hard, Iterable) and not isinstance(hard, str) else [hard])
@@ -56,36 +84,39 @@ class Problem:
 
     def _bind_terms(self) -> dict[str, Term]:
         if not self.conditions:
-            raise DeclarationError("conditions is empty; where: Problem; give at least one Interior(residual).")
+            raise DeclarationError("conditions is empty", "Problem", "give at least one Interior(residual)")
         terms = {}
         for name, condition in self.conditions.items():
             if not isinstance(condition, AbstractCondition):
-                raise DeclarationError(
-                    f"A {type(condition).__name__} is no condition; where: condition {name!r}; "
-                    "use Interior, Value, Derivative, Periodic or Data."
+                what, remedy = (
+                    f"A {type(condition).__name__} is no condition",
+                    "use Interior, Value, Derivative, Periodic or Data",
                 )
+                raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
         return terms
 
     def _check_hard(self, lifting: Lifting | None) -> None:
         if lifting is not None and not isinstance(lifting, Lifting):
-            raise DeclarationError(f"lifting is a {type(lifting).__name__}; where: Problem; give Lifting(u=(g, l)).")
+            raise DeclarationError(f"lifting is a {type(lifting).__name__}", "Problem", "give Lifting(u=(g, l))")
         lifted = set(lifting.fields) if lifting is not None else set()
         for name in sorted(self.hard, key=str):
             if name not in self.conditions:
-                raise DeclarationError(f"Unknown condition {name!r}; where: hard. {suggestion(name, self.conditions)}")
-            if isinstance(self.conditions[name], Interior):
-                raise DeclarationError(
-                    f"No lifting makes an equation hold; where: hard condition {name!r}; leave it out of hard."
-                )
+                raise DeclarationError(f"Unknown condition {name!r}", "hard", suggestion(name, self.conditions))
+            where = f"hard condition {name!r}"
+            if name in self.equations:
+                raise DeclarationError("No lifting makes an equation hold", where, "leave it out of hard")
             needed = {self.fields[symbol.field] for symbol in self.terms[name].derivatives}
             if not isinstance(self.conditions[name], Value | Periodic) and not needed <= lifted:
-                raise DeclarationError(
-                    f"No lifting can be derived for a {type(self.conditions[name]).__name__} condition; "
-                    f"where: hard condition {name!r}; hand over lifting=Lifting(u=(g, l)), or leave it out of hard."
-                )
+                what = f"No lifting can be derived for a {type(self.conditions[name]).__name__} condition"
+                raise DeclarationError(what, where, "hand over lifting=Lifting(u=(g, l)), or leave it out of hard")
         if not self.soft_terms:
-            raise DeclarationError("Every condition is hard; where: Problem; leave the equation itself out of hard.")
+            raise DeclarationError("Every condition is hard", "Problem", "leave the equation itself out of hard")
+
+    @property
+    def equations(self) -> dict[str, Term]:
+        """The terms that hold at any point of the domain, so that their points may follow the residual."""
+        return {name: term for name, term in self.terms.items() if term.region.whole_domain}
 
     @property
     def soft_terms(self) -> dict[str, Term]:
@@ -98,9 +129,13 @@ class Problem:
         return {name: term for name, term in self.terms.items() if name in self.hard}
 
     def check(self) -> list[Finding]:
-        """Return what is wrong or suspicious in the declaration, each finding with what, where and a remedy.
+        """Try every function of the declaration at a few points, and compare the conditions with the equation.
 
-        Fatal findings stop a solve before training; the others are warnings.
+        Returns
+        -------
+        list of Finding
+            What is wrong or suspicious, where, and how to mend it. Fatal findings stop a solve before training; the
+            others are warnings.
         """
         found = check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
         return found + check_reference(self.domain, self.vocabulary, self.reference)
@@ -112,12 +147,12 @@ class Problem:
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise DeclarationError(f"{name} is a {type(value).__name__}; where: Problem; give a dictionary by name.")
+        raise DeclarationError(f"{name} is a {type(value).__name__}", "Problem", "give a dictionary by name")
     return value
 
 
 def _finite(name: str, value: Any) -> float:
     number = finite(value)
     if number is None:
-        raise DeclarationError(f"The parameter {name!r} is {value!r}; where: parameters; give a finite number.")
+        raise DeclarationError(f"The parameter {name!r} is {value!r}", "parameters", "give a finite number")
     return number

@@ -14,9 +14,17 @@ Array = np.ndarray
 class Reference:
     """A solution known exactly or computed by other means.
 
-    `fields[u]` is a function of arrays by coordinate name, all of shape (n,), with values of shape (n,); `grid` gives
-    the number of uniform points a coordinate (ends included) at which errors are scored; `accuracy` is the
-    reference's own relative error (dimensionless), and `source` says where it comes from.
+    Parameters
+    ----------
+    fields : mapping of str to callable
+        For every field a function of the coordinates by name, arrays of shape (n,), that returns the field's values,
+        shape (n,), in its units.
+    grid : mapping of str to int
+        For every coordinate the number of uniform points, both ends among them, at which errors are scored.
+    source : str
+        Where the solution comes from: a formula, a paper or a method.
+    accuracy : float
+        The relative error of the reference itself (dimensionless), below which no score means anything.
     """
 
     fields: Mapping[str, Callable[..., Array]]

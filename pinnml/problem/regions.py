@@ -1,74 +1,170 @@
-"""Where the points of a condition lie: each region maps points of the unit cube into itself."""
+"""Regions: where the points of a condition lie, and all that depends on it."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pinnml.problem.domain import Box, Face
+from pinnml.errors import DeclarationError
+from pinnml.problem.domain import AbstractDomain, check_inside
+
+UnitPoints = Callable[[int, int], Tensor]
+"""A number n and a dimension k to n points, or nearly so many, of the k-dimensional unit cube, shape (n, k)."""
+
+PointData = Mapping[str, Tensor]
+"""What is known at each of n points besides their coordinates, such as measured values: one tensor (n,) by name."""
 
 
-class Region(ABC):
+class AbstractRegion(ABC):
     """A set of points that belongs to a condition."""
 
+    whole_domain: ClassVar[bool] = False
+    """Whether a condition holds at any point of the domain, so that its points may follow the residual."""
+
     @abstractmethod
-    def place(self, unit: Tensor, domain: Box) -> Tensor:
-        """Map points of the unit cube, shape (n, d), to points of the region; dtype and device are kept."""
+    def sample(self, unit: UnitPoints, domain: AbstractDomain, *, inside: int, boundary: int) -> Tensor:
+        """Return points of the region (n, d), made from points of unit cubes.
+
+        A region in the domain gets `inside` points; one on the boundary gets `boundary`, shared by its parts.
+        """
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the boundary on which values are prescribed."""
+        return ()
+
+    @property
+    def data(self) -> PointData:
+        """What is known at the points besides their coordinates, in the order of the points."""
+        return {}
 
     def count(self, points: Tensor) -> int:
-        """Return how many residual points a placed tensor stands for."""
+        """Return how many residuals points (n, d) stand for."""
         return len(points)
 
+    def conditions_across(self, sides: Sequence[str]) -> int:
+        """Return how many conditions each prescribed field gets on the two parts across one coordinate."""
+        return 0
+
+    def checked(self, points: Tensor | None, domain: AbstractDomain, where: str) -> Tensor:
+        """Return points (n, d) handed over by the user as floating-point numbers.
+
+        Raises `DeclarationError` where there are none, and where they have the wrong shape or lie elsewhere.
+        """
+        shape = f"(n, {domain.dimension})"
+        if points is None:
+            raise DeclarationError("No points", where, f"hand over a tensor of shape {shape}")
+        if points.ndim != 2 or points.shape[1] != domain.dimension or len(points) == 0:
+            raise DeclarationError(f"Shape {tuple(points.shape)}", where, f"give a non-empty tensor {shape}")
+        x = points if points.is_floating_point() else points.to(torch.float64)
+        check_inside(x, domain, where)
+        fault = self._fault(x, domain)
+        if fault is not None:
+            raise DeclarationError(fault[0], where, fault[1])
+        return x
+
+    def _fault(self, x: Tensor, domain: AbstractDomain) -> tuple[str, str] | None:
+        """Return why points (n, d) of the domain do not belong to the region, and the remedy; None where they do."""
+        return None
+
 
 @dataclass(frozen=True)
-class Everywhere(Region):
-    """All of the box."""
+class Everywhere(AbstractRegion):
+    """All of the domain."""
 
-    def place(self, unit: Tensor, domain: Box) -> Tensor:
-        """Scale the unit cube to the box."""
-        return unit * unit.new_tensor(domain.lengths) + unit.new_tensor(domain.lower)
+    whole_domain: ClassVar[bool] = True
 
-
-@dataclass(frozen=True)
-class Faces(Region):
-    """The union of some faces of the box."""
-
-    faces: tuple[Face, ...]
-
-    def place(self, unit: Tensor, domain: Box) -> Tensor:
-        """Deal the points out to the faces in turn; right for random points, whose every k-th is random, too."""
-        points = Everywhere().place(unit, domain)
-        for number, face in enumerate(self.faces):
-            points[number :: len(self.faces), face.axis] = domain.position(face)
-        return points
+    def sample(self, unit: UnitPoints, domain: AbstractDomain, *, inside: int, boundary: int) -> Tensor:
+        """Return points of the interior."""
+        return domain.place(unit(inside, domain.dimension))
 
 
 @dataclass(frozen=True)
-class Pair(Region):
-    """The two opposite faces of one axis: each point comes with its image, all lower points before all upper ones."""
+class Parts(AbstractRegion):
+    """The union of some parts of the boundary, by name."""
+
+    names: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts themselves."""
+        return self.names
+
+    def sample(self, unit: UnitPoints, domain: AbstractDomain, *, inside: int, boundary: int) -> Tensor:
+        """Return equally many points of each part, every part with a sample for itself.
+
+        Every k-th point of one low-discrepancy set would cover but a piece of a part.
+        """
+        share = math.ceil(boundary / len(self.names))
+        units = [_across(unit, share, domain) for _ in self.names]
+        return torch.cat([domain.place(one, part) for one, part in zip(units, self.names, strict=True)])
+
+    def conditions_across(self, sides: Sequence[str]) -> int:
+        """Count the sides among the parts."""
+        return sum(name in sides for name in self.names)
+
+    def _fault(self, x: Tensor, domain: AbstractDomain) -> tuple[str, str] | None:
+        off = int((~torch.stack([domain.contains(x, name) for name in self.names]).any(0)).sum())
+        return (f"{off} of {len(x)} points lie off {' and '.join(self.names)}", "move them there") if off else None
+
+
+@dataclass(frozen=True)
+class Pair(AbstractRegion):
+    """Two opposite sides across a coordinate: each point has an image; all lower points come before all upper ones."""
 
     axis: int
+    sides: tuple[str, ...]
 
-    def place(self, unit: Tensor, domain: Box) -> Tensor:
-        """Return 2n points for n: the first n on the lower face, the others their images on the upper one."""
-        lower, upper = (Faces((Face(self.axis, side),)).place(unit, domain) for side in (False, True))
-        return torch.cat([lower, upper])
+    def sample(self, unit: UnitPoints, domain: AbstractDomain, *, inside: int, boundary: int) -> Tensor:
+        """Return points of the lower side, then their images."""
+        points = _across(unit, boundary, domain)
+        return torch.cat([domain.place(points, side) for side in self.sides])
 
     def count(self, points: Tensor) -> int:
         """Return the number of pairs."""
         return len(points) // 2
 
+    def conditions_across(self, sides: Sequence[str]) -> int:
+        """Return one where both sides are these."""
+        return int(tuple(sides) == self.sides)
+
+    def _fault(self, x: Tensor, domain: AbstractDomain) -> tuple[str, str] | None:
+        lower, upper = x[: len(x) // 2], x[len(x) // 2 :]
+        along = [other for other in range(domain.dimension) if other != self.axis]
+        held = all(bool(domain.contains(x, s).all()) for x, s in zip((lower, upper), self.sides, strict=True))
+        if held and torch.equal(lower[:, along], upper[:, along]):
+            return None
+        remedy = "give all points of the lower side, then their images on the upper one in the same order"
+        return "Points without their images", remedy
+
 
 @dataclass(frozen=True)
-class Given(Region):
-    """Points handed in by the user, shape (n, d), with the values measured there, shape (n, m), in columns behind."""
+class Given(AbstractRegion):
+    """Points (n, d) that belong to the declaration, with what was measured there, shape (n,) each by name."""
 
     points: Tensor
-    values: Tensor
+    measured: PointData = field(default_factory=dict)
 
-    def place(self, unit: Tensor, domain: Box) -> Tensor:
-        """Return the given points, whatever the sample."""
-        return torch.cat([self.points, self.values], 1).to(unit)
+    @property
+    def data(self) -> PointData:
+        """The measured values."""
+        return self.measured
+
+    def sample(self, unit: UnitPoints, domain: AbstractDomain, *, inside: int, boundary: int) -> Tensor:
+        """Return the points of the declaration; nothing is drawn."""
+        return self.points
+
+    def checked(self, points: Tensor | None, domain: AbstractDomain, where: str) -> Tensor:
+        """Return the points of the declaration, whatever was handed over."""
+        return self.points
+
+
+def _across(unit: UnitPoints, count: int, domain: AbstractDomain) -> Tensor:
+    """Return points of the unit cube of one dimension less; a boundary part of an interval is a single point."""
+    return unit(count, domain.dimension - 1) if domain.dimension > 1 else torch.zeros(1, 0, dtype=torch.float64)

@@ -64,13 +64,13 @@ class Vocabulary:
         seen: set[str] = set()
         for name in (*self.coordinates, *self.fields, *self.parameters):
             if not (isinstance(name, str) and name.isidentifier()):
-                raise DeclarationError(f"{name!r} is no name; where: Problem; use letters, digits and underscores.")
+                raise DeclarationError(f"{name!r} is no name", "Problem", "use letters, digits and underscores")
             if keyword.iskeyword(name) or (name in RESERVED and name in self.fields):
-                raise DeclarationError(f"{name!r} is a reserved word; where: Problem; take another name.")
+                raise DeclarationError(f"{name!r} is a reserved word", "Problem", "take another name")
             if (read := unicodedata.normalize("NFKC", name)) != name:
-                raise DeclarationError(f"Python reads the name {name!r} as {read!r}; where: Problem; write {read!r}.")
+                raise DeclarationError(f"Python reads the name {name!r} as {read!r}", "Problem", f"write {read!r}")
             if name in seen:
-                raise DeclarationError(f"The name {name!r} is given twice; where: Problem; rename one of the two.")
+                raise DeclarationError(f"The name {name!r} is given twice", "Problem", "rename one of the two")
             seen.add(name)
 
     def symbol(self, name: str, where: str) -> Symbol:
@@ -79,15 +79,13 @@ class Vocabulary:
         if len(found) == 1:
             return found.pop()
         if found:
-            raise DeclarationError(
-                f"{name!r} can be read in several ways; where: {where}; rename a coordinate, field or parameter."
-            )
+            remedy = "rename a coordinate, field or parameter"
+            raise DeclarationError(f"{name!r} can be read in several ways", where, remedy)
         if self._is_derivative(name):
-            raise DeclarationError(
-                f"{name!r} is a derivative of an order above {MAX_ORDER}; where: {where}; orders go to {MAX_ORDER}, "
-                "so make a lower derivative a field of its own."
-            )
-        raise DeclarationError(f"Unknown name {name!r}; where: {where}. {suggestion(name, self._examples())}")
+            what = f"{name!r} is a derivative of an order above {MAX_ORDER}"
+            remedy = f"orders go to {MAX_ORDER}, so make a lower derivative a field of its own"
+            raise DeclarationError(what, where, remedy)
+        raise DeclarationError(f"Unknown name {name!r}", where, suggestion(name, self._examples()))
 
     def _readings(self, name: str) -> set[Symbol]:
         zero = (0,) * len(self.coordinates)
@@ -116,7 +114,7 @@ class Vocabulary:
         return found
 
     def _is_derivative(self, name: str) -> bool:
-        """Tell whether a name reads as a field's derivative of any order."""
+        """Return whether a name reads as a field's derivative of any order."""
         starts = [len(field) + 1 for field in self.fields if name.startswith(field + "_") and name != field + "_"]
         ends = set(starts)
         for start in range(len(name)):
@@ -141,16 +139,14 @@ class Vocabulary:
         try:
             parameters = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):
-            raise DeclarationError(
-                f"{function!r} is no function with named arguments; where: {where}; give a Python function."
-            ) from None
+            what = f"{function!r} is no function with named arguments"
+            raise DeclarationError(what, where, "give a Python function") from None
         symbols: dict[str, Symbol] = {}
         for parameter in parameters:
             name, kind = parameter.name, parameter.kind
             if kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise DeclarationError(
-                    f"The argument {parameter} cannot be given by name; where: {where}; name every argument."
-                )
+                what = f"The argument {parameter} cannot be given by name"
+                raise DeclarationError(what, where, "name every argument")
             known = bool(self._readings(name)) or self._is_derivative(name)
             if known or parameter.default is parameter.empty:
                 symbols[name] = self.symbol(name, where)
@@ -191,20 +187,15 @@ def as_column(result: Any, x: Tensor, where: str) -> Tensor:
     """
     if not isinstance(result, Tensor):
         if not isinstance(result, int | float):
-            raise DeclarationError(
-                f"A {type(result).__name__} came out; where: {where}; return a tensor of shape (n,) or a number."
-            )
+            what = f"A {type(result).__name__} came out"
+            raise DeclarationError(what, where, "return a tensor of shape (n,) or a number")
         return torch.full((len(x),), float(result), dtype=x.dtype, device=x.device)
     if result.ndim == 0:
         result = result.expand(len(x))
     if result.shape != (len(x),):
-        raise DeclarationError(
-            f"The result has shape {tuple(result.shape)} for {len(x)} points; where: {where}; "
-            "return one value per point, shape (n,)."
-        )
+        what = f"The result has shape {tuple(result.shape)} for {len(x)} points"
+        raise DeclarationError(what, where, "return one value per point, shape (n,)")
     if result.dtype != x.dtype or result.device != x.device:
-        raise DeclarationError(
-            f"The result is {result.dtype} on {result.device}, the points are {x.dtype} on {x.device}; "
-            f"where: {where}; build tensors like the arguments (torch.full_like(x, …), x.new_tensor(…))."
-        )
+        what = f"The result is {result.dtype} on {result.device}, the points are {x.dtype} on {x.device}"
+        raise DeclarationError(what, where, "build tensors like the arguments (torch.full_like(x, …), x.new_tensor(…))")
     return result

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pinnml.report.comparison import Band, plot_comparison
 from pinnml.report.convergence import plot_convergence
 from pinnml.report.fields import plot_field
-from pinnml.report.figures import save_figure
 from pinnml.report.points import plot_points
 from pinnml.report.progress import ProgressLine
 from pinnml.report.slices import plot_slices
@@ -19,6 +18,5 @@ __all__ = [
     "plot_field",
     "plot_points",
     "plot_slices",
-    "save_figure",
     "summary_table",
 ]

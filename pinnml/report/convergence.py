@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from pinnml.io.history import HistoryRow
 from pinnml.report.figures import BLUE, GRID, ORANGE, Array, new_figure
+from pinnml.setup import HistoryRow
 
 ERROR = "relative $L^2$ error"
 FEW = 40  # up to so many rows, each is marked by a dot

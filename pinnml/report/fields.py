@@ -103,8 +103,9 @@ def plot_field(
     if len(shape) not in (1, 2) or field.shape != shape or any(axis.ndim != 1 for axis in grid.values()):
         raise DeclarationError(
             f"A field is plotted over one or two coordinate axes, with values of their shape; the axes are "
-            f"{ {name: axis.shape for name, axis in grid.items()} } and the values {field.shape}. "
-            "Hand in a slice of a field with more coordinates."
+            f"{ {name: axis.shape for name, axis in grid.items()} } and the values {field.shape}",
+            "plot_field",
+            "hand in a slice of a field with more coordinates",
         )
     if axes is None:
         axes = new_figure(6.4, 4.0).add_subplot()

@@ -37,9 +37,11 @@ def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[i
     for condition, array in points.items():
         shape = np.shape(array)
         if len(shape) != 2 or shape[1] != dimension:
-            raise DeclarationError(f"points[{condition!r}] must have the shape (n, {dimension}), not {shape}.")
+            what = f"points[{condition!r}] have the shape {shape}"
+            raise DeclarationError(what, "plot_points", f"give them the shape (n, {dimension})")
     if dimension > 1 and not all(0 <= axis < dimension for axis in axes):
-        raise DeclarationError(f"axes={axes} must be two of the coordinates {list(names)}, counted from 0.")
+        remedy = f"give the numbers of two of the coordinates {list(names)}, counted from 0"
+        raise DeclarationError(f"axes is {axes}", "plot_points", remedy)
     drawing = new_figure(6.8, 4.2 if dimension > 1 else 0.9 + 0.35 * len(points)).add_subplot()
     for number, (condition, array) in enumerate(points.items()):
         shown = _thinned(np.asarray(array, dtype=float))

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pinnml.io.history import HistoryRow
+from pinnml.setup import HistoryRow
 
 LIVE_PERIOD = 0.125  # seconds between two drawings on a terminal
 LOG_PERIOD = 10.0  # seconds between two lines elsewhere

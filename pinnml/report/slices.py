@@ -29,9 +29,11 @@ def plot_slices(
     reference = None if reference is None else np.asarray(reference, dtype=float)
     shape = (times.size, x.size)
     if x.ndim != 1 or times.ndim != 1 or 0 in shape or values.shape != shape:
-        raise DeclarationError(f"values must have the shape (times, x) = {shape}, not empty; it is {values.shape}.")
+        what = f"values have the shape {values.shape}"
+        raise DeclarationError(what, "plot_slices", f"give them the shape (times, x) = {shape}, not empty")
     if reference is not None and reference.shape != shape:
-        raise DeclarationError(f"reference must have the shape (times, x) = {shape}, not {reference.shape}.")
+        what = f"reference has the shape {reference.shape}"
+        raise DeclarationError(what, "plot_slices", f"give it the shape (times, x) = {shape}")
     time, coordinate, field = (math_label(name) for name in names)
     shown = np.unique(np.linspace(0, times.size - 1, min(MOST, times.size)).round().astype(int))
     figure = new_figure(1.0 + 2.3 * shown.size, 3.0)

@@ -1,6 +1,6 @@
 """Domain decomposition of the network: blocks of parameters, local solves, and how they are combined."""
 
-from pinnml.schwarz.additive import AdditiveSchwarz, AdditiveState
+from pinnml.schwarz.additive import AdditiveSchwarz
 from pinnml.schwarz.combination import (
     AbstractCombination,
     Averaged,
@@ -10,26 +10,23 @@ from pinnml.schwarz.combination import (
     SubspaceMinimisation,
     Synchronised,
 )
-from pinnml.schwarz.correction import Correction, corrected
+from pinnml.schwarz.correction import Correction, Local, correct
 from pinnml.schwarz.decomposition import (
     AsEntries,
     ByIndices,
     ByLayer,
     ByNeurons,
     Decomposition,
-    Entries,
     multiplicity,
 )
 from pinnml.schwarz.factors import SchwarzFactors, SchwarzInverse, block_gram
-from pinnml.schwarz.local import Local
-from pinnml.schwarz.multiplicative import MultiplicativeSchwarz, MultiplicativeState
-from pinnml.schwarz.schwarz import AbstractSchwarz, Reached, in_turn, stretched
+from pinnml.schwarz.multiplicative import MultiplicativeSchwarz
+from pinnml.schwarz.schwarz import AbstractSchwarz, SchwarzState, extrapolate, solve_in_turn
 
 __all__ = [
     "AbstractCombination",
     "AbstractSchwarz",
     "AdditiveSchwarz",
-    "AdditiveState",
     "AsEntries",
     "Averaged",
     "ByIndices",
@@ -38,20 +35,18 @@ __all__ = [
     "Combined",
     "Correction",
     "Decomposition",
-    "Entries",
     "LineSearchedSum",
     "Local",
     "MultiplicativeSchwarz",
-    "MultiplicativeState",
     "Owned",
-    "Reached",
     "SchwarzFactors",
     "SchwarzInverse",
+    "SchwarzState",
     "SubspaceMinimisation",
     "Synchronised",
     "block_gram",
-    "corrected",
+    "correct",
+    "extrapolate",
     "multiplicity",
-    "in_turn",
-    "stretched",
+    "solve_in_turn",
 ]

@@ -10,14 +10,11 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.objective import AbstractLeastSquares, AbstractObjective, Iterate
+from pinnml.objective import AbstractGaussNewton, AbstractObjective, Directions, Iterate
 from pinnml.optim import LBFGS, LevenbergMarquardt, Outcome, Search, Status, StrongWolfe
 from pinnml.optim.line_search import rounding
-from pinnml.schwarz.correction import Correction
+from pinnml.schwarz.correction import Correction, Local
 from pinnml.schwarz.decomposition import multiplicity
-from pinnml.schwarz.local import Local
-from pinnml.schwarz.schwarz import Reached
-from pinnml.schwarz.subspace import Subspace, SubspaceLeastSquares
 from pinnml.settings import setting
 
 
@@ -48,15 +45,15 @@ class AbstractCombination(ABC):
         return Combined(iterate, Status.AT_ROUNDING if found is Outcome.ROUNDING else Status.SEARCH_FAILED)
 
     def reach(
-        self, objective: AbstractObjective, begin: Reached, corrections: Sequence[Correction]
-    ) -> tuple[Reached, Status]:
+        self, objective: AbstractObjective, begin: Iterate, corrections: Sequence[Correction]
+    ) -> tuple[Iterate, Status]:
         """Combine corrections on the way through a step; where the loss could not fall, `begin` itself comes back."""
         if not any(correction.success for correction in corrections):
             return begin, Status.SEARCH_FAILED
-        combined = self(objective, begin.iterate(objective), corrections)
+        combined = self(objective, begin.with_gradient(objective), corrections)
         if combined.status is not Status.RUNNING:
             return begin, combined.status
-        return Reached.by(combined.iterate), Status.RUNNING
+        return combined.iterate, Status.RUNNING
 
     @abstractmethod
     def tried(
@@ -82,7 +79,7 @@ class LineSearchedSum(AbstractCombination):
         weights = (1.0,) * len(corrections) if self.weights is None else self.weights
         if len(weights) != len(corrections):
             raise DeclarationError(
-                f"{len(weights)} weights for {len(corrections)} corrections; where: LineSearchedSum; give one for each."
+                f"{len(weights)} weights for {len(corrections)} corrections", "LineSearchedSum", "give one for each"
             )
         weighted = [w * correction.extended for w, correction in zip(weights, corrections, strict=True)]
         return _searched(self.search, objective, iterate, torch.stack(weighted).sum(0))
@@ -131,17 +128,14 @@ class SubspaceMinimisation(AbstractCombination):
         moving = [correction.extended for correction in corrections if correction.success]
         if not moving:
             return Outcome.FAILED
-        directions = torch.stack(moving)
-        zero = directions.new_zeros(len(directions))
-        if isinstance(objective, AbstractLeastSquares):
-            problem: AbstractObjective = SubspaceLeastSquares(objective, iterate.theta, directions)
-            improved = self.local.solve(problem, zero, iterate.f, None)
-        else:
-            problem = Subspace(objective, iterate.theta, directions)
-            improved = self.plain.solve(problem, zero, iterate.f, None)
+        span = Directions(torch.stack(moving))
+        beta = span(iterate.theta)
+        problem = objective.restricted(span, iterate.theta)
+        local = self.local if isinstance(problem, AbstractGaussNewton) else self.plain
+        improved = local.solve(problem, Iterate(beta, iterate.f), None).iterate
         f, theta = _best(objective, iterate, corrections)
         if float(improved.f) < f:
-            theta = iterate.theta + improved.theta @ directions
+            theta = iterate.theta + span.adjoint(improved.theta - beta)
         return _lower(objective.at(theta), iterate) or Outcome.FAILED
 
 
@@ -158,11 +152,11 @@ class Averaged(AbstractCombination):
         self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
     ) -> Iterate | Outcome:
         """Average where blocks overlap."""
-        overlapping = [correction.restriction for correction in corrections if correction.own is not None]
+        overlapping = [correction.restriction for correction in corrections if correction.owned is not None]
         if not overlapping:
             return self.inner.tried(objective, iterate, corrections)
         share = 1 / multiplicity(overlapping, iterate.theta)
-        scaled = [c if c.own is None else _scaled(c, c.restriction(share)) for c in corrections]
+        scaled = [c if c.owned is None else _scaled(c, c.restriction(share)) for c in corrections]
         return self.inner.tried(objective, iterate, scaled)
 
 
@@ -179,7 +173,7 @@ class Owned(AbstractCombination):
         self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
     ) -> Iterate | Outcome:
         """Keep what is each block's own."""
-        kept = [c if c.own is None else _scaled(c, c.own) for c in corrections]
+        kept = [c if c.owned is None else _scaled(c, c.owned) for c in corrections]
         return self.inner.tried(objective, iterate, kept)
 
 

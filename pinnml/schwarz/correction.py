@@ -8,23 +8,44 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, AbstractRestriction
-from pinnml.schwarz.local import Local
+from pinnml.objective import AbstractObjective, AbstractRestriction, Iterate
+from pinnml.optim import AbstractSolver, Improved, improve
+from pinnml.settings import Count, setting
+
+
+@setting
+class Local:
+    """What is done on one block: some steps of any solver on the restricted objective.
+
+    Parameters
+    ----------
+    solver : AbstractSolver
+        The solver; what of its state outlives an inner solve is the solver's to say.
+    steps : int, default 1
+        Steps of it, at least 1.
+    """
+
+    solver: AbstractSolver
+    steps: Count = 1
+
+    def solve(self, objective: AbstractObjective, start: Iterate, state: Any) -> Improved:
+        """Improve a point whose f is known; `state` is the one returned last, None at first."""
+        return improve(self.solver, objective, start, state, self.steps)
 
 
 @dataclass(frozen=True)
 class Correction:
-    """The step δ_s (k,) of one block, E_sδ_s = R_sᵀδ_s in all of θ; zero where the local solve did not lower the loss.
+    """The step δ_s (k,) of one block, E_sδ_s = R_sᵀδ_s in all of θ; zero where the local solve did not lower f.
 
-    f = f(θ + E_sδ_s) where it is known. `own` (k,) tells with ones which entries belong to this block alone and with
-    zeros which it shares as overlap; without it, as for coarse levels, there is no overlap to be shared.
+    f = f(θ + E_sδ_s) where it is known. `owned` (k,) is one at entries that this block owns and zero at those that it
+    shares as overlap; without it, as for coarse levels, there is no overlap to be shared.
     """
 
     restriction: AbstractRestriction
     step: Tensor
     f: Tensor | None
     success: bool
-    own: Tensor | None = None
+    owned: Tensor | None = None
 
     @property
     def extended(self) -> Tensor:
@@ -32,19 +53,14 @@ class Correction:
         return self.restriction.adjoint(self.step)
 
 
-def corrected(
-    objective: AbstractObjective,
-    restriction: AbstractRestriction,
-    local: Local,
-    theta: Tensor,
-    f: Tensor,
-    state: Any,
+def correct(
+    objective: AbstractObjective, restriction: AbstractRestriction, local: Local, begin: Iterate, state: Any
 ) -> tuple[Correction, Any]:
     """Solve on one block with the others frozen as in θ, where f is known; return the correction and the state."""
-    x = restriction(theta)
-    improved = local.solve(objective.restricted(restriction, theta), x, f, state)
-    step = improved.theta - x
+    x = restriction(begin.theta)
+    improved = local.solve(objective.restricted(restriction, begin.theta), Iterate(x, begin.f), state)
+    step = improved.iterate.theta - x
     # f(θ + Rᵀ0) may be lower than the f known of θ by rounding alone
-    if improved.success and bool(torch.isfinite(improved.f)) and bool(step.any()):
-        return Correction(restriction, step, improved.f, True), improved.state
-    return Correction(restriction, torch.zeros_like(x), f, False), improved.state
+    if improved.success and bool(torch.isfinite(improved.iterate.f)) and bool(step.any()):
+        return Correction(restriction, step, improved.iterate.f, True), improved.state
+    return Correction(restriction, torch.zeros_like(x), begin.f, False), improved.state

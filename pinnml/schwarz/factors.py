@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from torch import Tensor
 
-from pinnml.objective import AbstractLeastSquares, AbstractObjective, AbstractRestriction
-from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, least_squares, solved
+from pinnml.objective import AbstractObjective, AbstractRestriction, Structure
+from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, modelled, solved
 from pinnml.schwarz.decomposition import ByLayer, Decomposition, multiplicity
-from pinnml.settings import setting
+from pinnml.settings import record, setting
 
 
-@dataclass(frozen=True)
+@record
 class SchwarzInverse(AbstractInverse):
     """M⁻¹v = Σ_s W E_s F_s⁻¹ R_s W v with the Cholesky factors of F_s, shapes (k_s, k_s), and the weights W (p,)."""
 
@@ -39,15 +39,15 @@ class SchwarzFactors(AbstractPreconditioner):
 
     decomposition: Decomposition = field(default_factory=ByLayer)
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return the factors of all blocks, and the largest's matrix while it is factorised."""
-        sizes = self.decomposition.sizes(objective, size)
+        sizes = [block.shape[0] for block in self.decomposition.restrictions(structure, size)]
         return sum(k**2 for k in sizes) + 2 * max(sizes) ** 2
 
     def factors(self, objective: AbstractObjective, theta: Tensor, damping: float) -> SchwarzInverse:
         """Make and factorise the Gauss–Newton matrices of all blocks."""
-        problem = least_squares(objective, "SchwarzFactors")
-        blocks = self.decomposition.restrictions(objective, len(theta))
+        problem = modelled(objective, "SchwarzFactors")
+        blocks = self.decomposition.restrictions(objective.structure, len(theta))
         counts = multiplicity(blocks, theta)
         cholesky, diagonal = [], theta.new_zeros(theta.shape)
         for block in blocks:
@@ -57,6 +57,7 @@ class SchwarzFactors(AbstractPreconditioner):
         return SchwarzInverse(blocks, tuple(cholesky), counts.rsqrt(), diagonal / counts)
 
 
-def block_gram(problem: AbstractLeastSquares, restriction: AbstractRestriction, theta: Tensor) -> Tensor:
+def block_gram(problem: AbstractObjective, restriction: AbstractRestriction, theta: Tensor) -> Tensor:
     """Return RJᵀJRᵀ at θ, shape (k, k), from the restricted problem, which need not make the whole Jacobian."""
-    return problem.restricted(restriction, theta).gauss_newton(restriction(theta)).gram
+    part = modelled(problem.restricted(restriction, theta), "block_gram")
+    return part.gauss_newton(restriction(theta)).gram

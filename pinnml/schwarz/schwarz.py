@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from torch import Tensor
-
-from pinnml.objective import AbstractObjective, Iterate, evaluated
-from pinnml.optim import AbstractSolver, Status
-from pinnml.schwarz.correction import Correction
+from pinnml.objective import AbstractObjective, AbstractRestriction, Iterate, Structure
+from pinnml.optim import AbstractSolver, Component, Status
+from pinnml.schwarz.correction import Correction, Local
 from pinnml.schwarz.decomposition import Decomposition
-from pinnml.schwarz.local import Local
+from pinnml.settings import record
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Reached:
-    """A point θ (p,) on the way through a step, f there, and the gradient (p,) where it happens to be known."""
+@record
+class SchwarzState:
+    """Each block's local state, None before its first solve, the length of θ, and how many local solves have failed."""
 
-    theta: Tensor
-    f: Tensor
-    grad: Tensor | None = None
+    local: tuple[Any, ...]
+    size: int
+    failures: int = 0
 
-    @classmethod
-    def by(cls, iterate: Iterate) -> Reached:
-        """Return all that is known of an iterate."""
-        return cls(iterate.theta, iterate.f, iterate.grad)
-
-    def iterate(self, objective: AbstractObjective) -> Iterate:
-        """Return the iterate, evaluated unless its gradient is known."""
-        return evaluated(objective.at, self.theta) if self.grad is None else Iterate(self.theta, self.f, self.grad)
+    def after(self, local: Iterable[Any], failures: int) -> SchwarzState:
+        """Return the state after a sweep that left these local states, with so many failures more."""
+        return SchwarzState(tuple(local), self.size, self.failures + failures)
 
 
 class AbstractSchwarz(AbstractSolver):
@@ -43,57 +35,86 @@ class AbstractSchwarz(AbstractSolver):
     local: Local
     stretches: tuple[float, ...] = ()
 
-    def storage(self, objective: AbstractObjective, size: int, rows: int) -> int:
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether the iterate handed in needs its gradient: local solves find their own."""
+        return False
+
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return that of the local solve on the largest block, and a vector for each block."""
-        sizes = self.decomposition.sizes(objective, size)
-        return self.local.solver.storage(objective, max(sizes), rows) + len(sizes) * size
+        blocks = self.decomposition.restrictions(structure, size)
+        local = [self.local.solver.storage(block.structure(structure), block.shape[0], rows) for block in blocks]
+        return max(local) + len(blocks) * size
+
+    def parts(self, state: SchwarzState | None) -> tuple[Component, ...]:
+        """Return the solver of the blocks; none of them is at work between two steps."""
+        return (Component(self.local.solver, at_work=False),)
+
+    def init(self, objective: AbstractObjective, iterate: Iterate) -> SchwarzState:
+        """Return no local states yet."""
+        return SchwarzState((None,) * len(self.blocks(objective, iterate)), len(iterate.theta))
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: SchwarzState) -> SchwarzState:
+        """Keep what the local solvers keep, as from sweep to sweep; where θ has another length, begin anew."""
+        return state if state.size == len(iterate.theta) else self.init(objective, iterate)
+
+    def carried(self, state: SchwarzState) -> SchwarzState:
+        """Keep what the local solvers keep."""
+        return state
+
+    def blocks(self, objective: AbstractObjective, iterate: Iterate) -> tuple[AbstractRestriction, ...]:
+        """Return the restrictions to all blocks of θ."""
+        return self.decomposition.restrictions(objective.structure, len(iterate.theta))
 
     @abstractmethod
-    def sweep(self, objective: AbstractObjective, begin: Reached, state: Any) -> tuple[Reached, Any, Status]:
-        """Do the local solves of one sweep and combine them; where none lowered the loss, `begin` itself comes back."""
+    def sweep(
+        self, objective: AbstractObjective, begin: Iterate, state: SchwarzState
+    ) -> tuple[Iterate, SchwarzState, Status]:
+        """Do the local solves of one sweep and combine them; where none lowered f, `begin` itself comes back."""
 
     @abstractmethod
     def corrections(
-        self, objective: AbstractObjective, begin: Reached, state: Any
-    ) -> tuple[tuple[Correction, ...], Any]:
+        self, objective: AbstractObjective, begin: Iterate, state: SchwarzState
+    ) -> tuple[tuple[Correction, ...], SchwarzState]:
         """Return the sweep's corrections of θ without combining them."""
 
-    def step(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
-        """Do one sweep and its extrapolation; stop where no block could lower the loss."""
-        begin = Reached.by(iterate)
-        end, state, status = self.sweep(objective, begin, state)
-        if end is begin:
+    def step(
+        self, objective: AbstractObjective, iterate: Iterate, state: SchwarzState
+    ) -> tuple[Iterate, SchwarzState, Status]:
+        """Do one sweep and its extrapolation; stop where no block could lower f."""
+        end, state, status = self.sweep(objective, iterate, state)
+        if end is iterate:
             return iterate, state, status
-        return stretched(objective, begin, end, self.stretches).iterate(objective), state, Status.RUNNING
+        return extrapolate(objective, iterate, end, self.stretches), state, Status.RUNNING
 
 
-def in_turn(
-    begin: Reached,
+def solve_in_turn(
+    begin: Iterate,
     parts: Iterable[T],
     states: Iterable[Any],
-    solve: Callable[[T, Reached, Any], tuple[Correction, Any]],
-) -> tuple[Reached, tuple[Any, ...], int]:
+    solve: Callable[[T, Iterate, Any], tuple[Correction, Any]],
+) -> tuple[Iterate, tuple[Any, ...], int]:
     """Solve on one part after another, each from where the one before ended.
 
-    Return where they end, `begin` itself if none lowered the loss, the parts' states, and how many failed.
+    Return where they end, `begin` itself if none lowered f, the parts' states, and how many failed.
     """
     reached, kept, failures = begin, [], 0
     for part, state in zip(parts, states, strict=True):
         correction, following = solve(part, reached, state)
         kept.append(following)
         if correction.success and correction.f is not None:
-            reached = Reached(reached.theta + correction.extended, correction.f)
+            reached = Iterate(reached.theta + correction.extended, correction.f)
         else:
             failures += 1
     return reached, tuple(kept), failures
 
 
-def stretched(objective: AbstractObjective, begin: Reached, end: Reached, factors: tuple[float, ...]) -> Reached:
-    """Return θ_begin + c(θ_end − θ_begin) for the last of the growing factors c with which the loss still fell."""
+def extrapolate(objective: AbstractObjective, begin: Iterate, end: Iterate, factors: tuple[float, ...]) -> Iterate:
+    """Return θ_begin + c(θ_end − θ_begin) for the last of the growing factors c with which f still fell."""
     best = end
     for factor in factors:
         theta = begin.theta + factor * (end.theta - begin.theta)
-        trial = Reached(theta, objective.value(theta))
+        trial = Iterate(theta, objective.value(theta))
         if not float(trial.f) < float(best.f):
             break
         best = trial

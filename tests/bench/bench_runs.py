@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console
 
 import pinnml as pm
-from pinnml.bench import Job, Plan, Run
-from pinnml.catalogue import SOLVERS
-from pinnml.io.history import HistoryRow
+from pinnml.bench import Job, Plan, Trial
+from pinnml.cli.catalogue import SOLVERS
 from pinnml.objective import Counts
 from pinnml.optim import Status
 from pinnml.report import ProgressLine
+from pinnml.setup import HistoryRow
 
 TINY = pm.ResNet(width=4, blocks=1)
 
@@ -32,11 +32,11 @@ def made(
     problem: str = "poisson",
     status: Status = Status.STOPPED,
     budget: float = 60.0,
-) -> Run:
+) -> Trial:
     """A run with these seconds and errors, which has ended with its last row."""
     rows = tuple(row(seconds, error) for seconds, error in errors)
     counts = Counts(gradients=len(rows), work=rows[-1].work)
-    return Run(Job(problem, solver, seed), rows, status, "made by hand", rows[-1].seconds, counts, budget, 9, "cpu")
+    return Trial(Job(problem, solver, seed), rows, status, "made by hand", rows[-1].seconds, counts, budget, 9, "cpu")
 
 
 def plan(*solvers: str, **settings: Any) -> Plan:

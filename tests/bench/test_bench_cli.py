@@ -9,8 +9,8 @@ import pytest
 
 from pinnml import cli
 from pinnml.bench import Plan, comparison, paper
-from pinnml.catalogue import SOLVERS
 from pinnml.cli import bench
+from pinnml.cli.catalogue import SOLVERS
 
 SMALL = "--width 4 --depth 1 --points 60"
 
@@ -77,7 +77,7 @@ def test_the_paper_sets_problems_networks_and_points(planned: list[Plan]) -> Non
     ("line", "message"),
     [
         ("bench --out o", "No problem is named.*--paper"),
-        ("bench poison --out o", "'poison'.*Did you mean 'poisson'"),
+        ("bench poison --out o", "'poison'.*did you mean 'poisson'"),
         ("bench poisson --solvers lbfgs,adm --out o", "'adm'.*--solvers.*'adam'"),
         ("bench poisson --network mpl --out o", "'mpl'.*--network.*'mlp'"),
         ("bench poisson --seeds 0 --out o", "0 seeds.*--seeds"),

@@ -15,7 +15,7 @@ from pinnml.bench import Job, comparison, jobs, race
 from pinnml.io import read_history
 from pinnml.optim import Status
 from pinnml.problem import DeclarationError
-from pinnml.solve import solve
+from pinnml.run import solve
 
 FILES = {"times.json", "table.md", "histories", "poisson-error-seconds.png", "poisson-error-work.png"}
 

@@ -10,7 +10,7 @@ from bench_runs import made
 
 from pinnml.bench import measures, spread, summary
 from pinnml.bench.curves import band
-from pinnml.bench.run import complete
+from pinnml.bench.trial import complete
 from pinnml.optim import Status
 
 FALLING = [(0.5, 1.0), (9.0, 2e-2), (11.0, None), (20.0, 1e-2), (40.0, 9e-4), (59.0, 5e-3), (61.0, None)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from bench_runs import TINY, made, plan
 
-from pinnml.bench import Plan, Run, paper, spread
+from pinnml.bench import Plan, Trial, paper, spread
 from pinnml.bench.table import cell, table
-from pinnml.catalogue import SOLVERS
+from pinnml.cli.catalogue import SOLVERS
 from pinnml.network import ResNet
 
 RUNS = [
@@ -51,7 +51,7 @@ def test_a_cell_says_how_many_runs_it_is_about(values: list[float | None], shown
     assert cell(spread(values), len(values)) == shown
 
 
-def to_target(solver: str, seconds: list[float], error: float = 1e-3) -> list[Run]:
+def to_target(solver: str, seconds: list[float], error: float = 1e-3) -> list[Trial]:
     """Runs of a solver, seed by seed, that reach an error after these seconds."""
     return [made([(0.5, 1.0), (at, error)], solver, seed) for seed, at in enumerate(seconds)]
 

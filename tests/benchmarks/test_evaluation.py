@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinnml.loss import PinnObjective
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import MLP, Architecture, Compiled, Custom
 from pinnml.network.activation import Tanh
 from pinnml.network.chain_rule import ChainRule
@@ -38,7 +38,7 @@ def objective(
     generator = torch.Generator().manual_seed(0)
     theta = network.initial(generator, dtype, torch.device("cpu"))
     points = sample(problem, Hammersley(POINTS), generator, dtype=dtype)
-    return PinnObjective(problem, network, points, chunk=chunk), theta
+    return PinnObjective(problem, Discretisation(network, points), chunk=chunk), theta
 
 
 def plain_module() -> torch.nn.Module:

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from pinnml.errors import DeclarationError
-from pinnml.io import HistoryRow, atomic_path, prepare_folder, read_json, write_bytes, write_json
+from pinnml.io import atomic_path, prepare_folder, read_json, write_bytes, write_json
+from pinnml.setup import HistoryRow
 
 
 class Colour(enum.Enum):

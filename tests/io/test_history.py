@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pinnml.errors import DeclarationError
-from pinnml.io import HistoryRow, read_history, write_history
+from pinnml.io import read_history, write_history
+from pinnml.setup import HistoryRow
 
 REAL = st.floats(allow_nan=False)
 ROWS = st.builds(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
-from dense_least_squares import Linear
+from dense_least_squares import Linear, parts
 from torch import Tensor
+
+from pinnml.objective import Structure
 
 WIDTH, DEPTH = 3, 18
 SIZE = WIDTH * DEPTH
@@ -27,9 +29,8 @@ class DeepChain(Linear):
         self.b = self.A @ target
 
     @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        count = self.A.shape[1] // WIDTH
-        return tuple((WIDTH * layer, WIDTH * (layer + 1)) for layer in range(count))
+    def structure(self) -> Structure:
+        return parts(*[WIDTH] * (self.A.shape[1] // WIDTH))
 
     def start(self) -> Tensor:
         return torch.zeros(self.A.shape[1], dtype=torch.float64)

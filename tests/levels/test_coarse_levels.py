@@ -11,10 +11,22 @@ from deep_chain import SIZE, WIDTH, DeepChain
 from dense_least_squares import Dense, Linear, vector
 from torch import Tensor
 
-from pinnml.levels import AbstractCoarsening, After, Before, Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.levels import (
+    AbstractLevelRule,
+    After,
+    Before,
+    Beside,
+    Cycle,
+    FewerPoints,
+    FirstLayers,
+    GalerkinLevel,
+    TiedBlocks,
+    TiltedLevel,
+    TwoLevel,
+)
+from pinnml.objective import AbstractCoarsening, AbstractObjective, CoarseProblem, Iterate, ShareOfPoints, everything
 from pinnml.optim import LBFGS, AbstractSolver, Iterations, LevenbergMarquardt, Status, minimise
-from pinnml.schwarz import AdditiveSchwarz, Averaged, ByLayer, Local, MultiplicativeSchwarz, Reached
+from pinnml.schwarz import AdditiveSchwarz, Averaged, ByLayer, Local, MultiplicativeSchwarz
 
 EXACT = Local(LevenbergMarquardt(geodesic=False, damping=0.0))
 LBFGS_STEPS = Local(LBFGS(memory=5), steps=5)
@@ -33,7 +45,7 @@ class Nothing(AbstractSolver):
 
 
 class Thinnable(DeepChain):
-    """A chain whose thinned form is another function: only some of the residuals, weighing more."""
+    """A chain whose form on fewer points is another function: only some of the residuals, weighing more."""
 
     def thinned(self, share: float) -> AbstractObjective:
         fewer = Linear()
@@ -41,20 +53,31 @@ class Thinnable(DeepChain):
         fewer.A, fewer.b = (every**0.5 * self.A[::every], every**0.5 * self.b[::every])
         return fewer
 
+    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+        assert isinstance(rule, ShareOfPoints)
+        same = everything(SIZE)
+        return CoarseProblem(self.thinned(rule.share), same, same)
 
-def prolongation(rule: AbstractCoarsening, problem: DeepChain) -> Tensor:
-    restriction = rule.level(problem, SIZE, EXACT).restriction
-    units = torch.eye(len(restriction(problem.start())), dtype=torch.float64)
+
+def galerkin(rule: AbstractLevelRule, problem: DeepChain) -> GalerkinLevel:
+    level = rule.level(problem, SIZE, EXACT)
+    assert isinstance(level, GalerkinLevel)
+    return level
+
+
+def prolongation(rule: AbstractLevelRule, problem: DeepChain) -> Tensor:
+    restriction = galerkin(rule, problem).restriction
+    units = torch.eye(restriction.shape[0], dtype=torch.float64)
     return torch.stack([restriction.adjoint(unit) for unit in units], 1)
 
 
 @pytest.mark.parametrize("rule", GALERKIN, ids=str)
-def test_an_exact_coarse_step_is_the_galerkin_correction(rule: AbstractCoarsening) -> None:
+def test_an_exact_coarse_step_is_the_galerkin_correction(rule: AbstractLevelRule) -> None:
     """θ − P(PᵀJᵀJP)⁻¹Pᵀ∇f, and its model is J P's."""
     problem, P = DeepChain(), prolongation(rule, DeepChain())
-    begin = Reached.by(problem.at(vector(SIZE, 1)))
-    level = rule.level(problem, SIZE, EXACT)
-    correction, _ = level.corrected(problem, begin, None)
+    begin = problem.at(vector(SIZE, 1))
+    level = galerkin(rule, problem)
+    correction, _ = level.correct(problem, begin, None)
     JP = problem.A @ P
     expected = -P @ torch.linalg.solve(JP.T @ JP, JP.T @ problem.residual(begin.theta))
     torch.testing.assert_close(correction.extended, expected, rtol=0, atol=1e-11)
@@ -71,9 +94,9 @@ def test_the_first_layer_of_every_block_is_free() -> None:
 
 @pytest.mark.parametrize("placement", [After(), Before(), Beside()], ids=str)
 @pytest.mark.parametrize("rule", [TiedBlocks(3), FirstLayers(2), FewerPoints(local=Local(Nothing()))], ids=str)
-def test_a_coarse_step_of_zero_changes_no_bit(rule: AbstractCoarsening, placement: After | Before | Beside) -> None:
+def test_a_coarse_step_of_zero_changes_no_bit(rule: AbstractLevelRule, placement: Cycle) -> None:
     problem = Thinnable()
-    fine = AdditiveSchwarz(local=EXACT) if isinstance(placement, Beside) else MultiplicativeSchwarz()
+    fine = AdditiveSchwarz(local=EXACT) if placement.combination is not None else MultiplicativeSchwarz()
     plain = minimise(problem, problem.start(), fine, Iterations(3))
     two_level = TwoLevel(fine, (rule,), Local(Nothing()), placement)
     result = minimise(problem, problem.start(), two_level, Iterations(3))
@@ -84,10 +107,9 @@ def test_a_coarse_step_of_zero_changes_no_bit(rule: AbstractCoarsening, placemen
 def test_a_step_on_fewer_points_starts_along_the_fine_gradient() -> None:
     """The tilted coarse model has the fine gradient at θ, so that its steepest descent is the fine one."""
     problem = Thinnable()
-    begin = Reached.by(problem.at(vector(SIZE, 2)))
-    assert begin.grad is not None
+    begin = problem.at(vector(SIZE, 2))
     rule = FewerPoints(0.5, Local(LBFGS(), steps=1))
-    correction, _ = rule.level(problem, SIZE, EXACT).corrected(problem, begin, None)
+    correction, _ = rule.level(problem, SIZE, EXACT).correct(problem, begin, None)
     step = correction.extended
     assert correction.success
     assert float(step.dot(-begin.grad) / (step.norm() * begin.grad.norm())) == pytest.approx(1, abs=1e-12)
@@ -95,8 +117,8 @@ def test_a_step_on_fewer_points_starts_along_the_fine_gradient() -> None:
     assert float(step.dot(-untilted) / (step.norm() * untilted.norm())) < 0.95
 
 
-class Flatter(DeepChain):
-    """A chain whose thinned form has a share of its curvature: the model's minimum lies 1/share times too far."""
+class Flatter(Thinnable):
+    """A chain that has a share of its curvature on fewer points: the model's minimum lies 1/share times too far."""
 
     def thinned(self, share: float) -> AbstractObjective:
         flat = Linear()
@@ -108,10 +130,10 @@ class Flatter(DeepChain):
 def test_a_step_on_fewer_points_is_halved_until_the_fine_loss_falls(share: float, taken: float) -> None:
     """On a quadratic every step below twice the one to the minimum lowers f; four lengths are tried."""
     problem = Flatter()
-    begin = Reached.by(problem.at(problem.start()))
+    begin = problem.at(problem.start())
     minimum = torch.linalg.lstsq(problem.A, problem.b).solution
     rule = FewerPoints(share, Local(LBFGS(memory=50), steps=400))
-    correction, _ = rule.level(problem, SIZE, EXACT).corrected(problem, begin, None)
+    correction, _ = rule.level(problem, SIZE, EXACT).correct(problem, begin, None)
     torch.testing.assert_close(correction.extended, taken * minimum, rtol=0, atol=1e-4)
     assert correction.success == (taken > 0)
     if correction.success:
@@ -121,17 +143,18 @@ def test_a_step_on_fewer_points_is_halved_until_the_fine_loss_falls(share: float
 
 def test_an_objective_that_cannot_be_thinned_is_used_as_it_is() -> None:
     problem = DeepChain()
-    begin = Reached.by(problem.at(problem.start()))
+    begin = problem.at(problem.start())
     level = FewerPoints().level(problem, SIZE, EXACT)
-    assert level.objective is problem
-    correction, _ = level.corrected(problem, begin, None)
+    assert isinstance(level, GalerkinLevel) and level.unknowns == SIZE
+    assert isinstance(FewerPoints().level(Thinnable(), SIZE, EXACT), TiltedLevel)
+    correction, _ = level.correct(problem, begin, None)
     assert correction.success
 
 
 @pytest.mark.parametrize("placement", [After(), Before(), Beside(), Beside(Averaged())], ids=str)
 @pytest.mark.parametrize("fine", [MultiplicativeSchwarz(), AdditiveSchwarz(ByLayer(2, 1), combination=Averaged())])
 def test_all_levels_work_in_every_place_and_never_raise_the_loss(
-    fine: MultiplicativeSchwarz | AdditiveSchwarz, placement: After | Before | Beside
+    fine: MultiplicativeSchwarz | AdditiveSchwarz, placement: Cycle
 ) -> None:
     problem = Thinnable()
     rules = (TiedBlocks(3), FirstLayers(4, LBFGS_STEPS), FewerPoints(0.5))
@@ -147,7 +170,7 @@ def test_all_levels_work_in_every_place_and_never_raise_the_loss(
 
 
 @pytest.mark.parametrize("placement", [After(), Before(), Beside()], ids=str)
-def test_where_nothing_lowers_the_loss_the_run_ends_where_it_was(placement: After | Before | Beside) -> None:
+def test_where_nothing_lowers_the_loss_the_run_ends_where_it_was(placement: Cycle) -> None:
     problem = DeepChain()
     stuck = Local(Nothing())
     solver = TwoLevel(MultiplicativeSchwarz(local=stuck), (TiedBlocks(3),), stuck, placement)
@@ -164,7 +187,7 @@ def test_wrong_declarations_are_refused() -> None:
         FirstLayers(0)
     with pytest.raises(ValueError, match="between 0 and 1"):
         FewerPoints(1.0)
-    with pytest.raises(ValueError, match=r"coarse is \(3,\); where: TwoLevel; give a tuple of a Coarsening"):
+    with pytest.raises(ValueError, match=r"coarse is \(3,\); where: TwoLevel; give a tuple of a LevelRule"):
         TwoLevel(coarse=(3,))  # type: ignore[arg-type]
     for rule in (TiedBlocks(), FirstLayers()):
         with pytest.raises(ValueError, match="no layers"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from deep_chain import DeepChain
 
-from pinnml.levels import AbstractPlacement, After, Before, Beside, FirstLayers, TiedBlocks, TwoLevel
+from pinnml.levels import After, Before, Beside, Cycle, FirstLayers, TiedBlocks, TwoLevel
 from pinnml.optim import AbstractSolver, Iterations, LevenbergMarquardt, minimise
 from pinnml.schwarz import AbstractSchwarz, AdditiveSchwarz, ByLayer, Local, MultiplicativeSchwarz, SubspaceMinimisation
 
@@ -25,7 +25,7 @@ def contraction(solver: AbstractSolver, depth: int = 18) -> float:
     return (losses[2 * SWEEPS] / losses[SWEEPS]) ** (0.5 / SWEEPS)
 
 
-def two_level(fine: AbstractSchwarz, placement: AbstractPlacement) -> TwoLevel:
+def two_level(fine: AbstractSchwarz, placement: Cycle) -> TwoLevel:
     return TwoLevel(fine, (TiedBlocks(3),), EXACT, placement)
 
 
@@ -36,7 +36,7 @@ def two_level(fine: AbstractSchwarz, placement: AbstractPlacement) -> TwoLevel:
     ids=["after", "before", "beside"],
 )
 def test_the_coarse_level_makes_the_factor_independent_of_the_depth(
-    fine: AbstractSchwarz, placement: AbstractPlacement, bound: float
+    fine: AbstractSchwarz, placement: Cycle, bound: float
 ) -> None:
     for depth in (18, 36):
         assert contraction(two_level(fine, placement), depth) < bound

@@ -11,18 +11,40 @@ from small_problems import heat, ring, string
 
 import pinnml as pm
 from pinnml.levels import FewerPoints, TiedBlocks, TwoLevel
-from pinnml.loss import PinnObjective
-from pinnml.objective import AbstractObjective, BudgetSpentError, Counted, Iterate, counted
+from pinnml.loss import Discretisation, PinnObjective
+from pinnml.objective import (
+    AbstractCoarsening,
+    AbstractObjective,
+    BudgetSpentError,
+    CoarseProblem,
+    Evaluation,
+    Iterate,
+    Meter,
+    ShareOfPoints,
+    everything,
+    metered,
+)
 from pinnml.optim import Iterations, minimise
 from pinnml.points import ConditionPoints, Sampler, sample
-from pinnml.problem import Everywhere, Pair
 
 
 def loss(problem: pm.Problem, sampler: Sampler, blocks: int = 3) -> tuple[PinnObjective, torch.Tensor]:
     generator, domain = torch.Generator().manual_seed(0), problem.domain
     network = pm.ResNet(width=5, blocks=blocks).bind(domain.names, domain.lower, domain.upper, len(problem.fields))
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
-    return PinnObjective(problem, network, sample(problem, sampler, generator)), theta
+    return PinnObjective(problem, Discretisation(network, sample(problem, sampler, generator))), theta
+
+
+def on_fewer(objective: AbstractObjective, share: float) -> AbstractObjective:
+    coarse = objective.coarse(ShareOfPoints(share))
+    assert coarse is not None and coarse.has_same_unknowns
+    return coarse.objective
+
+
+def thinned_loss(objective: PinnObjective, share: float) -> PinnObjective:
+    fewer = on_fewer(objective, share)
+    assert isinstance(fewer, PinnObjective)
+    return fewer
 
 
 @pytest.mark.parametrize("sampler", [pm.Sobol(1024), pm.Hammersley(1024), pm.Grid(1024), pm.Uniform(1024)], ids=str)
@@ -31,7 +53,7 @@ def test_the_points_kept_still_cover_the_box(sampler: Sampler, share: float) -> 
     """Each of sixteen cells keeps its share; every fourth Sobol' point would leave twelve of them empty."""
     problem = heat()
     points = sample(problem, sampler, torch.Generator().manual_seed(0))["pde"]
-    kept = points.thinned(Everywhere(), share)
+    kept = points.thinned(share)
     scaled = [x / torch.tensor(problem.domain.lengths) for x in (points.x, kept.x)]
     before, after = (torch.bincount((x * 4).long().clamp_max(3) @ torch.tensor([4, 1]), minlength=16) for x in scaled)
     assert len(kept.x) == len(kept.weights) == -(-share * len(points.x) // 1)
@@ -43,7 +65,7 @@ def test_the_points_kept_still_cover_the_box(sampler: Sampler, share: float) -> 
 def test_weights_keep_their_sum_and_pairs_stay_together(count: int, share: float, seed: int) -> None:
     lower = torch.rand(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     points = ConditionPoints(torch.cat([lower, lower + 5]), torch.rand(count, dtype=torch.float64) + 0.1)
-    kept = points.thinned(Pair(0), share)
+    kept = points.thinned(share)
     first, second = kept.x.chunk(2)
     assert torch.equal(first + 5, second)
     assert len(first) == len(kept.weights) >= min(count, 10)
@@ -52,8 +74,8 @@ def test_weights_keep_their_sum_and_pairs_stay_together(count: int, share: float
 
 def test_a_thinned_loss_is_near_the_loss_and_is_made_once() -> None:
     objective, theta = loss(ring(), pm.Sobol(2000))
-    thinned = objective.thinned(0.25)
-    assert objective.thinned(0.25) is thinned
+    thinned = thinned_loss(objective, 0.25)
+    assert thinned_loss(objective, 0.25) is thinned
     assert len(thinned.residual(theta)) < 0.3 * len(objective.residual(theta))
     for name, part in objective.losses(theta).items():
         assert thinned.losses(theta)[name] == pytest.approx(part, rel=0.2)
@@ -61,51 +83,54 @@ def test_a_thinned_loss_is_near_the_loss_and_is_made_once() -> None:
 
 def test_the_ends_of_an_interval_are_both_kept() -> None:
     objective, _ = loss(string(hard=set()), pm.Sobol(400))
-    kept = objective.thinned(0.1).collocation["ends"].x[:, 0]
+    kept = thinned_loss(objective, 0.1).collocation["ends"].x[:, 0]
     assert sorted(kept.tolist()) == [0.0, 1.0]
 
 
 def test_evaluations_on_fewer_points_count_their_share() -> None:
     objective, theta = loss(heat(), pm.Sobol(400))
-    budget = counted(objective)
-    thinned = budget.thinned(0.25)
-    plain = objective.thinned(0.25)
+    meter = Meter()
+    thinned = on_fewer(metered(objective, meter), 0.25)
+    plain = thinned_loss(objective, 0.25)
     assert torch.equal(thinned.at(theta).grad, plain.at(theta).grad)
-    assert (budget.counts.gradients, budget.counts.work) == (1, 0.25)
+    assert (meter.counts.gradients, meter.counts.work) == (1, 0.25)
     assert torch.equal(thinned.value(theta), plain.value(theta))
-    assert budget.counts.work == pytest.approx(0.25 + 0.25 / 3, rel=1e-14)
-    assert thinned.layers == objective.layers
-    before = budget.counts.work
-    part = thinned.restricted(pm.ByLayer().restrictions(objective, len(theta))[-1], theta)
+    assert meter.counts.work == pytest.approx(0.25 + 0.25 / 3, rel=1e-14)
+    assert thinned.structure == objective.structure
+    before = meter.counts.work
+    part = thinned.restricted(pm.ByLayer().restrictions(objective.structure, len(theta))[-1], theta)
     part.at(torch.zeros(6, dtype=torch.float64))
     sigma = 6 / len(theta)
     expected = 0.25 * ((1 - sigma) / 3 + (2 * sigma + sigma) / 3)
-    assert budget.counts.work - before == pytest.approx(expected, rel=1e-12)
+    assert meter.counts.work - before == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_plain_objective_is_thinned_and_counted_too() -> None:
     class Half(Plain):
-        def thinned(self, share: float) -> AbstractObjective:
-            return Plain()
+        def cost(self, kind: Evaluation) -> float:
+            return 0.5 * super().cost(kind)
 
-    budget = counted(Half())
-    thinned = budget.thinned(0.5)
-    assert isinstance(thinned, Counted)
+    class Whole(Plain):
+        def coarse(self, rule: AbstractCoarsening) -> CoarseProblem:
+            same = everything(4)
+            return CoarseProblem(Half(), same, same)
+
+    meter = Meter()
+    thinned = on_fewer(metered(Whole(), meter), 0.5)
     assert isinstance(thinned.at(vector(4, 1)), Iterate)
-    assert budget.counts.work == 0.5
-    whole = counted(Linear())
-    assert whole.thinned(0.5) is whole
+    assert (meter.counts.gradients, meter.counts.work) == (1, 0.5)
+    assert metered(Linear(), meter).coarse(ShareOfPoints(0.5)) is None
 
 
 def test_the_guard_refuses_evaluations_on_fewer_points() -> None:
     objective, theta = loss(heat(), pm.Sobol(100))
-    budget = counted(objective, lambda counts: counts.gradients >= 2)
-    thinned = budget.thinned(0.5)
+    meter = Meter(lambda counts: counts.gradients >= 2)
+    thinned = on_fewer(metered(objective, meter), 0.5)
     thinned.at(theta)
     thinned.at(theta)
     with pytest.raises(BudgetSpentError):
         thinned.at(theta)
-    assert budget.counts.gradients == 2
+    assert meter.counts.gradients == 2
 
 
 def test_a_run_with_fewer_points_lowers_the_loss_below_one_without() -> None:

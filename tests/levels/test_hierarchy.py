@@ -7,8 +7,8 @@ from deep_chain import SIZE, WIDTH, DeepChain
 from dense_least_squares import vector
 
 from pinnml.levels import FewerPoints, FirstLayers, TiedBlocks, TwoLevel
-from pinnml.objective import counted
-from pinnml.schwarz import AdditiveSchwarz, ByLayer, MultiplicativeSchwarz, Reached
+from pinnml.objective import Meter, metered
+from pinnml.schwarz import AdditiveSchwarz, ByLayer, MultiplicativeSchwarz
 
 RULES = (TiedBlocks(3), FirstLayers(2), FewerPoints())
 
@@ -21,9 +21,10 @@ def test_levels_have_the_unknowns_and_the_work_of_their_steps() -> None:
     assert [level.unknowns for level in found.levels] == [SIZE, SIZE // 3, SIZE // 2, SIZE]
     assert (found.levels[0].blocks, found.levels[0].largest) == (9, 2 * WIDTH)
     assert found.complexity == pytest.approx(1 + 1 / 3 + 1 / 2 + 1)
-    budget = counted(problem)
-    fine.sweep(budget, Reached.by(iterate), fine.init(budget, iterate))
-    assert found.levels[0].work == budget.counts.work > 0
+    meter = Meter()
+    budget = metered(problem, meter)
+    fine.sweep(budget, iterate, fine.init(budget, iterate))
+    assert found.levels[0].work == meter.counts.work > 0
     assert found.work == pytest.approx(sum(level.work for level in found.levels))
     assert all(level.work > 0 for level in found.levels)
 

@@ -10,7 +10,7 @@ import torch
 from deep_chain import DeepChain
 
 import pinnml as pm
-from pinnml.io import config
+from pinnml.io import plain
 from pinnml.optim import minimise
 
 SOLVERS = {
@@ -27,9 +27,9 @@ SOLVERS = {
 
 @pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 def test_settings_come_back(solver: Any) -> None:
-    data = config.encode(solver)
-    assert config.is_complete(data)
-    assert config.decode(data, "test") == solver
+    data = plain.encode(solver)
+    assert plain.is_complete(data)
+    assert plain.decode(data, "test") == solver
 
 
 @pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
@@ -37,6 +37,6 @@ def test_a_run_goes_on_from_a_state_that_was_plain_data(solver: Any) -> None:
     problem = DeepChain()
     whole = minimise(problem, problem.start(), solver, pm.Iterations(4))
     half = minimise(problem, problem.start(), solver, pm.Iterations(2))
-    state = config.decode(config.encode(half.state), "test")
+    state = plain.decode(plain.encode(half.state), "test")
     rest = minimise(problem, replace(half.progress, state=state), solver, pm.Iterations(4))
     assert torch.equal(rest.iterate.theta, whole.iterate.theta)

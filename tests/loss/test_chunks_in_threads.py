@@ -12,8 +12,9 @@ import torch
 from loss_reference import AsModule, Case, burgers, system
 from torch import Tensor
 
-from pinnml.loss import PinnObjective, chunked
+from pinnml.loss import Discretisation, PinnObjective, Threads, chunked
 from pinnml.network import MLP, Custom, Workspace
+from pinnml.objective import Range
 from pinnml.points import Sobol, sample
 
 
@@ -32,13 +33,15 @@ def results(case: Case, chunk: int, count: int) -> tuple[Tensor, ...]:
     """Evaluate all that an objective offers, twice at two θ, with its own threads."""
     collocation = sample(case.problem, Sobol(900), torch.Generator().manual_seed(0))
     with threads(count):
-        objective = PinnObjective(case.problem, case.network, collocation, chunk=chunk)
+        objective = PinnObjective(case.problem, Discretisation(case.network, collocation), chunk=chunk)
         found: list[Tensor] = []
         for theta in (case.theta(1), case.theta(2)):
             iterate, residual = objective.at(theta), objective.residual(theta)
             block = objective.network.blocks[1]
+            layer = Range(block.start, block.stop, len(theta))
             found += [iterate.f, iterate.grad, residual, objective.jvp(theta, theta.cos())]
-            found += [objective.vjp(theta, residual.sin()), objective.jacobian(theta, block.start, block.stop)]
+            found += [objective.vjp(theta, residual.sin()), objective.jacobian(theta)]
+            found.append(objective.restricted(layer, theta).jacobian(layer(theta)))
             found.append(torch.tensor(list(objective.losses(theta).values()), dtype=torch.float64))
         assert torch.get_num_threads() == count
     return tuple(found)
@@ -60,7 +63,7 @@ def test_chunks_do_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     case = burgers()
     collocation = sample(case.problem, Sobol(64), torch.Generator().manual_seed(0))
     with threads(2):
-        objective = PinnObjective(case.problem, case.network, collocation, chunk=32)
+        objective = PinnObjective(case.problem, Discretisation(case.network, collocation), chunk=32)
         inner = type(objective.chunks[0]).at
         monkeypatch.setattr(type(objective.chunks[0]), "at", lambda *args: (barrier.wait(), inner(*args))[1])
         objective.at(case.theta())
@@ -83,7 +86,7 @@ def test_a_foreign_module_is_never_shared_by_threads() -> None:
     collocation = sample(case.problem, Sobol(64), torch.Generator().manual_seed(0))
     Watched.callers.clear()
     with threads(3):
-        PinnObjective(case.problem, network, collocation, chunk=4).at(case.theta())
+        PinnObjective(case.problem, Discretisation(network, collocation), chunk=4).at(case.theta())
     assert Watched.callers == {threading.get_ident()}
 
 
@@ -104,7 +107,9 @@ def test_memory_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(chunked, "Workspace", Kept)
     case = system()
-    objective = PinnObjective(case.problem, case.network, case.collocation(), chunk=4, threads=chunked.Threads(1))
+    objective = PinnObjective(
+        case.problem, Discretisation(case.network, case.collocation()), chunk=4, threads=Threads(1)
+    )
     counts = []
     for seed in range(3):
         objective.at(case.theta(seed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -31,8 +32,8 @@ def bound(problem: Problem):  # type: ignore[no-untyped-def]
 def misfit(problem: Problem, name: str, theta: Tensor, count: int = 40) -> float:
     """Return the largest residual of a condition at random points of its region."""
     term = problem.terms[name]
-    unit = torch.rand(count, problem.domain.dimension, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    x = term.region.place(unit, problem.domain).to(theta)
+    unit = partial(torch.rand, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    x = term.region.sample(unit, problem.domain, inside=count, boundary=count).to(theta)
     placed = place(problem, term, bound(problem), x, torch.ones(term.region.count(x)).to(theta))
     return float(placed.at(theta, Workspace()).residual.abs().max())
 

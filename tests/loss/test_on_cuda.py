@@ -8,7 +8,7 @@ import pytest
 import torch
 from loss_reference import Case, burgers, system
 
-from pinnml.loss import PinnObjective
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.points import Hammersley, sample
 
 
@@ -21,9 +21,9 @@ def test_device_gives_the_same(declare: Callable[[], Case]) -> None:
         generator = torch.Generator().manual_seed(0)
         points = sample(case.problem, Hammersley(23, boundary=10), generator, device=device)
         theta = case.theta().to(device)
-        objective = PinnObjective(case.problem, case.network, points)
+        objective = PinnObjective(case.problem, Discretisation(case.network, points))
         iterate, residual = objective.at(theta), objective.residual(theta)
-        jacobian = objective.jacobian(theta, 0, len(theta))
+        jacobian = objective.jacobian(theta)
         assert iterate.grad.device.type == jacobian.device.type == device
         found.append([tensor.cpu() for tensor in (iterate.f, iterate.grad, residual, jacobian)])
     for one, other in zip(*found, strict=True):

@@ -11,7 +11,7 @@ from dense_least_squares import Matrix
 from loss_reference import AsModule, Case, burgers, system
 from torch import Tensor
 
-from pinnml.loss import PinnObjective
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import MLP, Custom, PeriodicEmbedding, ResNet
 from pinnml.objective import Range
 from pinnml.points import Collocation, Hammersley, sample
@@ -38,7 +38,7 @@ class Expected:
     jacobian: dict[int, Tensor]
 
     def objective(self, chunk: int | None = None) -> PinnObjective:
-        return PinnObjective(self.case.problem, self.case.network, self.collocation, chunk=chunk)
+        return PinnObjective(self.case.problem, Discretisation(self.case.network, self.collocation), chunk=chunk)
 
 
 @pytest.fixture(params=CASES, scope="module")
@@ -88,8 +88,10 @@ def test_everything_equals_the_dense_reference(expected: Expected, chunk: int) -
     assert close(iterate.f, 0.5 * residual.square().sum())
     assert close(iterate.grad, residual @ jacobian)
     blocks = objective.network.blocks
+    assert close(objective.jacobian(theta), jacobian)
     for start, stop in [*((b.start, b.stop) for b in blocks), (blocks[0].start, blocks[1].stop), (0, len(theta))]:
-        assert close(objective.jacobian(theta, start, stop), jacobian[:, start:stop])
+        layers = Range(start, stop, len(theta))
+        assert close(objective.restricted(layers, theta).jacobian(layers(theta)), jacobian[:, start:stop])
 
 
 def test_default_chunk_is_the_whole_of_a_small_set(expected: Expected) -> None:
@@ -125,7 +127,7 @@ def test_evaluations_leave_nothing_behind(expected: Expected) -> None:
     first = (objective.at(theta).f, objective.at(theta).grad, residual.clone(), objective.jvp(theta, other))
     for moved in (other, theta):
         objective.at(moved)
-        objective.jacobian(moved, 0, len(theta))
+        objective.jacobian(moved)
         objective.vjp(moved, residual)
     again = (objective.at(theta).f, objective.at(theta).grad, objective.residual(theta), objective.jvp(theta, other))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
@@ -136,13 +138,13 @@ def test_a_foreign_module_gives_the_same(expected: Expected) -> None:
     case, theta = expected.case, expected.theta
     box = case.problem.domain
     network = Custom(AsModule(case)).bind(box.names, box.lower, box.upper, len(case.problem.fields))
-    objective = PinnObjective(case.problem, network, expected.collocation, chunk=7)
+    objective = PinnObjective(case.problem, Discretisation(network, expected.collocation), chunk=7)
     iterate = objective.at(theta)
     residual, jacobian = expected.residual[7], expected.jacobian[7]
     assert close(objective.residual(theta), residual)
     assert close(iterate.grad, residual @ jacobian)
     assert close(objective.jvp(theta, theta), jacobian @ theta)
-    assert close(objective.jacobian(theta, 0, len(theta)), jacobian)
+    assert close(objective.jacobian(theta), jacobian)
 
 
 def test_single_precision_agrees(expected: Expected) -> None:
@@ -150,7 +152,7 @@ def test_single_precision_agrees(expected: Expected) -> None:
     collocation = sample(
         case.problem, Hammersley(23, boundary=10), torch.Generator().manual_seed(0), dtype=torch.float32
     )
-    iterate = PinnObjective(case.problem, case.network, collocation, chunk=7).at(expected.theta.float())
+    iterate = PinnObjective(case.problem, Discretisation(case.network, collocation), chunk=7).at(expected.theta.float())
     residual, jacobian = expected.residual[WHOLE], expected.jacobian[WHOLE]
     assert iterate.f.dtype == iterate.grad.dtype == torch.float32
     assert close(iterate.f.double(), 0.5 * residual.square().sum(), 1e-5)
@@ -159,9 +161,9 @@ def test_single_precision_agrees(expected: Expected) -> None:
 
 def ranges(objective: PinnObjective) -> list[tuple[int, int]]:
     """Every run of neighbouring layers, and some that cut a layer."""
-    layers, size = objective.layers, objective.network.size
-    whole = [(a, b) for a, _ in layers for _, b in layers if a < b]
-    return [*whole, (1, size), (0, layers[0][1] - 1), (layers[1][0], layers[1][1] + 1)]
+    layers, size = objective.structure.parts, objective.network.size
+    whole = [(a.start, b.stop) for a in layers for b in layers if a.start < b.stop]
+    return [*whole, (1, size), (0, layers[0].stop - 1), (layers[1].start, layers[1].stop + 1)]
 
 
 def test_restricted_to_layers_equals_the_default(expected: Expected) -> None:
@@ -184,7 +186,7 @@ def test_restricted_to_layers_equals_the_default(expected: Expected) -> None:
             (models[0].f, models[1].f),
             (models[0].grad, models[1].grad),
             (models[0].gram, models[1].gram),
-            (fast.jacobian(x, 0, stop - start), slow.jacobian(x, 0, stop - start)),
+            (fast.jacobian(x), slow.jacobian(x)),
         ]
         for number, (one, other) in enumerate(pairs):
             assert close(one, other), (start, stop, number)
@@ -193,10 +195,11 @@ def test_restricted_to_layers_equals_the_default(expected: Expected) -> None:
 def test_restriction_starts_where_the_whole_is(expected: Expected) -> None:
     objective, theta = expected.objective(), expected.theta
     whole = objective.at(theta)
-    assert [start for start, _ in objective.layers] == [0, *(stop for _, stop in objective.layers[:-1])]
-    assert objective.layers[-1][1] == len(theta)
-    for start, stop in objective.layers:
-        restriction = Range(start, stop, len(theta))
+    layers = objective.structure.parts
+    assert [layer.start for layer in layers] == [0, *(layer.stop for layer in layers[:-1])]
+    assert layers[-1].stop == len(theta)
+    for layer in layers:
+        restriction = Range(layer.start, layer.stop, len(theta))
         part = objective.restricted(restriction, theta).at(restriction(theta))
         assert close(part.f, whole.f, 1e-14)
         assert close(part.grad, restriction(whole.grad), 1e-13)
@@ -225,7 +228,7 @@ def test_periodic_embedding_makes_periodic_conditions_hold() -> None:
     for architecture in (MLP(6, 2, PeriodicEmbedding("x")), MLP(6, 2)):
         network = architecture.bind(box.names, box.lower, box.upper, 1)
         theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
-        losses.append(PinnObjective(ring, network, points).losses(theta)["ring"])
+        losses.append(PinnObjective(ring, Discretisation(network, points)).losses(theta)["ring"])
     assert losses[0] < 1e-26
     assert losses[1] > 1e-3
 
@@ -235,11 +238,11 @@ def test_conditions_without_points_are_refused() -> None:
     collocation = dict(case.collocation())
     del collocation["ring"]
     with pytest.raises(DeclarationError, match=r"No points; where: condition 'ring'"):
-        PinnObjective(case.problem, case.network, collocation)
+        PinnObjective(case.problem, Discretisation(case.network, collocation))
 
 
 @pytest.mark.parametrize("chunk", [0, -1])
 def test_chunks_without_points_are_refused(chunk: int) -> None:
     case = burgers()
     with pytest.raises(ValueError, match=rf"chunk is {chunk}; where: PinnObjective"):
-        PinnObjective(case.problem, case.network, case.collocation(), chunk=chunk)
+        PinnObjective(case.problem, Discretisation(case.network, case.collocation()), chunk=chunk)

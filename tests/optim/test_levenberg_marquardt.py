@@ -11,8 +11,18 @@ from dense_least_squares import SIZE, Dense, Linear, Matrix, Plain, vector
 from torch import Tensor
 
 from pinnml.objective import AbstractLeastSquares, Iterate
-from pinnml.optim import QR, Cholesky, GradientNorm, Iterations, LevenbergMarquardt, Loss, Status, minimise
-from pinnml.optim.damping import raised, relaxed_along
+from pinnml.optim import (
+    QR,
+    Cholesky,
+    Damping,
+    GradientNorm,
+    Iterations,
+    LevenbergMarquardt,
+    Loss,
+    Status,
+    improve,
+    minimise,
+)
 
 
 class Rosenbrock(AbstractLeastSquares):
@@ -22,16 +32,16 @@ class Rosenbrock(AbstractLeastSquares):
         x, y = theta
         return torch.stack([10 * (y - x**2), 1 - x])
 
-    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+    def jacobian(self, theta: Tensor) -> Tensor:
         x = theta[0]
         rows = torch.stack([torch.stack([-20 * x, torch.full_like(x, 10)]), theta.new_tensor([-1.0, 0.0])])
-        return rows[:, start:stop]
+        return rows
 
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
-        return self.jacobian(theta, 0, 2) @ direction
+        return self.jacobian(theta) @ direction
 
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
-        return self.jacobian(theta, 0, 2).T @ cotangent
+        return self.jacobian(theta).T @ cotangent
 
 
 class Poisoned(Rosenbrock):
@@ -97,7 +107,7 @@ def test_at_the_minimum_the_run_ends_with_a_reason() -> None:
 
 
 def test_a_plain_objective_is_refused() -> None:
-    with pytest.raises(TypeError, match="least-squares"):
+    with pytest.raises(TypeError, match="sum of squares"):
         minimise(Plain(), vector(3, 0), LevenbergMarquardt(), Iterations(1))
 
 
@@ -118,12 +128,12 @@ def test_chord_steps_bring_the_residual_to_what_the_linear_model_said() -> None:
     missed = []
     for corrections in (0, 30):
         solver = LevenbergMarquardt(corrections=corrections, damping=1e-1, bend=1e9)
-        found = solver.improve(problem, theta, problem.value(theta), None, 1)
-        J, r = problem.jacobian(theta, 0, SIZE), problem.residual(theta)
+        found = improve(solver, problem, Iterate(theta, problem.value(theta)), None, 1)
+        J, r = problem.jacobian(theta), problem.residual(theta)
         D = (J.T @ J).diagonal()
         d = torch.linalg.solve(J.T @ J + 1e-1 * D.diag(), -J.T @ r)
         assert found.success
-        missed.append(float((J.T @ problem.residual(found.theta) + 1e-1 * D * d).norm()))
+        missed.append(float((J.T @ problem.residual(found.iterate.theta) + 1e-1 * D * d).norm()))
     assert missed[1] < 0.2 * missed[0]
 
 
@@ -134,10 +144,10 @@ class Cubic(Rosenbrock):
         x, y = theta
         return torch.stack([30 * (y - x**3), 1 - x])
 
-    def jacobian(self, theta: Tensor, start: int, stop: int) -> Tensor:
+    def jacobian(self, theta: Tensor) -> Tensor:
         x = theta[0]
         rows = torch.stack([torch.stack([-90 * x**2, torch.full_like(x, 30)]), theta.new_tensor([-1.0, 0.0])])
-        return rows[:, start:stop]
+        return rows
 
 
 def test_chord_steps_save_steps_in_a_curved_valley() -> None:
@@ -156,9 +166,23 @@ def test_renewed_points_raise_the_damping() -> None:
 
 
 def test_damping_falls_faster_in_a_streak_and_little_after_a_refusal() -> None:
-    assert [relaxed_along(1.0, 3.0, 0, streak) for streak in range(4)] == pytest.approx([1 / 3, 1 / 9, 1 / 27, 1 / 30])
-    assert relaxed_along(1.0, 3.0, 1, 0) == pytest.approx(1 / 1.3)
-    assert [raised(1.0, 2.0, refused) for refused in range(6)] == pytest.approx([2, 2, 4, 8, 16, 30])
+    rule = Damping(decrease=3.0, increase=2.0)
+
+    def after(refused: int, streak: int) -> float:
+        return rule.accepted(1.0, 0.0, refused, streak, accelerated=True)  # whatever the ratio
+
+    assert [after(0, streak) for streak in range(4)] == pytest.approx([1 / 3, 1 / 9, 1 / 27, 1 / 30])
+    assert after(1, 0) == pytest.approx(1 / 1.3)
+    assert [rule.refused(1.0, refused) for refused in range(6)] == pytest.approx([2, 2, 4, 8, 16, 30])
+
+
+def test_damping_of_plain_steps_follows_the_ratio_and_has_a_floor() -> None:
+    """What f fell by over what the model had predicted: from ¾ on less, below ¼ more."""
+    rule = Damping(decrease=3.0)
+    found = [rule.accepted(1.0, ratio, 0, 5, accelerated=False) for ratio in (0.1, 0.25, 0.5, 0.75, 0.8)]
+    assert found == pytest.approx([2, 1, 1, 1, 1 / 3])
+    for accelerated in (True, False):
+        assert rule.accepted(1e-15, 1.0, 0, 9, accelerated=accelerated) == 1e-15
 
 
 def ill_conditioned() -> Linear:
@@ -173,14 +197,19 @@ def ill_conditioned() -> Linear:
 
 def test_both_factorisations_solve_the_same_system() -> None:
     problem, theta, right = Dense(), vector(SIZE, 3), vector(SIZE, 4)
-    added = torch.linspace(0.1, 1, SIZE, dtype=torch.float64)
+    scale = torch.linspace(1, 10, SIZE, dtype=torch.float64)
     solutions = []
     for factorisation in (Cholesky(), QR()):
-        system = factorisation.at(problem, theta)
-        factor = system.factor(added)
+        system = factorisation.at(problem, Iterate(theta, problem.value(theta)), 0.1, None)
+        factor = system.factor(0.1, scale)
         assert factor is not None
+        J, found = problem.jacobian(theta), factor.solve(right)
+        assert found is not None
         torch.testing.assert_close(factor.step, factor.solve(-system.grad), rtol=1e-11, atol=1e-11)
-        solutions.append(factor.solve(right))
+        torch.testing.assert_close(factor.damped, 0.1 * scale, rtol=1e-15, atol=0)
+        torch.testing.assert_close(factor.curved, J.T @ (J @ factor.step), rtol=1e-11, atol=1e-11)
+        torch.testing.assert_close(J.T @ (J @ found) + 0.1 * scale * found, right, rtol=1e-11, atol=1e-11)
+        solutions.append(found)
         assert float(system.f) == pytest.approx(float(problem.value(theta)))
     torch.testing.assert_close(solutions[0], solutions[1], rtol=1e-12, atol=1e-12)
 

@@ -27,7 +27,7 @@ from pinnml.optim import (
     minimise,
 )
 from pinnml.optim.lbfgs import LBFGSState
-from pinnml.optim.minimise import ATTEMPTS
+from pinnml.optim.loop import ATTEMPTS
 
 START = torch.tensor([-1.2, 1.0], dtype=torch.float64)
 
@@ -117,8 +117,8 @@ def test_nothing_finite_around_the_start(how: str, search: str) -> None:
     objective = Differentiated(rosenbrock, lambda number, iterate: spoilt(iterate, how) if number > 1 else iterate)
     result = run(objective, START, SEARCHES[search])
     assert result.status is Status.SEARCH_FAILED
-    assert objective.evaluations == 1 + 20 * ATTEMPTS
-    assert result.message.endswith(f"not finite and left out: {20 * ATTEMPTS}.")
+    assert objective.evaluations == 1 + 2 * 20 * ATTEMPTS  # each is made a second time
+    assert result.message.endswith(f"not finite and left out: {2 * 20 * ATTEMPTS}.")
     assert torch.equal(result.iterate.theta, START)
 
 
@@ -131,10 +131,13 @@ def followed(spoil: Callable[[int], bool], how: str) -> tuple[Result, list[Tenso
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_a_step_with_one_bad_evaluation_is_taken_again(how: str) -> None:
+@pytest.mark.parametrize("bad", [1, 2, 3])
+def test_a_bad_evaluation_is_made_again_and_the_step_where_that_does_not_help(how: str, bad: int) -> None:
+    """One alone never reaches the solver, two spoil a step, and the third spoils nothing but the second attempt."""
     _, clean = followed(lambda number: False, how)
-    result, thetas = followed(lambda number: number == 7, how)
-    assert result.status is Status.STOPPED and result.message.endswith("not finite and left out: 1.")
+    result, thetas = followed(lambda number: 7 <= number < 7 + bad, how)
+    assert result.status is Status.STOPPED and result.message.endswith(f"not finite and left out: {bad}.")
+    assert result.counts.gradients == 13 + bad
     assert all(torch.equal(a, b) for a, b in zip(thetas, clean, strict=True))
 
 

@@ -94,6 +94,9 @@ def check_frozen(state: Any) -> None:
         assert state.__dataclass_params__.frozen  # type: ignore[attr-defined]
         for part in dataclasses.fields(state):
             check_frozen(getattr(state, part.name))
+    elif isinstance(state, tuple):
+        for one in state:
+            check_frozen(one)
     else:
         assert state is None or isinstance(state, Tensor | int | float)
 

@@ -124,14 +124,14 @@ def test_the_last_phase_ends_the_run() -> None:
 
 
 def test_a_phase_that_ends_by_itself_hands_over() -> None:
-    """Adam meets a NaN: its step is undone and L-BFGS goes on from there."""
+    """Adam meets a NaN, twice at the same θ: its step is undone and L-BFGS goes on from there."""
 
-    def once(number: int, iterate: Iterate) -> Iterate:
-        return Iterate(iterate.theta, iterate.f * float("nan"), iterate.grad) if number == 4 else iterate
+    def twice(number: int, iterate: Iterate) -> Iterate:
+        return Iterate(iterate.theta, iterate.f * float("nan"), iterate.grad) if number in (4, 5) else iterate
 
     found: list[Progress] = []
     phases = Sequential((Adam(0.1), Iterations(50)), LBFGS())
-    result = minimise(Differentiated(rosenbrock, once), START, phases, Iterations(500), callback=found.append)
+    result = minimise(Differentiated(rosenbrock, twice), START, phases, Iterations(500), callback=found.append)
     assert result.status is Status.CONVERGED
     assert torch.equal(found[3].iterate.theta, found[2].iterate.theta)
     assert same([p.iterate.theta for p in found[3:6]], thetas(LBFGS(), Iterations(2), found[2].iterate.theta))
@@ -157,7 +157,7 @@ def test_wrong_phases_are_refused() -> None:
         Sequential()
     with pytest.raises(ValueError, match="has no stop; where: Sequential; give"):
         Sequential(Adam(), LBFGS())
-    assert repr(Sequential((Adam(), Iterations(5)), LBFGS(7))).startswith("Sequential((Adam(rate=0.001")
+    assert repr(Sequential((Adam(), Iterations(5)), LBFGS(7))).startswith("Switching(solvers=(Adam(rate=0.001")
 
 
 @pytest.mark.parametrize("phase", ["adam", 3, None, (), (Adam(),), (Iterations(3), Adam()), (Adam(), 5), Adam()])

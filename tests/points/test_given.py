@@ -40,7 +40,8 @@ def test_points_are_kept(problem: Problem) -> None:
     assert set(collocation) == {"pde", "start", "ring", "data"}
     for name, x in points().items():
         assert torch.equal(collocation[name].x, x)
-    assert collocation["data"].x.tolist() == [[0.5, 0.1, 7.0]]
+    assert collocation["data"].x.tolist() == [[0.5, 0.1]]
+    assert collocation["data"].data["u"].tolist() == [7.0]
     assert {name: len(part.weights) for name, part in collocation.items()} == {
         "pde": 3,
         "start": 2,
@@ -80,7 +81,7 @@ def test_whole_numbers_outside_are_refused() -> None:
     ("changes", "message"),
     [
         ({"pde": None}, "No points; where: points of condition 'pde'"),
-        ({"walls": torch.zeros(1, 2)}, "Points for 'walls'; where: points. Did you mean|Valid names: pde, start"),
+        ({"walls": torch.zeros(1, 2)}, "Points for 'walls'; where: points; valid names: pde, start, ring, data"),
         ({"pde": torch.zeros(0, 2)}, r"Shape \(0, 2\); where: points of condition 'pde'"),
         ({"pde": torch.zeros(3)}, r"Shape \(3,\)"),
         ({"pde": torch.zeros(3, 1)}, r"Shape \(3, 1\)"),

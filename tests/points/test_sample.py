@@ -139,7 +139,8 @@ def test_periodic_points_come_with_their_images(problem: Problem, sampler: Sampl
 
 def test_data_points_keep_their_values(problem: Problem, generator: torch.Generator) -> None:
     points = sample(problem, Sobol(50), generator)["data"]
-    assert points.x.tolist() == [[0.5, -1.0, 7.0], [1.0, 0.1, 8.0], [2.0, 3.0, 9.0]]
+    assert points.x.tolist() == [[0.5, -1.0], [1.0, 0.1], [2.0, 3.0]]
+    assert {name: values.tolist() for name, values in points.data.items()} == {"v": [7.0, 8.0, 9.0]}
 
 
 @every_sampler
@@ -159,7 +160,7 @@ def test_chunks_keep_points_and_images_together(problem: Problem, size: int, gen
     collocation = sample(problem, Hammersley(100, boundary=80), generator)
     for name, points in collocation.items():
         region = problem.terms[name].region
-        parts = list(points.chunks(region, size))
+        parts = list(points.chunks(size))
         counts = [len(part.weights) for part in parts]
         assert sum(counts) == len(points.weights)
         assert all(count == min(size, len(points.weights)) for count in counts[:-1])
@@ -171,3 +172,16 @@ def test_chunks_keep_points_and_images_together(problem: Problem, size: int, gen
             assert all(torch.equal(low[:, 0], high[:, 0]) for low, high in halves)
         else:
             assert torch.equal(torch.cat([part.x for part in parts]), points.x)
+
+
+def test_data_stay_with_their_points() -> None:
+    """Splitting, thinning and moving keep what was measured beside its point, with images and without."""
+    x = torch.rand(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for count in (60, 30):
+        points = ConditionPoints(x, torch.full((count,), 1 / count, dtype=torch.float64), {"u": x.sum(1), "n": x[:, 1]})
+        for part in [*points.chunks(7), points.thinned(0.4), points.to("cpu", torch.float32)]:
+            assert len(part.x) == len(part.weights) * (60 // count)
+            assert set(part.data) == {"u", "n"}
+            torch.testing.assert_close(part.data["u"], part.x.sum(1))
+            assert torch.equal(part.data["n"], part.x[:, 1])
+            assert part.data["u"].dtype == part.weights.dtype == part.x.dtype

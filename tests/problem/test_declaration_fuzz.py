@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -160,5 +161,6 @@ def test_declaration_is_constructed_or_refused(declared: dict[str, Any]) -> None
     assert all(isinstance(finding, Finding) for finding in problem.check())
     assert time.perf_counter() - began < QUICK
     for term in problem.terms.values():
-        x = term.region.place(torch.rand(8, problem.domain.dimension, dtype=torch.float64), problem.domain)
-        assert torch.isfinite(x).all()
+        x = term.region.sample(partial(torch.rand, dtype=torch.float64), problem.domain, inside=8, boundary=8)
+        assert problem.domain.contains(x).all()
+        assert torch.equal(term.region.checked(x, problem.domain, "here"), x)

@@ -48,19 +48,19 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     # names in functions
     "argument unknown": (
         lambda: heat(conditions={"pde": Interior(lambda u_t, u_xz: u_t)}),
-        ["'u_xz'", "residual of condition 'pde'", "Did you mean 'u_x'?", "u, u_t, u_x, u_tt, u_tx, u_xx, t, x, nu"],
+        ["'u_xz'", "residual of condition 'pde'", "did you mean 'u_x'?", "u, u_t, u_x, u_tt, u_tx, u_xx, t, x, nu"],
     ),
     "argument like a parameter": (
         lambda: heat(conditions={"pde": Interior(lambda u_t, nuu: u_t)}),
-        ["Unknown name 'nuu'", "'pde'", "Did you mean 'nu'?"],
+        ["Unknown name 'nuu'", "'pde'", "did you mean 'nu'?"],
     ),
     "argument like nothing": (
         lambda: heat(conditions={"pde": Interior(lambda u_t, qqqqq: u_t)}),
-        ["Unknown name 'qqqqq'", "'pde'. Valid names: u, u_t"],
+        ["Unknown name 'qqqqq'", "'pde'; valid names: u, u_t"],
     ),
     "suffix missing": (
         lambda: heat(conditions={"pde": Interior(lambda u_: u_)}),
-        ["Unknown name 'u_'", "'pde'", "Did you mean 'u_x'?"],
+        ["Unknown name 'u_'", "'pde'", "did you mean 'u_x'?"],
     ),
     "order above four": (
         lambda: heat(conditions={"pde": Interior(lambda u_t, u_xxtxx: u_t)}),
@@ -93,11 +93,11 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     "no function": (lambda: heat(conditions={"pde": Interior(3)}), ["3 is no function", "'pde'"]),  # type: ignore[arg-type]
     "residual without a field": (
         lambda: heat(conditions={"pde": Interior(lambda t, x: t * x)}),
-        ["names no field", "condition 'pde'", "Valid names: u, t, x, nu"],
+        ["names no field", "condition 'pde'", "valid names: u, t, x, nu"],
     ),
     "coordinate unknown to a value": (
         lambda: with_condition(Value(u=lambda y: y, on="t=0")),
-        ["Unknown name 'y'", "value of 'u' in condition 'more'", "Valid names"],
+        ["Unknown name 'y'", "value of 'u' in condition 'more'", "valid names"],
     ),
     "value that depends on a field": (
         lambda: with_condition(Value(u=lambda x, u_x: x + u_x, on="t=0")),
@@ -151,23 +151,26 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     "weight nan": (lambda: with_condition(Data(at(), u=[1, 2], weight=math.nan)), ["weight nan", "'more'"]),
     "face of another value": (
         lambda: with_condition(Value(u=0.0, on="x=2")),
-        ["'x=2' is no face", "condition 'more'", "Did you mean 'x=", "t=0, t=1, x=-1, x=1"],
+        ["'x=2' is no face", "condition 'more'", "did you mean 'x=", "t=0, t=1, x=-1, x=1"],
     ),
     "face of another coordinate": (
         lambda: with_condition(Value(u=0.0, on="y=1")),
-        ["No face 'y=1'", "condition 'more'", "Did you mean 'x=1'?", "t=0, t=1, x=-1, x=1"],
+        ["No face 'y=1'", "condition 'more'", "did you mean 'x=1'?", "t=0, t=1, x=-1, x=1"],
     ),
     "face without a number": (lambda: with_condition(Value(u=0.0, on=["x=1", "x"])), ["No face 'x'", "'more'"]),
     "face a number": (lambda: with_condition(Value(u=0.0, on=1)), ["No face 1", "'more'"]),  # type: ignore[arg-type]
-    "no face": (lambda: with_condition(Value(u=0.0, on=[])), ["No face is named", "'more'", "t=0, t=1, x=-1, x=1"]),
+    "no face": (
+        lambda: with_condition(Value(u=0.0, on=[])),
+        ["No part of the boundary is named", "'more'", "t=0, t=1, x=-1, x=1"],
+    ),
     "face twice": (
         lambda: with_condition(Value(u=0.0, on=["x=1", "x=1.0"])),
-        ["A face is named twice", "'more'", "each face once"],
+        ["A part is named twice", "'more'", "each part once"],
     ),
     "value of no field": (lambda: with_condition(Value(on="t=0")), ["No field is prescribed", "'more'", "Value(u="]),
     "value of a coordinate": (
         lambda: with_condition(Value(x=0.0, on="t=0")),
-        ["'x' is no field", "'more'", "Valid names: u"],
+        ["'x' is no field", "'more'", "valid names: u"],
     ),
     "value of an unknown field": (lambda: with_condition(Value(v=0.0, on="t=0")), ["Unknown name 'v'", "'more'"]),
     "value of a derivative": (
@@ -182,7 +185,7 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     "value not finite": (lambda: with_condition(Value(u=math.inf, on="t=0")), ["value of 'u' is inf", "finite"]),
     "periodic along nothing": (
         lambda: with_condition(Periodic(u=1, along="y")),
-        ["Unknown coordinate 'y'", "'more'", "Valid names: t, x"],
+        ["Unknown coordinate 'y'", "'more'", "valid names: t, x"],
     ),
     "periodic without a field": (lambda: with_condition(Periodic(along="x")), ["No field is named", "'more'"]),
     "periodic coordinate": (lambda: with_condition(Periodic(t=1, along="x")), ["'t' is no field", "'more'"]),
@@ -225,7 +228,7 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     # hard conditions
     "hard unknown": (
         lambda: heat(hard={"strat"}),
-        ["Unknown condition 'strat'", "hard", "Did you mean 'start'? Valid names: pde, start"],
+        ["Unknown condition 'strat'", "hard", "did you mean 'start'? Valid names: pde, start"],
     ),
     "hard a number": (lambda: heat(hard=1), ["Unknown condition 1", "hard", "pde, start"]),
     "all hard": (
@@ -247,7 +250,7 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     ),
     "lifting of an unknown field": (
         lambda: heat(hard={"start"}, lifting=Lifting(v=(lambda t: t, lambda t: t))),
-        ["Lifting of 'v'", "lifting", "Valid names: u"],
+        ["Lifting of 'v'", "lifting", "valid names: u"],
     ),
     "lifting no pair": (
         lambda: heat(hard={"start"}, lifting=Lifting(u=lambda t: t)),  # type: ignore[arg-type]
@@ -293,9 +296,10 @@ def test_wrong_declaration_is_refused(fault: str) -> None:
     build, pieces = WRONG[fault]
     with pytest.raises(DeclarationError) as caught:
         build()
-    message = str(caught.value)
+    error, message = caught.value, str(caught.value)
     assert [piece for piece in pieces if piece not in message] == [], message
-    assert re.search(r"where: .+[.;] ?.+\.$", message, re.DOTALL), message
+    assert error.what and error.where and error.remedy
+    assert re.search(r"; where: .+; .+\.$", message, re.DOTALL), message
 
 
 RIGHT: dict[str, Callable[[], Problem]] = {
@@ -327,7 +331,7 @@ def test_defaults_of_unknown_names_are_kept() -> None:
     problem = heat(conditions={"pde": Interior(residual)})
     term = problem.terms["pde"]
     x = torch.zeros(4, 2, dtype=torch.float64)
-    found = term.residual(x, {symbol: torch.ones(4, dtype=torch.float64) for symbol in term.derivatives})
+    found = term.residual(x, {symbol: torch.ones(4, dtype=torch.float64) for symbol in term.derivatives}, {})
     assert torch.equal(found, torch.full((1, 4), 3.0 * 0.1, dtype=torch.float64))
 
 
@@ -344,6 +348,7 @@ def test_every_face_reads_back(side: tuple[float, float]) -> None:
     assert len(domain.faces) == 4
     for name, face in domain.faces.items():
         assert domain.face(name, "here") == face
+        assert domain.part(name.replace("=", " = "), "here") == name
         assert domain.face(name.replace("=", " = "), "here") == face
 
 

@@ -155,8 +155,8 @@ def test_fault_is_found(fault: str) -> None:
     assert finding.fatal
     text = str(finding)
     assert [piece for piece in pieces if piece not in text] == [], text
-    assert "Where: " in text
-    assert "Remedy: " in text
+    assert finding.what and finding.where and finding.remedy
+    assert text == f"{finding.what}; where: {finding.where}; {finding.remedy}."
     with pytest.raises(DeclarationError) as caught:
         raise_fatal([finding])
     assert str(caught.value) == text
@@ -182,7 +182,7 @@ def test_all_faults_are_told_together() -> None:
 
 
 def test_warnings_do_not_stop() -> None:
-    raise_fatal([Finding("It is odd.", "here", "look again.", fatal=False)])
+    raise_fatal([Finding("It is odd", "here", "look again", fatal=False)])
 
 
 def klein_gordon(**conditions: Any) -> Problem:
@@ -211,30 +211,30 @@ def test_enough_conditions(case: str) -> None:
 MISSING: dict[str, tuple[Problem, list[tuple[str, str]]]] = {
     "no velocity": (
         klein_gordon(start=START, walls=WALLS),
-        [("The equation is of order 2 in t, u has 1 conditions there.", "the boundary parts t=1")],
+        [("The equation is of order 2 in t, u has 1 conditions there", "the boundary parts t=1")],
     ),
     "one wall": (
         klein_gordon(start=START, rest=REST, wall=Value(u=0.0, on="x=1")),
-        [("The equation is of order 2 in x, u has 1 conditions there.", "the boundary parts x=-1")],
+        [("The equation is of order 2 in x, u has 1 conditions there", "the boundary parts x=-1")],
     ),
     "periodic in the value only": (
         klein_gordon(start=START, rest=REST, ring=Periodic(u=0, along="x")),
-        [("The equation is of order 2 in x, u has 1 conditions there.", "the boundary parts x=-1, x=1")],
+        [("The equation is of order 2 in x, u has 1 conditions there", "the boundary parts x=-1, x=1")],
     ),
     "periodic in time": (
         klein_gordon(start=START, rest=REST, ring=Periodic(u=1, along="t")),
-        [("The equation is of order 2 in x, u has 0 conditions there.", "the boundary parts x=-1, x=1")],
+        [("The equation is of order 2 in x, u has 0 conditions there", "the boundary parts x=-1, x=1")],
     ),
     "nothing": (
         klein_gordon(),
         [
-            ("The equation is of order 2 in t, u has 0 conditions there.", "the boundary parts t=0, t=1"),
-            ("The equation is of order 2 in x, u has 0 conditions there.", "the boundary parts x=-1, x=1"),
+            ("The equation is of order 2 in t, u has 0 conditions there", "the boundary parts t=0, t=1"),
+            ("The equation is of order 2 in x, u has 0 conditions there", "the boundary parts x=-1, x=1"),
         ],
     ),
     "data inside do not count": (
         klein_gordon(start=START, rest=REST, data=Data({"t": [0.5], "x": [0.5]}, u=[1.0])),
-        [("The equation is of order 2 in x, u has 0 conditions there.", "the boundary parts x=-1, x=1")],
+        [("The equation is of order 2 in x, u has 0 conditions there", "the boundary parts x=-1, x=1")],
     ),
     "the other of two fields": (
         Problem(
@@ -246,7 +246,7 @@ MISSING: dict[str, tuple[Problem, list[tuple[str, str]]]] = {
                 "walls": Value(u=0.0, on=["x=-1", "x=1"]),
             },
         ),
-        [("The equation is of order 2 in x, v has 0 conditions there.", "the boundary parts x=-1, x=1")],
+        [("The equation is of order 2 in x, v has 0 conditions there", "the boundary parts x=-1, x=1")],
     ),
     "third order": (
         Problem(
@@ -258,7 +258,7 @@ MISSING: dict[str, tuple[Problem, list[tuple[str, str]]]] = {
                 "ring": Periodic(u=1, along="x"),
             },
         ),
-        [("The equation is of order 3 in x, u has 2 conditions there.", "the boundary parts x=-1, x=1")],
+        [("The equation is of order 3 in x, u has 2 conditions there", "the boundary parts x=-1, x=1")],
     ),
 }
 

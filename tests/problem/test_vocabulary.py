@@ -40,7 +40,9 @@ def test_name_is_read(name: str, symbol: object) -> None:
     "name", ["u_", "_u", "u__t", "u_the", "u_thetas", "u_t_t", "u_u", "t_u", "v", "", "U_t", "theta_"]
 )
 def test_name_is_unknown(name: str) -> None:
-    with pytest.raises(DeclarationError, match=r"Unknown name .*; where: here\..*Valid names: u, u_old, p, u_t, u_r, "):
+    with pytest.raises(
+        DeclarationError, match=r"Unknown name .*; where: here; .*[Vv]alid names: u, u_old, p, u_t, u_r, "
+    ):
         POLAR.symbol(name, "here")
 
 
@@ -82,7 +84,7 @@ def test_functions_get_what_their_names_say() -> None:
     assert term.derivatives == (FieldDerivative(1, (0, 0)), FieldDerivative(0, (1, 1)))
     x = torch.tensor([[1.0, 0.5], [1.5, 3.0]], dtype=torch.float64)
     p, mixed = x.new_tensor([3.0, 4.0]), x.new_tensor([5.0, 6.0])
-    found = term.residual(x, dict(zip(term.derivatives, (p, mixed), strict=True)))
+    found = term.residual(x, dict(zip(term.derivatives, (p, mixed), strict=True)), {})
     assert torch.equal(found, x.new_tensor([[53.0, 64.0], [49.0, 298.5], [0.75, 1.0]]))
 
 
@@ -94,5 +96,5 @@ def test_periodic_derivatives_need_no_names() -> None:
     term = Problem(domain, ["u"], conditions={"pde": pde, "ring": ring}).terms["ring"]
     assert [symbol.index for symbol in term.derivatives] == [(0, 0), (1, 0), (2, 0), (1, 0), (2, 0)]
     values = {symbol: torch.tensor([1.0, 2.0, 4.0, 7.0]) * 10 ** sum(symbol.index) for symbol in term.derivatives}
-    found = term.residual(torch.zeros(4, 2), values)
+    found = term.residual(torch.zeros(4, 2), values, {})
     assert torch.equal(found[:3], torch.tensor([[3.0, 5.0], [30.0, 50.0], [300.0, 500.0]]))

@@ -44,7 +44,7 @@ def defects(problem: Problem) -> list[str]:
         return found
     sizes = _sizes(problem)
     for name, term in problem.terms.items():
-        if isinstance(term.region, Everywhere):
+        if term.region.whole_domain:
             gaps = {EQUATION_TOLERANCE: _residual(problem, term)}
         else:
             gaps = _misfits(problem, term, sizes)
@@ -142,12 +142,13 @@ def _weights(below: int, order: int) -> Array:
 def _sample(problem: Problem, term: Term, margin: float) -> tuple[Tensor, dict[FieldDerivative, Tensor]]:
     """Return random points of a term's region and the reference's derivatives there."""
     generator = torch.Generator().manual_seed(0)
-    unit = torch.rand(POINTS, problem.domain.dimension, generator=generator, dtype=torch.float64)
-    points = term.region.place(margin + (1 - 2 * margin) * unit, problem.domain)
-    inside = points[:, : problem.domain.dimension].numpy()
-    values = {
-        symbol: torch.from_numpy(derivative(problem, symbol, inside)).requires_grad_() for symbol in term.derivatives
-    }
+
+    def unit(count: int, dimension: int) -> Tensor:
+        return margin + (1 - 2 * margin) * torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+
+    points = term.region.sample(unit, problem.domain, inside=POINTS, boundary=POINTS)
+    found = {symbol: derivative(problem, symbol, points.numpy()) for symbol in term.derivatives}
+    values = {symbol: torch.from_numpy(value).requires_grad_() for symbol, value in found.items()}
     return points, values
 
 
@@ -159,8 +160,8 @@ def _residual(problem: Problem, term: Term) -> float:
     """
     points, values = _sample(problem, term, MARGIN)
     nothing = {symbol: torch.zeros_like(value) for symbol, value in values.items()}
-    residual = term.residual(points, values)
-    source = term.residual(points, nothing).detach().abs()
+    residual = term.residual(points, values, term.region.data)
+    source = term.residual(points, nothing, term.region.data).detach().abs()
     worst = 0.0
     for row, free in zip(residual, source, strict=True):
         slopes = torch.autograd.grad(row.sum(), list(values.values()), retain_graph=True, allow_unused=True)
@@ -178,7 +179,7 @@ def _misfits(problem: Problem, term: Term, sizes: dict[FieldDerivative, float]) 
     """
     slopes = any(any(symbol.index) for symbol in term.derivatives)
     points, values = _sample(problem, term, MARGIN if slopes else 0.0)
-    rows = term.residual(points, values).detach().abs().amax(dim=1)
+    rows = term.residual(points, values, term.region.data).detach().abs().amax(dim=1)
     found: dict[float, float] = {}
     for row, symbol in zip(rows, term.derivatives, strict=True):
         limit = SLOPE_TOLERANCE if any(symbol.index) else VALUE_TOLERANCE
@@ -190,7 +191,7 @@ def _sizes(problem: Problem) -> dict[FieldDerivative, float]:
     """Return the largest absolute value inside the domain of every derivative that a condition names."""
     sizes: dict[FieldDerivative, float] = {}
     for term in problem.terms.values():
-        if not isinstance(term.region, Everywhere):
+        if not term.region.whole_domain:
             inside = Term(term.name, 1.0, Everywhere(), term.derivatives, term.residual)
             for symbol, value in _sample(problem, inside, MARGIN)[1].items():
                 sizes[symbol] = float(value.detach().abs().max())

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pinnml.problems.cached import cached
 
-from pinnml.problem import DeclarationError, cached
+from pinnml.errors import DeclarationError
 
 
 class Counted:

@@ -12,7 +12,6 @@ from pinnml.problem import DeclarationError
 
 FRESH = """
 import sys
-import pinnml.problem
 before = set(sys.modules)
 import pinnml.problems
 print(*sorted(set(sys.modules) - before))
@@ -39,7 +38,7 @@ def test_unknown_name_is_refused_with_the_nearest_and_all() -> None:
     with pytest.raises(DeclarationError) as caught:
         problems.get("burger")
     message = str(caught.value)
-    assert "Did you mean 'burgers'?" in message
+    assert "did you mean 'burgers'?" in message
     assert all(name in message for name in problems.names())
 
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 from rich.console import Console
 
-from pinnml.io import HistoryRow
 from pinnml.report import ProgressLine, summary_table
+from pinnml.setup import HistoryRow
 
 
 class Clock:

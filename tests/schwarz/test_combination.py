@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Entries, Iterate
 from pinnml.optim import Armijo, LevenbergMarquardt, Status, StrongWolfe
 from pinnml.schwarz import (
     AbstractCombination,
     Averaged,
     Correction,
-    Entries,
     LineSearchedSum,
     Local,
     Owned,

@@ -6,42 +6,25 @@ from itertools import accumulate, pairwise
 
 import pytest
 import torch
-from dense_least_squares import Dense, vector
+from dense_least_squares import parts, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinnml.levels import tied_blocks
-from pinnml.objective import AbstractRestriction
+from pinnml.levels import tie
+from pinnml.objective import AbstractRestriction, Part, Structure
 from pinnml.schwarz import ByIndices, ByLayer, ByNeurons, Decomposition, multiplicity
 
-LAYERS = ((0, 3), (3, 8), (8, 13), (13, 18), (18, 20))
+LAYERED = parts(3, 5, 5, 5, 2)
 SIZE = 20
 
 
-class Layered(Dense):
-    """Something with layers of 3, 5, 5, 5 and 2 parameters."""
-
-    @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        return LAYERS
-
-
-class Chain(Dense):
+def chain_of(widths: list[int]) -> Structure:
     """A chain of layers with these widths, from the inputs to the outputs."""
-
-    def __init__(self, widths: list[int]) -> None:
-        super().__init__()
-        self.widths = widths
-
-    @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        sizes = [b * (a + 1) for a, b in pairwise(self.widths)]
-        stops = list(accumulate(sizes))
-        return tuple(zip([0, *stops[:-1]], stops, strict=True))
-
-    @property
-    def outputs(self) -> tuple[int, ...]:
-        return tuple(self.widths[1:])
+    stops = [0, *accumulate(b * (a + 1) for a, b in pairwise(widths))]
+    layers = zip(pairwise(stops), pairwise(widths), strict=True)
+    return Structure(
+        tuple(Part(f"layer {n}", start, stop, (b, a), "layer") for n, ((start, stop), (a, b)) in enumerate(layers))
+    )
 
 
 DECOMPOSITIONS = {
@@ -53,7 +36,7 @@ DECOMPOSITIONS = {
 
 
 def restrictions(name: str) -> tuple[AbstractRestriction, ...]:
-    return DECOMPOSITIONS[name].restrictions(Layered(), SIZE)
+    return DECOMPOSITIONS[name].restrictions(LAYERED, SIZE)
 
 
 @pytest.mark.parametrize("name", DECOMPOSITIONS)
@@ -84,9 +67,9 @@ def test_blocks_of_layers_reach_over_both_sides() -> None:
 
 
 def test_tied_blocks_add_up_and_repeat() -> None:
-    tied = tied_blocks(Layered(), SIZE, group=2)
+    tied = tie(LAYERED, SIZE, group=2)
     assert tied.groups == (((0, 3),), ((3, 8), (8, 13)), ((13, 18),), ((18, 20),))
-    v, x = vector(SIZE, 4), vector(tied.unknowns, 5)
+    v, x = vector(SIZE, 4), vector(tied.shape[0], 5)
     torch.testing.assert_close(tied(v)[3:8], v[3:8] + v[8:13])
     assert torch.equal(tied.adjoint(x)[8:13], x[3:8])
     torch.testing.assert_close(tied(v).dot(x), v.dot(tied.adjoint(x)), rtol=1e-14, atol=1e-14)
@@ -98,20 +81,20 @@ def test_wrong_declarations_are_refused() -> None:
     with pytest.raises(ValueError, match="ByLayer"):
         ByLayer(layers=0)
     with pytest.raises(ValueError, match="no block"):
-        ByIndices(([0, 1],)).restrictions(Layered(), SIZE)
+        ByIndices(([0, 1],)).restrictions(LAYERED, SIZE)
     with pytest.raises(ValueError, match="no layers"):
-        ByLayer().restrictions(Dense(), SIZE)
+        ByLayer().restrictions(Structure(), SIZE)
     with pytest.raises(ValueError, match="ByNeurons"):
         ByNeurons(neurons=0)
     with pytest.raises(ValueError, match="no neurons"):
-        ByNeurons().restrictions(Layered(), SIZE)
+        ByNeurons().restrictions(Structure(), SIZE)
     with pytest.raises(ValueError, match=r"Blocks \[1\] are empty or repeat"):
         ByIndices(([0, 1], [2, 2]))
     with pytest.raises(ValueError, match=r"Blocks \[0\] are empty or repeat"):
         ByIndices(([], [0]))
 
 
-chains = st.lists(st.integers(1, 9), min_size=2, max_size=8).map(Chain)
+chains = st.lists(st.integers(1, 9), min_size=2, max_size=8).map(chain_of)
 rules = st.one_of(
     st.builds(ByLayer, st.integers(1, 9), st.integers(0, 9)),
     st.builds(ByNeurons, st.integers(1, 10)),
@@ -121,10 +104,10 @@ rules = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(chain=chains, rule=rules, seed=st.integers(0, 99))
 def test_any_rule_on_any_chain_is_a_partition_of_unity_with_exact_adjoints(
-    chain: Chain, rule: Decomposition, seed: int
+    chain: Structure, rule: Decomposition, seed: int
 ) -> None:
     """Every layer has a block, however the numbers are rounded; one block owns each parameter, and holds it."""
-    size = chain.layers[-1][1]
+    size = chain.parts[-1].stop
     v = vector(size, seed)
     blocks = rule.restrictions(chain, size)
     counts = multiplicity(blocks, v)
@@ -143,13 +126,14 @@ def test_any_rule_on_any_chain_is_a_partition_of_unity_with_exact_adjoints(
 
 @settings(max_examples=100, deadline=None)
 @given(chain=chains, neurons=st.integers(1, 10))
-def test_groups_of_neurons_are_rows_of_one_layer_and_their_biases(chain: Chain, neurons: int) -> None:
-    size = chain.layers[-1][1]
+def test_groups_of_neurons_are_rows_of_one_layer_and_their_biases(chain: Structure, neurons: int) -> None:
+    size = chain.parts[-1].stop
     marks = torch.full((size,), -1.0, dtype=torch.float64)
     for number, block in enumerate(ByNeurons(neurons).restrictions(chain, size)):
         marks = marks + block.adjoint(torch.full_like(block(marks), number + 1.0))
-    for (start, stop), (inputs, outputs) in zip(chain.layers, pairwise(chain.widths), strict=True):
-        weights, biases = marks[start : stop - outputs].view(outputs, inputs), marks[stop - outputs : stop]
+    for part in chain.parts:
+        outputs, stop = part.shape[0], part.stop
+        weights, biases = marks[part.start : stop - outputs].view(part.shape), marks[stop - outputs : stop]
         assert torch.equal(weights, biases[:, None].expand_as(weights))
         groups = [int((biases == group).sum()) for group in biases.unique()]
         assert max(groups) <= neurons
@@ -157,6 +141,12 @@ def test_groups_of_neurons_are_rows_of_one_layer_and_their_biases(chain: Chain, 
         assert max(groups) - min(groups) <= 1
 
 
+def test_parts_without_neurons_are_blocks_of_their_own() -> None:
+    """Of layers of unknown shape there are no rows; each is one group, whatever its size."""
+    ranges = [(block.start, block.stop) for block in ByNeurons(1).restrictions(LAYERED, SIZE)]  # type: ignore[attr-defined]
+    assert ranges == [(part.start, part.stop) for part in LAYERED.parts]
+
+
 def test_owners_of_overlapping_layers_are_the_blocks_without_overlap() -> None:
-    owners = DECOMPOSITIONS["overlap"].owners(Layered(), vector(SIZE, 0))
+    owners = DECOMPOSITIONS["overlap"].owners(LAYERED, vector(SIZE, 0))
     assert owners.tolist() == [0.0] * 8 + [1.0] * 10 + [2.0] * 2

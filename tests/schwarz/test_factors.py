@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from dense_least_squares import SIZE, Dense, Linear, Plain, vector
+from dense_least_squares import SIZE, Dense, Linear, Plain, parts, vector
 from torch import Tensor
 
 from pinnml.levels import TwoLevelFactors
@@ -34,9 +34,7 @@ BLOCKS = ((0, 1), (1, 2, 3), (4, 5, 0))
 class Layered(Dense):
     """Three layers of two parameters each."""
 
-    @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        return ((0, 2), (2, 4), (4, 6))
+    structure = parts(2, 2, 2)
 
 
 PRECONDITIONERS: dict[str, AbstractPreconditioner] = {
@@ -91,7 +89,7 @@ def expected(name: str, gram: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", PRECONDITIONERS)
 def test_factors_are_those_of_the_dense_formula(name: str) -> None:
     problem, theta = Layered(), 0.3 * vector(SIZE, 1)
-    J = problem.jacobian(theta, 0, SIZE)
+    J = problem.jacobian(theta)
     inverse = PRECONDITIONERS[name].factors(problem, theta, DAMPING)
     M = torch.stack([inverse(unit) for unit in torch.eye(SIZE, dtype=torch.float64)], 1)
     torch.testing.assert_close(M, expected(name, J.T @ J), rtol=EXACT, atol=EXACT)
@@ -102,7 +100,7 @@ def test_factors_are_those_of_the_dense_formula(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRECONDITIONERS)
 def test_an_objective_without_residuals_is_refused(name: str) -> None:
-    with pytest.raises(TypeError, match="needs a least-squares objective"):
+    with pytest.raises(TypeError, match="needs a sum of squares"):
         PRECONDITIONERS[name].factors(Plain(), vector(3, 0), DAMPING)
 
 
@@ -141,7 +139,7 @@ def test_the_recursion_is_the_dense_update_of_the_initial_matrix() -> None:
     """H from γM⁻¹ and the pairs by the product form of BFGS, γ = s·y/y·M⁻¹y of the newest pair."""
     problem, theta = Layered(), 0.3 * vector(SIZE, 1)
     inverse = SchwarzFactors().factors(problem, theta, DAMPING)
-    gram = problem.jacobian(theta, 0, SIZE).T @ problem.jacobian(theta, 0, SIZE)
+    gram = problem.jacobian(theta).T @ problem.jacobian(theta)
     memory, one = SecantMemory.empty(theta), torch.eye(SIZE, dtype=torch.float64)
     pairs = [(s, gram @ s) for s in (vector(SIZE, seed) for seed in (5, 6, 7))]
     s, y = pairs[-1]

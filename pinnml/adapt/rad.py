@@ -1,0 +1,89 @@
+"""Residual-based adaptive distribution: when points are due, and where the residual puts them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from pinnml.approximation import residual_values
+from pinnml.errors import DeclarationError
+from pinnml.loss import PinnObjective
+from pinnml.points import ConditionPoints, Sobol, systematic
+from pinnml.settings import AtLeast, Between, Count, setting
+
+
+@setting
+class Stage:
+    """A rung of the ladder: `points` for each equation, renewed every so many iterations, until an iteration."""
+
+    points: Count
+    every: Count
+    until: int | None = None
+
+
+LADDER = (Stage(2000, 5, 30), Stage(4000, 5, 50), Stage(8000, 6, 90), Stage(12_000, 6))
+
+
+@setting
+class RAD:
+    """Residual-based adaptive distribution: points of density ∝ υ + (1 − υ)(|r|/mean|r| + c)/(1 + c).
+
+    υ is `uniform`, the share of uniform points, and c is `floor` (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, k = 1).
+    They are drawn by systematic sampling from `pool` times as many Sobol' points, which leaves fewer gaps than
+    independent draws, and weigh the inverse of their density, so that the loss stays the mean square over the domain.
+
+    A renewal that is due takes place only if the residual's mean square at `probes` fresh Sobol' points exceeds `gap`
+    times that at the present points: as long as these stand for the domain, they stay, in their number, too. The last
+    stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
+    """
+
+    stages: Sequence[Stage] = LADDER
+    pool: Annotated[float, AtLeast(1)] = 6.0
+    gap: Annotated[float, AtLeast(0)] = 1.5
+    probes: Count = 2048
+    uniform: Annotated[float, Between(0, 1)] = 0.5
+    floor: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not self.stages or any(stage.until is None for stage in self.stages[:-1]):
+            what = "Every stage but the last needs its end"
+            raise DeclarationError(what, "stages of RAD", "give Stage(points, every, until)")
+
+    def stage(self, iteration: int) -> Stage:
+        """Return the stage that an iteration belongs to."""
+        return next((s for s in self.stages if s.until is None or iteration < s.until), self.stages[-1])
+
+
+def stands_for_the_domain(rule: RAD, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> bool:
+    """Return whether no residual's mean square at fresh points exceeds `gap` times that at the objective's points."""
+    losses, domain = objective.losses(theta), objective.problem.domain
+    probes = domain.place(Sobol().unit(rule.probes, domain.dimension, generator)).to(theta)
+    for name in objective.problem.equations:
+        elsewhere = 0.5 * _residuals(objective, theta, name, probes).square().sum(0).mean()
+        if not float(elsewhere) * objective.weight(name) <= rule.gap * losses[name]:
+            return False
+    return True
+
+
+def follow(
+    rule: RAD, objective: PinnObjective, theta: Tensor, name: str, count: int, generator: torch.Generator
+) -> ConditionPoints:
+    """Return `count` points for a condition in the interior, drawn by the rule's density, with their weights."""
+    domain = objective.problem.domain
+    unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, generator)
+    pool = domain.place(unit).to(theta)
+    size = _residuals(objective, theta, name, pool).abs().sum(0).double().cpu()
+    # where the residual is zero everywhere, one point is as good as another
+    relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)
+    density = rule.uniform + (1 - rule.uniform) * (relative + rule.floor) / (1 + rule.floor)
+    chosen = systematic(unit, density, count, generator)
+    weights = 1 / density[chosen]
+    return ConditionPoints(pool[chosen.to(pool.device)], (weights / weights.sum()).to(pool))
+
+
+def _residuals(objective: PinnObjective, theta: Tensor, name: str, x: Tensor) -> Tensor:
+    return residual_values(objective.problem, objective.network, theta, name, x, objective.threads)

@@ -1,0 +1,114 @@
+"""u_θ as a function of named coordinates, without a run: numpy in, numpy out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinnml.approximation.grid import grid_points, uniform_axes
+from pinnml.approximation.scorer import Error, Scorer
+from pinnml.approximation.values import field_values, residual_values
+from pinnml.errors import DeclarationError, suggestion
+from pinnml.network import AbstractNetwork
+from pinnml.problem import Problem, check_inside
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """The fields of a problem as a network gives them with the parameters θ, shape (p,)."""
+
+    problem: Problem
+    network: AbstractNetwork
+    theta: Tensor
+
+    def __call__(self, *names: str, **coordinates: Any) -> Any:
+        """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
+
+        Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
+        shape for one name, a dictionary of arrays for several. Raises `DeclarationError` for a missing or unknown
+        coordinate and for points outside the domain.
+        """
+        asked = list(names or self.problem.fields)
+        x, shape = self._points(coordinates, "the solution's arguments")
+        values = field_values(self.problem, self.network, self.theta, x, asked).cpu().numpy()
+        shaped = {name: value.reshape(shape) for name, value in zip(asked, values, strict=True)}
+        return shaped[asked[0]] if len(asked) == 1 else shaped
+
+    def _points(self, coordinates: Mapping[str, Any], where: str) -> tuple[Tensor, tuple[int, ...]]:
+        """Return points (n, d) of θ's dtype and device, and the shape that their coordinates broadcast to."""
+        names = self.problem.domain.names
+        for name in coordinates:
+            if name not in names:
+                raise DeclarationError(f"Unknown coordinate {name!r}", where, suggestion(name, names))
+        missing = [name for name in names if name not in coordinates]
+        if missing:
+            raise DeclarationError(f"No value for {', '.join(missing)}", where, f"give all of {list(names)}")
+        try:
+            arrays = np.broadcast_arrays(*(np.asarray(coordinates[name], dtype=float) for name in names))
+        except (TypeError, ValueError, RuntimeError) as error:
+            what = f"The coordinates are no arrays that broadcast: {error}"
+            raise DeclarationError(what, where, "give numbers or such arrays") from error
+        x = torch.from_numpy(np.stack([array.ravel() for array in arrays], 1))
+        check_inside(x, self.problem.domain, where)
+        return x.to(self.theta), arrays[0].shape
+
+    @cached_property
+    def scorer(self) -> Scorer | None:
+        """The reference on its grid, None where the problem has no reference."""
+        return Scorer(self.problem, self.problem.reference) if self.problem.reference is not None else None
+
+    def error(self) -> Error | None:
+        """Compare with the reference on its grid; None where the problem has no reference."""
+        if self.scorer is None:
+            return None
+        difference = self.scorer.errors(self.network, self.theta)
+        relative = float(np.linalg.norm(difference) / np.linalg.norm(self.scorer.exact))
+        return Error(relative, float(np.abs(difference).max()))
+
+    def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
+        """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
+
+        Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
+        """
+        names = self._equations()
+        name = names[0] if condition is None and names else str(condition)
+        if name not in names:
+            raise DeclarationError(f"No interior condition {name!r}", "residual", suggestion(name, names))
+        meshes = np.meshgrid(*self.axes().values(), indexing="ij")
+        given = coordinates or dict(zip(self.problem.domain.names, meshes, strict=True))
+        x, shape = self._points(given, "the residual's arguments")
+        values = residual_values(self.problem, self.network, self.theta, name, x).cpu().numpy()
+        shaped = values.reshape(len(values), *shape)
+        return shaped[0] if len(shaped) == 1 else shaped
+
+    def _equations(self) -> list[str]:
+        """The names of the interior conditions."""
+        return list(self.problem.equations)
+
+    def axes(self) -> dict[str, np.ndarray]:
+        """Return the coordinates of the uniform grid on which errors, figures and files are made."""
+        return uniform_axes(self.problem.domain, self.problem.reference)
+
+    def on_grid(self) -> dict[str, np.ndarray]:
+        """Return solution, residual and error (where a reference exists) of every field on the grid, by name.
+
+        Of several equations the residuals are named `residual_0`, `residual_1`, … in the order of their declaration.
+        """
+        axes = self.axes()
+        shape = tuple(len(axis) for axis in axes.values())
+        x = torch.from_numpy(grid_points(axes)).to(self.theta)
+        fields = field_values(self.problem, self.network, self.theta, x, list(self.problem.fields)).cpu().numpy()
+        data = {name: value.reshape(shape) for name, value in zip(self.problem.fields, fields, strict=True)}
+        parts = [part for name in self._equations() for part in self.residual(name).reshape(-1, *shape)]
+        for number, part in enumerate(parts):
+            data["residual" if len(parts) == 1 else f"residual_{number}"] = part
+        if self.scorer is not None:
+            for name, part in zip(self.problem.fields, self.scorer.errors(self.network, self.theta), strict=True):
+                data[f"{name}_error"] = part.reshape(shape)
+        return data

@@ -1,0 +1,25 @@
+"""The uniform grid on which errors, figures and files are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pinnml.problem import AbstractDomain, Reference
+
+GRID_POINTS = {1: 1001, 2: 201, 3: 41}
+"""Points a coordinate of the grid on which errors and figures are made where no reference names one."""
+
+
+def uniform_axes(domain: AbstractDomain, reference: Reference | None) -> dict[str, np.ndarray]:
+    """Return the coordinates of the grid for errors and figures: the reference's where there is one."""
+    count = GRID_POINTS.get(domain.dimension, 11)
+    counts: Mapping[str, int] = reference.grid if reference is not None else dict.fromkeys(domain.names, count)
+    bounds = zip(domain.names, domain.lower, domain.upper, strict=True)
+    return {name: np.linspace(low, high, counts[name]) for name, low, high in bounds}
+
+
+def grid_points(axes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return all points of a tensor-product grid, shape (∏ n_i, d), the last coordinate running fastest."""
+    return np.stack([mesh.ravel() for mesh in np.meshgrid(*axes.values(), indexing="ij")], 1)

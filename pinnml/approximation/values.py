@@ -1,0 +1,62 @@
+"""Fields, derivatives and residuals of a network at any points of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pinnml.errors import DeclarationError, suggestion
+from pinnml.loss import PlacedTerm, Threads, place
+from pinnml.network import AbstractNetwork, Workspace
+from pinnml.problem import Everywhere, FieldDerivative, Problem, Term
+
+CHUNK = 5000
+
+
+def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: Tensor, names: list[str]) -> Tensor:
+    """Return fields or derivatives, named as in a residual, at points x (n, d); shape (len(names), n)."""
+    symbols = [problem.vocabulary.symbol(name, "the solution's arguments") for name in names]
+    derivatives = [symbol for symbol in symbols if isinstance(symbol, FieldDerivative)]
+    if len(derivatives) < len(symbols):
+        strange = next(n for n, s in zip(names, symbols, strict=True) if not isinstance(s, FieldDerivative))
+        raise DeclarationError(
+            f"{strange!r} is no field and no derivative",
+            "the solution's arguments",
+            suggestion(strange, problem.fields),
+        )
+    asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values, data: x)
+
+    def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
+        _, jet = placed.fields(theta, workspace)
+        return torch.stack([jet[placed.indices.index(symbol.index), symbol.field] for symbol in derivatives])
+
+    return _in_chunks(problem, network, asked, x, values, Threads(1))
+
+
+def residual_values(
+    problem: Problem, network: AbstractNetwork, theta: Tensor, name: str, x: Tensor, threads: Threads | None = None
+) -> Tensor:
+    """Return the unweighted residuals of an interior condition at points x (n, d), shape (q, n).
+
+    Chunks of points run side by side on `threads`, one after another without them.
+    """
+
+    def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
+        return placed.at(theta, workspace).residual.clone()  # the workspace is used again
+
+    return _in_chunks(problem, network, problem.terms[name], x, values, threads or Threads(1))
+
+
+def _in_chunks(
+    problem: Problem,
+    network: AbstractNetwork,
+    term: Term,
+    x: Tensor,
+    function: Callable[[PlacedTerm, Workspace], Tensor],
+    threads: Threads,
+) -> Tensor:
+    placed = [place(problem, term, network, part, torch.ones_like(part[:, 0])) for part in x.split(CHUNK)]
+    with torch.no_grad():
+        return torch.cat(threads.map(function, placed), 1)

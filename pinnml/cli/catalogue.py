@@ -1,0 +1,79 @@
+"""What the command line calls by name: networks, solvers and samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from pinnml.errors import DeclarationError, suggestion
+from pinnml.levels import TwoLevel, TwoLevelFactors
+from pinnml.methods import aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn
+from pinnml.network import MLP, Architecture, PeriodicEmbedding, ResNet
+from pinnml.optim import (
+    BFGS,
+    LBFGS,
+    Adam,
+    Iterations,
+    LevenbergMarquardt,
+    NewtonKrylov,
+    SelfScaledBroyden,
+    Sequential,
+)
+from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
+from pinnml.problem import Periodic, Problem
+from pinnml.schwarz import SchwarzFactors
+from pinnml.setup import Recipe, default_recipe
+
+T = TypeVar("T")
+
+
+NETWORKS: dict[str, Callable[[int, int], Architecture]] = {
+    "resnet": lambda width, depth: ResNet(width=width, blocks=depth),
+    "mlp": lambda width, depth: MLP(width=width, depth=depth),
+}
+SOLVERS: dict[str, Callable[[int], Recipe]] = {
+    "default": default_recipe,
+    "schwarz-gauss-newton": lambda _: Recipe(schwarz_gauss_newton()),
+    "aspqn": lambda _: Recipe(aspqn()),
+    "mspqn": lambda _: Recipe(mspqn()),
+    "two-level-aspqn": lambda _: Recipe(two_level_aspqn()),
+    "lbfgs": lambda _: Recipe(LBFGS()),
+    "lbfgs-3": lambda _: Recipe(LBFGS(memory=3)),
+    "lbfgs-20": lambda _: Recipe(LBFGS(memory=20)),
+    "adam": lambda _: Recipe(Adam()),
+    "adam-lbfgs": lambda _: Recipe(Sequential((Adam(), Iterations(500)), LBFGS())),
+    "levenberg-marquardt": lambda _: Recipe(LevenbergMarquardt()),
+    "gauss-newton": lambda _: Recipe(LevenbergMarquardt(geodesic=False)),
+    "two-level-schwarz": lambda _: Recipe(TwoLevel()),
+    "lbfgs-schwarz": lambda _: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
+    "lbfgs-two-level": lambda _: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),
+    "newton-krylov": lambda _: Recipe(NewtonKrylov()),
+    "newton-krylov-schwarz": lambda _: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
+    "bfgs": lambda _: Recipe(BFGS()),
+    "ssbroyden": lambda _: Recipe(SelfScaledBroyden()),
+}
+"""Recipes for networks of so many parameters; only the default asks how many."""
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    "hammersley": Hammersley,
+    "sobol": Sobol,
+    "uniform": Uniform,
+    "latin": LatinHypercube,
+    "grid": Grid,
+}
+
+
+def choose(option: str, name: str, table: Mapping[str, T]) -> T:
+    """Return what a table calls by a name; raise `DeclarationError` with the nearest one otherwise."""
+    if name not in table:
+        raise DeclarationError(f"Unknown name {name!r}", option, suggestion(name, table))
+    return table[name]
+
+
+def fitted(network: Architecture, problem: Problem) -> Architecture:
+    """Give the network a periodic embedding where the problem asks for periodicity along one coordinate."""
+    along = [condition.along for condition in problem.conditions.values() if isinstance(condition, Periodic)]
+    if len(along) == 1 and isinstance(network, ResNet | MLP):
+        return replace(network, embedding=PeriodicEmbedding(along[0], harmonics=3))
+    return network

@@ -1,0 +1,76 @@
+"""The history of a run as CSV: one row an outer iteration."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pinnml.errors import DeclarationError
+from pinnml.io.files import write_bytes
+from pinnml.setup import COLUMNS, INTEGERS, HistoryRow
+
+
+def _cells(row: HistoryRow) -> list[str]:
+    """The row as text; `repr` of a Python float is the shortest text that reads back to the same number."""
+    cells = []
+    for name in COLUMNS:
+        value = getattr(row, name)
+        if value is None:
+            cells.append("")
+        else:
+            cells.append(str(int(value)) if name in INTEGERS else repr(float(value)))
+    return cells
+
+
+def write_history(path: str | os.PathLike[str], rows: Iterable[HistoryRow]) -> None:
+    """Write the rows atomically as CSV with a header; floats read back exactly, None is an empty cell.
+
+    Raises OSError.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_cells(row) for row in rows)
+    write_bytes(path, text.getvalue().encode("utf-8"))
+
+
+def _row(cells: dict[str, str]) -> HistoryRow:
+    return HistoryRow(
+        iteration=int(cells["iteration"]),
+        seconds=float(cells["seconds"]),
+        work=float(cells["work"]),
+        loss=float(cells["loss"]),
+        gradient_norm=float(cells["gradient_norm"]),
+        evaluations=int(cells["evaluations"]),
+        relative_l2=float(cells["relative_l2"]) if cells["relative_l2"] else None,
+    )
+
+
+def read_history(path: str | os.PathLike[str]) -> list[HistoryRow]:
+    """Read the rows that `write_history` wrote, columns in any order; further columns are passed over.
+
+    Raises OSError, or DeclarationError that names the line where the file is no history.
+    """
+    lines = csv.reader(io.StringIO(Path(path).read_text(encoding="utf-8")))
+    header = next(lines, [])
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise DeclarationError(
+            f"The history lacks the columns {', '.join(missing)}",
+            f"line 1 of {os.fspath(path)}",
+            f"give a file whose first line is {','.join(COLUMNS)}",
+        )
+    rows = []
+    for cells in lines:
+        try:
+            rows.append(_row(dict(zip(header, cells, strict=True))))
+        except ValueError as error:
+            raise DeclarationError(
+                f"A row of the history cannot be read: {error}",
+                f"line {lines.line_num} of {os.fspath(path)}",
+                "remove the line, or let a new run write the file again",
+            ) from error
+    return rows

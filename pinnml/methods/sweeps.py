@@ -1,0 +1,25 @@
+"""Gauss–Newton sweeps over blocks of layers, and Levenberg–Marquardt before or after them: the default method."""
+
+from __future__ import annotations
+
+from pinnml.levels import TiedBlocks, TwoLevel
+from pinnml.optim import AbstractSolver, Handover, IfFast, LevenbergMarquardt, Switching
+from pinnml.schwarz import ByLayer, MultiplicativeSchwarz
+
+TAIL = LevenbergMarquardt(damping=1e-4)
+"""What follows the sweeps: they lead to a valley, where little damping is needed."""
+
+
+def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> Switching:
+    """Return the default: sweeps with a coarse level, then Levenberg–Marquardt; on smooth problems the latter alone.
+
+    Where the coupling of layers keeps the damping of Levenberg–Marquardt large, Gauss–Newton steps on blocks of layers
+    one after another, and on a level of layers tied in groups, lead to a valley, along which the accelerated method is
+    fast. Where it is fast from the start, which a short trial shows, sweeps would only lead it astray.
+    """
+    return with_sweeps(TwoLevel(MultiplicativeSchwarz(ByLayer(layers)), (TiedBlocks(group),)))
+
+
+def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver = TAIL) -> Switching:
+    """Return `schwarz_gauss_newton` with other sweeps, or with another method after them."""
+    return IfFast(LevenbergMarquardt(damping=1.0), Handover(sweeps, tail))

@@ -1,0 +1,214 @@
+"""The meter: it counts what an objective is asked, guards the budget, and asks again for what was not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from pinnml.objective.coarsening import AbstractCoarsening, CoarseProblem
+from pinnml.objective.iterate import Iterate
+from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonModel
+from pinnml.objective.objective import AbstractObjective, Evaluation
+from pinnml.objective.restriction import AbstractRestriction
+from pinnml.objective.structure import Structure
+from pinnml.objective.tilted import Tilted
+from pinnml.settings import record
+
+E = TypeVar("E", Tensor, Iterate, GaussNewtonModel)
+
+
+@record
+class Counts:
+    """Evaluations so far, by kind, line searches included, and the work units that they cost."""
+
+    gradients: int = 0
+    residuals: int = 0
+    products: int = 0
+    jacobians: int = 0
+    work: float = 0.0
+
+    @property
+    def evaluations(self) -> int:
+        """All evaluations."""
+        return self.gradients + self.residuals + self.products + self.jacobians
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.gradients + other.gradients,
+            self.residuals + other.residuals,
+            self.products + other.products,
+            self.jacobians + other.jacobians,
+            self.work + other.work,
+        )
+
+
+COUNTED = {
+    Evaluation.GRADIENT: "gradients",
+    Evaluation.RESIDUAL: "residuals",
+    Evaluation.PRODUCT: "products",
+    Evaluation.JACOBIAN: "jacobians",
+    Evaluation.MODEL: "jacobians",
+}
+"""Where each kind of evaluation is counted."""
+
+
+class BudgetSpentError(Exception):
+    """Raised in place of an evaluation that the budget no longer covers; `minimise` catches it."""
+
+
+class Meter:
+    """Counts evaluations and their work, and refuses further ones once its guard says that the budget is spent.
+
+    Parameters
+    ----------
+    guard : callable, default never
+        Whether the budget is spent, given the counts so far.
+    counts : Counts, default none
+        What was counted before.
+    """
+
+    def __init__(self, guard: Callable[[Counts], bool] = lambda counts: False, counts: Counts | None = None) -> None:
+        self._guard = guard
+        self._faults: Tensor | int = 0
+        self.counts = counts or Counts()
+
+    @property
+    def faults(self) -> int:
+        """How many evaluations held a number that is not finite (reads one number from the device)."""
+        return int(self._faults)
+
+    def ask(self, kind: Evaluation, cost: float, evaluate: Callable[[], E], again: bool = True) -> E:
+        """Count an evaluation and make it.
+
+        One that is not finite is made a second time, since a machine may err, unless `again` is False; but not a
+        product, of which solvers make many before they look at one, so that a GPU need not be waited for.
+        """
+        found, is_finite = self._once(kind, cost, evaluate)
+        if not again or kind is Evaluation.PRODUCT or bool(is_finite):
+            return found
+        return self._once(kind, cost, evaluate)[0]
+
+    def _once(self, kind: Evaluation, cost: float, evaluate: Callable[[], E]) -> tuple[E, Tensor]:
+        if self._guard(self.counts):
+            raise BudgetSpentError
+        counts, name = self.counts, COUNTED[kind]
+        self.counts = replace(counts, **{name: getattr(counts, name) + 1, "work": counts.work + cost})
+        found = evaluate()
+        is_finite = torch.isfinite(_total(found))
+        self._faults = self._faults + (~is_finite).long()
+        return found, is_finite
+
+    def add(self, cost: float) -> None:
+        """Count work that is no evaluation of its own."""
+        self.counts = replace(self.counts, work=self.counts.work + cost)
+
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Count, and refuse nothing for a while."""
+        guard, self._guard = self._guard, lambda counts: False
+        try:
+            yield
+        finally:
+            self._guard = guard
+
+
+def _total(found: Tensor | Iterate | GaussNewtonModel) -> Tensor:
+    """Return a number that is finite where all entries of an evaluation are."""
+    if isinstance(found, Tensor):
+        return found.detach().sum()
+    parts = [found.f, found.grad] + ([found.gram] if isinstance(found, GaussNewtonModel) else [])
+    return torch.stack([part.detach().sum() for part in parts]).sum()
+
+
+class Metered(AbstractObjective):
+    """An objective whose evaluations go through a meter, and so do those of all that is made of it."""
+
+    def __init__(self, inner: AbstractObjective, meter: Meter) -> None:
+        self._inner = inner
+        self._meter = meter
+
+    def _ask(self, kind: Evaluation, evaluate: Callable[[], E]) -> E:
+        # of several meters, as of a phase within a run, the innermost asks again
+        return self._meter.ask(kind, self._inner.cost(kind), evaluate, again=not isinstance(self._inner, Metered))
+
+    def at(self, theta: Tensor) -> Iterate:
+        """Count one gradient."""
+        return self._ask(Evaluation.GRADIENT, lambda: self._inner.at(theta))
+
+    def restricted(
+        self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
+    ) -> AbstractObjective:
+        """Return the metered restriction; what it evaluates once is counted here."""
+        part = self._inner.restricted(restriction, theta, start)
+        self._meter.add(part.cost(Evaluation.RESTRICTION))
+        return metered(part, self._meter)
+
+    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+        """Return the metered coarse problem; what it evaluates once, as for a block of layers, is counted here."""
+        coarse = self._inner.coarse(rule)
+        if coarse is None:
+            return None
+        self._meter.add(coarse.objective.cost(Evaluation.RESTRICTION))
+        return replace(coarse, objective=metered(coarse.objective, self._meter))
+
+    @property
+    def structure(self) -> Structure:
+        """That of the objective inside."""
+        return self._inner.structure
+
+    def cost(self, kind: Evaluation) -> float:
+        """Return that of the objective inside."""
+        return self._inner.cost(kind)
+
+
+class MeteredLeastSquares(Metered, AbstractLeastSquares):
+    """A least-squares objective whose evaluations go through a meter."""
+
+    _inner: AbstractLeastSquares
+
+    restricted = Metered.restricted  # type: ignore[assignment]
+
+    def value(self, theta: Tensor) -> Tensor:
+        """Count one residual."""
+        return self._ask(Evaluation.RESIDUAL, lambda: self._inner.value(theta))
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """Count one residual."""
+        return self._ask(Evaluation.RESIDUAL, lambda: self._inner.residual(theta))
+
+    def half_square(self, residual: Tensor) -> Tensor:
+        """Return that of the objective inside."""
+        return self._inner.half_square(residual)
+
+    def inner(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return that of the objective inside."""
+        return self._inner.inner(a, b)
+
+    def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
+        """Count one product."""
+        return self._ask(Evaluation.PRODUCT, lambda: self._inner.jvp(theta, direction))
+
+    def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
+        """Count one product."""
+        return self._ask(Evaluation.PRODUCT, lambda: self._inner.vjp(theta, cotangent))
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """Count one Jacobian."""
+        return self._ask(Evaluation.JACOBIAN, lambda: self._inner.jacobian(theta))
+
+    def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
+        """Count one Jacobian and the products of its columns."""
+        return self._ask(Evaluation.MODEL, lambda: self._inner.gauss_newton(theta, restriction))
+
+
+def metered(objective: AbstractObjective, meter: Meter) -> AbstractObjective:
+    """Return the objective with its evaluations going through a meter; it keeps its kind."""
+    if isinstance(objective, Tilted):
+        return objective.mapped(lambda inner: metered(inner, meter))
+    kind = MeteredLeastSquares if isinstance(objective, AbstractLeastSquares) else Metered
+    return kind(objective, meter)

@@ -1,0 +1,130 @@
+"""What a solver may know of a function f of θ."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import Enum, auto
+
+from torch import Tensor
+
+from pinnml.objective.coarsening import AbstractCoarsening, CoarseProblem
+from pinnml.objective.iterate import Iterate
+from pinnml.objective.restriction import AbstractRestriction, everything
+from pinnml.objective.structure import Structure
+
+
+class Evaluation(Enum):
+    """What an objective can be asked for, for which it tells the `cost`."""
+
+    GRADIENT = auto()
+    """f and ∇f, one work unit for the whole network on all its points."""
+    RESIDUAL = auto()
+    """r, or f alone."""
+    PRODUCT = auto()
+    """Jv or Jᵀw."""
+    JACOBIAN = auto()
+    """J."""
+    MODEL = auto()
+    """f, Jᵀr and JᵀJ."""
+    RESTRICTION = auto()
+    """What a restricted objective evaluates once, when it is made."""
+
+
+COSTS = {
+    Evaluation.GRADIENT: 1.0,
+    Evaluation.RESIDUAL: 1 / 3,
+    Evaluation.PRODUCT: 1.0,
+    Evaluation.JACOBIAN: 1.0,
+    Evaluation.MODEL: 1.0,
+    Evaluation.RESTRICTION: 0.0,
+}
+"""Work units by matrix products: forward 1, adjoint 1, gradient 1 a layer, a third of a unit each."""
+
+
+class AbstractObjective(ABC):
+    """A function f of θ (p,) that gives its value and gradient together."""
+
+    @abstractmethod
+    def at(self, theta: Tensor) -> Iterate:
+        """Return f and ∇f at θ; entries that are not finite are handed on for the solver to see."""
+
+    def value(self, theta: Tensor) -> Tensor:
+        """Return f(θ) alone."""
+        return self.at(theta).f
+
+    def restricted(
+        self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
+    ) -> AbstractObjective:
+        """Return x ↦ f(θ + Rᵀ(x − x₀)): what R leaves out stays as it is in θ; x₀ is `start`, Rθ without it."""
+        return Restricted(self, restriction, theta, start)
+
+    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+        """Return the coarse problem that a rule makes of this one, None where the rule does not apply."""
+        return None
+
+    @property
+    def structure(self) -> Structure:
+        """The parts of θ; none where nothing is known of them."""
+        return Structure()
+
+    def cost(self, kind: Evaluation) -> float:
+        """Return what an evaluation costs in work units: losses and gradients of the whole network on all points."""
+        return COSTS[kind]
+
+
+class Restricted(AbstractObjective):
+    """x ↦ f(θ + Rᵀ(x − x₀)), with gradient R∇f: right for every objective."""
+
+    def __init__(
+        self, inner: AbstractObjective, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
+    ) -> None:
+        self._inner = inner
+        self._restriction = restriction
+        self._base = theta - restriction.adjoint(restriction(theta) if start is None else start)
+
+    def _whole(self, x: Tensor) -> Tensor:
+        return self._base + self._restriction.adjoint(x)
+
+    def at(self, theta: Tensor) -> Iterate:
+        """Evaluate the whole objective and restrict its gradient; `theta` is the block's x (k,)."""
+        whole = self._inner.at(self._whole(theta))
+        return Iterate(theta, whole.f, self._restriction(whole.grad))
+
+    def value(self, theta: Tensor) -> Tensor:
+        """Return the whole objective's value."""
+        return self._inner.value(self._whole(theta))
+
+    def restricted(
+        self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
+    ) -> AbstractObjective:
+        """Restrict the objective inside to the part of the block, as it knows best how to."""
+        start = restriction(theta) if start is None else start
+        return self._inner.restricted(restriction @ self._restriction, self._whole(theta), start)
+
+    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+        """Return the same restriction of the coarse problem, None where that has other unknowns."""
+        coarse = self._inner.coarse(rule)
+        if coarse is None or not coarse.has_same_unknowns:
+            return None
+        zero = self._base.new_zeros(self._restriction.shape[0])
+        same = everything(len(zero))
+        return CoarseProblem(coarse.objective.restricted(self._restriction, self._base, zero), same, same)
+
+    @property
+    def structure(self) -> Structure:
+        """What the restriction makes of the structure inside."""
+        return self._restriction.structure(self._inner.structure)
+
+    def cost(self, kind: Evaluation) -> float:
+        """Return the cost inside, without what gradients and products of the frozen parameters take."""
+        free = self._restriction.shape[0] / self._restriction.shape[1]
+        cost, passes = self._inner.cost(kind), 2 * self._inner.cost(Evaluation.RESIDUAL)
+        match kind:
+            case Evaluation.RESIDUAL | Evaluation.RESTRICTION:
+                return cost
+            case Evaluation.JACOBIAN | Evaluation.MODEL if self._restriction.by_products:
+                return self._restriction.shape[0] * self._inner.cost(Evaluation.PRODUCT)
+            case Evaluation.MODEL:
+                products = cost - self._inner.cost(Evaluation.JACOBIAN)
+                return self.cost(Evaluation.JACOBIAN) + free**2 * products
+        return passes + free * (cost - passes)  # forward and backward in any case

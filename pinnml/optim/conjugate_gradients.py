@@ -1,0 +1,130 @@
+"""Damped systems solved by preconditioned conjugate gradients, where JᵀJ is too large to be formed."""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from pinnml.objective import AbstractGaussNewton, Iterate, Structure
+from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, positive
+from pinnml.optim.krylov import KrylovStatus, Product, Solved, solve_by_conjugate_gradients
+from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor
+from pinnml.settings import Between, Count, record, setting
+
+
+@record
+class ConjugateGradientsState:
+    """The first gradient's norm (0-dimensional, on the host), and the iterations of all solves."""
+
+    norm: Tensor
+    iterations: int = 0
+
+
+@setting
+class ConjugateGradients(AbstractLinearSolve):
+    """(JᵀJ + λD)x = b by conjugate gradients, preconditioned by M⁻¹: products with J and Jᵀ only.
+
+    With Schwarz factors a Newton–Krylov–Schwarz method (Cai, Gropp, Keyes, Tidriri 1994). A solve ends at a relative
+    residual of min(`forcing`, √(‖∇f‖/‖∇f₀‖)), an inexact Newton method (Dembo, Eisenstat, Steihaug 1982).
+
+    Parameters
+    ----------
+    preconditioner : AbstractPreconditioner, default JacobiFactors()
+        The rule that makes M⁻¹, anew for each λ.
+    forcing : float, default 0.1
+        The largest relative residual (dimensionless), between 0 and 1.
+    max_iterations : int, default 100
+        Iterations after which a solve ends in any case.
+    """
+
+    preconditioner: AbstractPreconditioner = field(default_factory=JacobiFactors)
+    forcing: Annotated[float, Between(0, 1, (False, False))] = 0.1
+    max_iterations: Count = 100
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether `at` wants an iterate with its gradient: it does."""
+        return True
+
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
+        """Return that of the preconditioner."""
+        return self.preconditioner.storage(structure, size, rows)
+
+    def init(self, iterate: Iterate) -> ConjugateGradientsState:
+        """Return the gradient's norm, by which later solves are measured."""
+        return ConjugateGradientsState(torch.tensor(float(iterate.grad.norm()), dtype=torch.float64))
+
+    def at(
+        self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: ConjugateGradientsState
+    ) -> ConjugateGradientsSystem:
+        """Make the preconditioner."""
+        return ConjugateGradientsSystem(self, objective, iterate, damping, state)
+
+
+class ConjugateGradientsSystem(AbstractSystem):
+    """JᵀJ known by its products."""
+
+    def __init__(
+        self,
+        method: ConjugateGradients,
+        objective: AbstractGaussNewton,
+        iterate: Iterate,
+        damping: float,
+        state: ConjugateGradientsState,
+    ) -> None:
+        self._method = method
+        self._objective = objective
+        self._theta = iterate.theta
+        self._state = state
+        self._damping = damping
+        self._inverse = self._made(damping)
+        self.f, self.grad, self.diagonal = iterate.f, iterate.grad, self._inverse.diagonal
+        first, norm = float(state.norm), float(iterate.grad.norm())
+        self._rtol = min(method.forcing, (norm / first) ** 0.5) if first > 0 else method.forcing
+
+    @property
+    def state(self) -> ConjugateGradientsState:
+        """The first gradient's norm, and the iterations so far."""
+        return self._state
+
+    def _made(self, damping: float) -> AbstractInverse:
+        """Return M⁻¹, made again twice at most where it is not finite."""
+        inverse = self._method.preconditioner.factors(self._objective, self._theta, damping)
+        for _ in range(2):
+            if bool(torch.isfinite(inverse.diagonal).all()):
+                break
+            inverse = self._method.preconditioner.factors(self._objective, self._theta, damping)
+        return inverse
+
+    def factor(self, damping: float, scale: Tensor) -> Factor | None:
+        """Solve for the step; None where the solve failed before it began, as with NaN in M⁻¹."""
+        if damping != self._damping:
+            self._damping, self._inverse = damping, self._made(damping)
+        damped = damping * positive(scale)
+
+        def matvec(v: Tensor) -> Tensor:
+            return self._objective.gram_product(self._theta, v) + damped * v
+
+        def solve(b: Tensor) -> Tensor | None:
+            found = self._solved(matvec, b)
+            return None if _has_failed(found) else found.x
+
+        found = self._solved(matvec, -self.grad)
+        if _has_failed(found):
+            return None
+        # JᵀJd from the residual of the solve, which saves a product
+        return Factor(found.x, -self.grad - found.residual - damped * found.x, damped, solve)
+
+    def _solved(self, matvec: Product, b: Tensor) -> Solved:
+        method = self._method
+        found = solve_by_conjugate_gradients(matvec, b, self._inverse, self._rtol, method.max_iterations)
+        self._state = replace(self._state, iterations=self._state.iterations + found.iterations)
+        return found
+
+
+def _has_failed(found: Solved) -> bool:
+    """Return whether a solve ended before it began: its zero is no step, and no acceleration."""
+    return found.status is KrylovStatus.BREAKDOWN and found.iterations == 0

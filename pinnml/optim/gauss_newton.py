@@ -1,0 +1,219 @@
+"""The damped Gauss–Newton method along curved valleys: for the whole network, a block of it, or a coarse level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.objective import AbstractGaussNewton, AbstractObjective, Iterate, Structure
+from pinnml.optim.acceleration import Geodesic
+from pinnml.optim.conjugate_gradients import ConjugateGradients
+from pinnml.optim.direct import Cholesky
+from pinnml.optim.globalisation import AbstractGlobalisation, Damping
+from pinnml.optim.inverse import AbstractPreconditioner, JacobiFactors, modelled
+from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem
+from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.status import Status
+from pinnml.settings import record, setting
+
+ROUNDING = 1e-15
+"""A predicted decrease below this share of f is lost in rounding."""
+
+
+@record
+class GaussNewtonState:
+    """λ (a 0-dimensional tensor on the host), D (p,), the running maximum of diag JᵀJ, the streak, and the systems'.
+
+    The streak is how many steps in a row, up to the last one, were taken without a refusal.
+    """
+
+    damping: Tensor
+    scale: Tensor
+    streak: int = 0
+    linear: Any = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Where a trial step leads with f there, None where there is no step, and the decrease that the model predicts."""
+
+    reached: Iterate | None
+    predicted: float
+
+
+@setting
+class GaussNewton(AbstractSolver):
+    """θ⁺ = θ + d + a + Σb with (JᵀJ + λD)d = −∇f and D the running maximum of diag JᵀJ (Moré 1978).
+
+    With `Cholesky` or `QR` the Levenberg–Marquardt method, with `ConjugateGradients` a Newton–Krylov method. It needs a
+    sum of squares, with a linear term or without.
+
+    Parameters
+    ----------
+    linear : AbstractLinearSolve, default Cholesky()
+        How the damped systems are solved.
+    globalisation : AbstractGlobalisation, default Damping()
+        How λ falls and grows.
+    acceleration : Geodesic or None, default Geodesic()
+        What bends and corrects a step; None for plain steps d.
+
+    Raises
+    ------
+    TypeError
+        In a step, for an objective without a Gauss–Newton model.
+    """
+
+    linear: AbstractLinearSolve = field(default_factory=Cholesky)
+    globalisation: AbstractGlobalisation = field(default_factory=Damping)
+    acceleration: Geodesic | None = field(default_factory=Geodesic)
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether the systems want it: a direct one finds it by itself."""
+        return self.linear.needs_gradient
+
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
+        """Return that of the system and its factor."""
+        return self.linear.storage(structure, size, rows)
+
+    def init(self, objective: AbstractObjective, iterate: Iterate) -> GaussNewtonState:
+        """Return the first damping, and no scale yet."""
+        scale = torch.zeros_like(iterate.theta)
+        return GaussNewtonState(_number(self.globalisation.first()), scale, 0, self.linear.init(iterate))
+
+    def renewed(self, objective: AbstractObjective, iterate: Iterate, state: GaussNewtonState) -> GaussNewtonState:
+        """Raise the damping; where θ has another length, D begins anew."""
+        damping = _number(self.globalisation.renewed(float(state.damping)))
+        same = len(state.scale) == len(iterate.theta)
+        return replace(state, damping=damping, scale=state.scale if same else torch.zeros_like(iterate.theta))
+
+    def carried(self, state: GaussNewtonState) -> GaussNewtonState:
+        """Keep damping and scale for the next inner solve on the same block."""
+        return state
+
+    def step(
+        self, objective: AbstractObjective, iterate: Iterate, state: GaussNewtonState
+    ) -> tuple[Iterate, GaussNewtonState, Status]:
+        """Take one step, with more damping until one lowers f."""
+        problem, rule = modelled(objective, "GaussNewton"), self.globalisation
+        damping = float(state.damping)
+        system = self.linear.at(problem, iterate, damping, state.linear)
+        if not bool(torch.isfinite(system.f + system.grad.sum() + system.diagonal.sum())):
+            return iterate, state, Status.NOT_FINITE
+        if not bool(system.grad.any()):
+            return iterate, state, Status.CONVERGED
+        scale, f = torch.maximum(state.scale, system.diagonal), float(system.f)
+        following, status, streak = iterate, Status.SEARCH_FAILED, 0
+        for refused in range(rule.max_trials):
+            trial = self._trial(problem, iterate.theta, system, scale, damping)
+            # NaN compares false, so that a value that is not finite is refused
+            if trial.reached is not None and (gain := f - float(trial.reached.f)) > 0:
+                ratio, kind = gain / trial.predicted, self.acceleration is not None
+                damping = rule.accepted(damping, ratio, refused, state.streak, accelerated=kind)
+                following, status = trial.reached, Status.RUNNING
+                streak = 0 if refused else state.streak + 1
+                break
+            if abs(trial.predicted) <= ROUNDING * abs(f):
+                status = Status.AT_ROUNDING
+                break
+            damping = rule.refused(damping, refused)
+        return following, GaussNewtonState(_number(damping), scale, streak, system.state), status
+
+    def _trial(
+        self, objective: AbstractGaussNewton, theta: Tensor, system: AbstractSystem, scale: Tensor, damping: float
+    ) -> Trial:
+        """Return the step for one damping; none where that is too small."""
+        factor = system.factor(damping, scale)
+        if factor is None:
+            return Trial(None, float("nan"))
+        predicted = -float(system.grad.dot(factor.step) + 0.5 * factor.step.dot(factor.curved))
+        if not predicted > 0:
+            return Trial(None, predicted)
+        if self.acceleration is None:
+            reached = theta + factor.step
+            return Trial(Iterate(reached, objective.value(reached)), predicted)
+        bent = self.acceleration.bent(objective, theta, system, factor, scale)
+        if bent is None:
+            return Trial(None, predicted)
+        if not self.acceleration.chord_steps:
+            return Trial(Iterate(bent, objective.value(bent)), predicted)
+        found = self.acceleration.corrected(objective, theta, system, factor, bent)
+        return Trial(Iterate(found.theta, found.f), predicted)
+
+
+def LevenbergMarquardt(  # noqa: N802 — the method's name, as a constructor
+    *,
+    geodesic: bool = True,
+    corrections: int = 8,
+    factorisation: AbstractLinearSolve | None = None,
+    damping: float = 1e-2,
+    difference: float = 0.1,
+    bend: float = 0.75,
+    decrease: float = 3.0,
+    increase: float = 2.0,
+    renewal: float = 10.0,
+    max_trials: int = 20,
+) -> GaussNewton:
+    """Return the Levenberg–Marquardt method: damped Gauss–Newton steps whose systems are solved directly.
+
+    Parameters
+    ----------
+    geodesic : bool, default True
+        Whether steps are bent along the residual's curvature, by `Geodesic(corrections, difference, bend)`.
+    corrections : int, default 8
+        The most chord steps after the bend.
+    factorisation : AbstractLinearSolve, default Cholesky()
+        Or `QR()`, where squaring J's condition number hurts.
+    damping, decrease, increase, renewal, max_trials
+        Those of `Damping`, `damping` being its start.
+    difference, bend
+        Those of `Geodesic`.
+
+    Returns
+    -------
+    GaussNewton
+    """
+    rule = Damping(damping, decrease, increase, renewal, max_trials)
+    bent = Geodesic(corrections, difference, bend)
+    return GaussNewton(factorisation or Cholesky(), rule, bent if geodesic else None)
+
+
+def NewtonKrylov(  # noqa: N802 — the method's name, as a constructor
+    preconditioner: AbstractPreconditioner | None = None,
+    *,
+    geodesic: bool = True,
+    damping: float = 1e-2,
+    forcing: float = 0.1,
+    max_iterations: int = 100,
+    difference: float = 0.1,
+    bend: float = 0.75,
+    decrease: float = 3.0,
+    increase: float = 2.0,
+    renewal: float = 10.0,
+    max_trials: int = 20,
+) -> GaussNewton:
+    """Return damped Gauss–Newton steps by preconditioned conjugate gradients, for networks of any size.
+
+    Parameters
+    ----------
+    preconditioner : AbstractPreconditioner, default JacobiFactors()
+        With Schwarz factors a Newton–Krylov–Schwarz method.
+    forcing, max_iterations
+        Those of `ConjugateGradients`.
+    geodesic, damping, difference, bend, decrease, increase, renewal, max_trials
+        As for `LevenbergMarquardt`, without chord steps.
+
+    Returns
+    -------
+    GaussNewton
+    """
+    linear = ConjugateGradients(preconditioner or JacobiFactors(), forcing, max_iterations)
+    rule = Damping(damping, decrease, increase, renewal, max_trials)
+    return GaussNewton(linear, rule, Geodesic(0, difference, bend) if geodesic else None)
+
+
+def _number(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)

@@ -1,0 +1,91 @@
+"""How large a step of a Gauss–Newton method may be: the damping λ and its rules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated
+
+from pinnml.settings import Above, AtLeast, Count, setting
+
+LEAST = 1e-15
+"""λ never falls below this."""
+
+EASED = 1.3
+"""What λ is divided by after a step that was refused at first: the next one would be refused with much less."""
+
+FASTEST = 30.0
+"""At most so much λ falls or grows at once."""
+
+
+class AbstractGlobalisation(ABC):
+    """A rule for the strength λ with which steps are held back; a trust region would choose it by its radius."""
+
+    max_trials: int
+
+    @abstractmethod
+    def first(self) -> float:
+        """Return λ to start with."""
+
+    @abstractmethod
+    def accepted(self, damping: float, ratio: float, refused: int, streak: int, *, accelerated: bool) -> float:
+        """Return λ after a step that lowered f, by `ratio` of what the model had predicted, after so many refusals.
+
+        `streak` is how many steps in a row were taken at once before it.
+        """
+
+    @abstractmethod
+    def refused(self, damping: float, refused: int) -> float:
+        """Return λ after one more refusal."""
+
+    @abstractmethod
+    def renewed(self, damping: float) -> float:
+        """Return λ after the objective has changed."""
+
+
+@setting
+class Damping(AbstractGlobalisation):
+    """λ itself is what falls and grows.
+
+    After plain steps λ falls to λ/`decrease` where f fell by more than ¾ of what the model predicted, and doubles where
+    it fell by less than ¼ (Marquardt 1963, Moré 1978). Accelerated steps have a test of their own (Transtrum, Sethna
+    2012), so that λ always falls: by `decrease`, faster and faster in a streak of steps taken at once, and little after
+    one that was refused at first. With each refusal it grows faster and faster (Nielsen 1999, IMM-REP-1999-05).
+
+    Parameters
+    ----------
+    start : float, default 1e-2
+        The first λ (dimensionless), at least 0.
+    decrease, increase : float, default 3 and 2
+        Factors, at least 1 and above 1.
+    renewal : float, default 10
+        The factor by which λ grows when points are renewed, since a step with little damping would fit the new
+        residuals alone.
+    max_trials : int, default 20
+        Trials of a step, after which it has failed.
+    """
+
+    start: Annotated[float, AtLeast(0)] = 1e-2
+    decrease: Annotated[float, AtLeast(1)] = 3.0
+    increase: Annotated[float, Above(1)] = 2.0
+    renewal: Annotated[float, AtLeast(1)] = 10.0
+    max_trials: Count = 20
+
+    def first(self) -> float:
+        """Return `start`."""
+        return self.start
+
+    def accepted(self, damping: float, ratio: float, refused: int, streak: int, *, accelerated: bool) -> float:
+        """Return λ after a step that lowered f, by the rule of its kind."""
+        if accelerated:
+            return max(damping / (EASED if refused else min(self.decrease ** (streak + 1), FASTEST)), LEAST)
+        if ratio > 0.75:
+            return max(damping / self.decrease, LEAST)
+        return 2 * damping if ratio < 0.25 else damping
+
+    def refused(self, damping: float, refused: int) -> float:
+        """Return λ after one more refusal."""
+        return damping * min(self.increase ** max(1, refused), FASTEST)
+
+    def renewed(self, damping: float) -> float:
+        """Return λ times `renewal`."""
+        return self.renewal * damping

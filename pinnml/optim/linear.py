@@ -1,0 +1,63 @@
+"""The damped systems (JᵀJ + λD)x = b of Gauss–Newton methods: what every way to solve them offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from pinnml.objective import AbstractGaussNewton, Iterate, Structure
+
+Solve = Callable[[Tensor], Tensor | None]
+"""b ↦ (JᵀJ + λD)⁻¹b, None where that has failed."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What one damping gives: the step d = −(JᵀJ + λD)⁻¹∇f (p,), JᵀJd and λD (p,), and how to solve for others."""
+
+    step: Tensor
+    curved: Tensor
+    damped: Tensor
+    solve: Solve
+
+
+class AbstractSystem(ABC):
+    """JᵀJ at some θ, with what else is known there: f, ∇f (p,) and diag JᵀJ (p,)."""
+
+    f: Tensor
+    grad: Tensor
+    diagonal: Tensor
+
+    @abstractmethod
+    def factor(self, damping: float, scale: Tensor) -> Factor | None:
+        """Return the step for JᵀJ + λD with D = `scale` (p,); None where rounding does not allow it."""
+
+    @property
+    def state(self) -> Any:
+        """What the way to solve keeps for the next θ."""
+        return None
+
+
+class AbstractLinearSolve(ABC):
+    """A way to solve damped systems."""
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether `at` wants an iterate with its gradient."""
+        return False
+
+    def init(self, iterate: Iterate) -> Any:
+        """Return what is kept from one system to the next, None where that is nothing."""
+        return None
+
+    @abstractmethod
+    def at(self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any) -> AbstractSystem:
+        """Form the system at an iterate; `damping` is the λ that will be tried first."""
+
+    @abstractmethod
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
+        """Return how many numbers system and factor hold for J of shape (rows, size)."""

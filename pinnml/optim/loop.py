@@ -1,0 +1,143 @@
+"""The one loop that drives every solver."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Evaluation, Iterate, Meter, metered
+from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.status import Result, Status
+from pinnml.optim.stop import Progress, Stop
+
+ATTEMPTS = 4
+"""How often a step is taken where evaluations within it are not finite, before that ends the run."""
+
+Callback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """Another objective to go on with, and θ for it, which may have another length."""
+
+    objective: AbstractObjective
+    theta: Tensor
+
+
+Renew = Callable[[Progress], Renewed | None]
+
+
+def minimise(
+    objective: AbstractObjective,
+    start: Tensor | Iterate | Progress,
+    solver: AbstractSolver,
+    stop: Stop,
+    *,
+    callback: Callback = lambda progress: None,
+    renew: Renew = lambda progress: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Result:
+    """Lower f from a start until the solver or a stop says so, and return the last accepted iterate.
+
+    From a `Progress` the run that it belongs to goes on; stops then count what it has had. NaN and infinities never
+    enter the iterate: a step that came to nothing because of them is taken again, and ends the run only where that does
+    not help; the message says how many evaluations were not finite.
+
+    Parameters
+    ----------
+    objective : AbstractObjective
+        The function to lower.
+    start : tensor (p,), Iterate or Progress
+        Where to begin, or what to go on from.
+    solver : AbstractSolver
+        The method.
+    stop : Stop
+        When to end. A budget of seconds, work or evaluations also ends a step half way, which is then dropped, and so
+        does an interrupt from the keyboard.
+    callback : callable, default none
+        Called with the `Progress` before the first iteration and after every one.
+    renew : callable, default never
+        Called before the callback; may return another objective and θ to go on with, as when points are renewed or a
+        network grows, of which the solver learns by its `renewed`.
+    clock : callable, default time.perf_counter
+        Seconds.
+
+    Returns
+    -------
+    Result
+        Status, message, iterate, counts and the solver's state.
+    """
+    began = clock()
+    earlier = _earlier(objective, start)
+    iterate, state, iteration = earlier.iterate, earlier.state, earlier.iteration
+    began -= earlier.seconds
+    meter = Meter(lambda counts: stop.spent(clock() - began, counts), earlier.counts)
+    budget = metered(objective, meter)
+
+    def progress() -> Progress:
+        return Progress(iteration, iterate, clock() - began, meter.counts, state)
+
+    def result(status: Status, message: str | None = None) -> Result:
+        text = (message or status.value) + _faults(meter.faults)
+        return Result(status, text, iterate, iteration, clock() - began, meter.counts, state)
+
+    try:
+        callback(progress())
+        if not iterate.is_finite():
+            return result(Status.NOT_FINITE)
+        if state is None:
+            state = solver.init(budget, iterate)
+        while (reason := stop.reason(progress())) is None:
+            iterate, state, status = _stepped(budget, meter, solver, iterate, state)
+            iteration += 1
+            if status is Status.RUNNING and (following := renew(progress())) is not None:
+                budget = metered(following.objective, meter)
+                with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done
+                    iterate = budget.at(following.theta)
+                    state = solver.renewed(budget, iterate, state)
+            callback(progress())
+            if status is not Status.RUNNING:
+                return result(status)
+        return result(Status.STOPPED, reason)
+    except BudgetSpentError:
+        return result(Status.STOPPED, stop.reason(progress()))
+    except KeyboardInterrupt:
+        return result(Status.INTERRUPTED)
+
+
+def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress) -> Progress:
+    """Return what the run has had before; an unknown gradient is always evaluated, whatever the budget, and counted."""
+    if isinstance(start, Progress):
+        return start
+    if isinstance(start, Iterate) and start.gradient is not None:
+        return Progress(0, start, 0.0, Counts())
+    theta = start.theta if isinstance(start, Iterate) else start.detach().clone()
+    counts = Counts(gradients=1, work=objective.cost(Evaluation.GRADIENT))
+    return Progress(0, objective.at(theta), 0.0, counts)
+
+
+def _stepped(
+    budget: AbstractObjective, meter: Meter, solver: AbstractSolver, iterate: Iterate, state: Any
+) -> tuple[Iterate, Any, Status]:
+    """Take one step; where it came to nothing and evaluations in it were not finite, take it again.
+
+    The last attempt begins with a fresh state. If that fails, too, iterate and state come back as they were.
+    """
+    status = Status.NOT_FINITE
+    for attempt in range(ATTEMPTS):
+        faults = meter.faults
+        start = state if attempt + 1 < ATTEMPTS else solver.init(budget, iterate)
+        following, after, ended = solver.step(budget, iterate, start)
+        following = following.with_gradient(budget)
+        status = ended if following.is_finite() else Status.NOT_FINITE
+        if status not in (Status.NOT_FINITE, Status.SEARCH_FAILED) or meter.faults == faults:
+            return (iterate, state, status) if status is Status.NOT_FINITE else (following, after, status)
+    return iterate, state, status
+
+
+def _faults(count: int) -> str:
+    return f" Evaluations that were not finite and left out: {count}." if count else ""

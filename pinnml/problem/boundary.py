@@ -1,0 +1,134 @@
+"""Values and derivatives prescribed on parts of the boundary."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.errors import DeclarationError, finite
+from pinnml.problem.conditions import AbstractCondition, Term, Values, field_symbol, positive
+from pinnml.problem.domain import AbstractDomain
+from pinnml.problem.regions import Parts, PointData
+from pinnml.problem.vocabulary import BoundFunction, FieldDerivative, Vocabulary, as_column
+
+FieldValue = Callable[..., Any] | float
+
+
+class BoundaryCondition(AbstractCondition):
+    """Something is prescribed on parts of the boundary, each field or derivative by a number or a function."""
+
+    def __init__(self, *, on: str | Sequence[str], weight: float = 1.0, **fields: FieldValue) -> None:
+        # whatever was given: each part is looked at when it is bound
+        self.on: tuple[Any, ...] = tuple(on) if isinstance(on, Iterable) and not isinstance(on, str) else (on,)
+        self.weight = weight
+        self.fields = fields
+
+    def bind(self, name: str, domain: AbstractDomain, vocabulary: Vocabulary) -> Term:
+        """Bind the names of fields or derivatives, the parts, and the names in each value function."""
+        where = f"condition {name!r}"
+        prescribed = bind_values(self.fields, vocabulary, where)
+        for symbol, _ in prescribed:
+            self._check(symbol, where)
+        if not self.on:
+            raise DeclarationError(
+                "No part of the boundary is named", where, f"give on= one of {', '.join(domain.parts)}"
+            )
+        parts = tuple(domain.part(text, where) for text in self.on)
+        if len(set(parts)) < len(parts):
+            raise DeclarationError(f"A part is named twice in {list(self.on)}", where, "name each part once")
+
+        def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
+            return torch.stack([values[symbol] - evaluated(value, x) for symbol, value in prescribed])
+
+        derivatives = tuple(symbol for symbol, _ in prescribed)
+        return Term(name, positive(self.weight, name), Parts(parts), derivatives, residual)
+
+    @abstractmethod
+    def _check(self, symbol: FieldDerivative, where: str) -> None:
+        """Raise `DeclarationError` where this kind of condition does not prescribe such a symbol."""
+
+
+class Value(BoundaryCondition):
+    """Dirichlet data: a field equals a function of the coordinates, or a number, on parts of the boundary.
+
+    `Value(u=lambda x: -torch.sin(math.pi * x), on="t=0")`.
+
+    Parameters
+    ----------
+    on : str or sequence of str
+        The parts of the boundary by name; of a box its faces, such as "t=0".
+    weight : float, default 1.0
+        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r.
+    **fields : float or callable
+        The value of each field by its name, in the field's units: a number, or a function of coordinates (tensors of
+        shape (n,)) and parameters.
+
+    Raises
+    ------
+    DeclarationError
+        Where a `Problem` is made with it: for an unknown part or field, a value that is no finite number and no such
+        function, a derivative, and a weight that is not positive.
+    """
+
+    def _check(self, symbol: FieldDerivative, where: str) -> None:
+        if any(symbol.index):
+            raise DeclarationError("Value prescribes a derivative", where, "use Derivative(...) for it")
+
+
+class Derivative(BoundaryCondition):
+    """Neumann data: a derivative, named by its suffix, equals a function or a number on parts of the boundary.
+
+    `Derivative(u_x=0.0, on=["x=-1", "x=1"])` or, for an initial velocity, `Derivative(u_t=0.0, on="t=0")`.
+
+    Parameters
+    ----------
+    on : str or sequence of str
+        The parts of the boundary by name; of a box its faces, such as "x=1".
+    weight : float, default 1.0
+        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r.
+    **fields : float or callable
+        The value of each derivative by its name, such as `u_x`, in the units of the derivative: a number, or a
+        function of coordinates (tensors of shape (n,)) and parameters.
+
+    Raises
+    ------
+    DeclarationError
+        Where a `Problem` is made with it: for an unknown part or derivative, a value that is no finite number and no
+        such function, a field itself, and a weight that is not positive.
+    """
+
+    def _check(self, symbol: FieldDerivative, where: str) -> None:
+        if not any(symbol.index):
+            raise DeclarationError("Derivative prescribes a field itself", where, "use Value(...) for it")
+
+
+def bind_values(
+    fields: Mapping[str, FieldValue], vocabulary: Vocabulary, where: str
+) -> list[tuple[FieldDerivative, BoundFunction | float]]:
+    """Bind prescribed values to the fields (or derivatives) they prescribe; values may name coordinates only."""
+    if not fields:
+        raise DeclarationError("No field is prescribed", where, "give one, as in Value(u=0.0, on=…)")
+    bound: list[tuple[FieldDerivative, BoundFunction | float]] = []
+    for name, value in fields.items():
+        symbol = field_symbol(name, vocabulary, where)
+        if callable(value):
+            function = vocabulary.bind(value, f"the value of {name!r} in {where}")
+            if function.derivatives:
+                what = f"The value of {name!r} depends on a field"
+                raise DeclarationError(what, where, "use coordinates and parameters only")
+            bound.append((symbol, function))
+        elif (number := finite(value)) is not None:
+            bound.append((symbol, number))
+        else:
+            what = f"The value of {name!r} is {value!r}"
+            raise DeclarationError(what, where, "give a function or a finite number")
+    return bound
+
+
+def evaluated(value: BoundFunction | float, x: Tensor) -> Tensor:
+    """Return prescribed values at points (n, d) as a tensor of shape (n,)."""
+    return as_column(value(x), x, value.where) if isinstance(value, BoundFunction) else as_column(value, x, "")

@@ -1,0 +1,22 @@
+"""Runs: begun, kept, gone on with, repeated; and what they have come to, as a function, figures and a folder."""
+
+from pinnml.run.folder import summary
+from pinnml.run.interruption import SIGNALS, Interruption
+from pinnml.run.repetition import Repetition, rerun
+from pinnml.run.resuming import resume
+from pinnml.run.solution import Solution
+from pinnml.run.training import KEPT_EVERY, DeclarationWarning, solve, train
+
+__all__ = [
+    "KEPT_EVERY",
+    "SIGNALS",
+    "DeclarationWarning",
+    "Interruption",
+    "Repetition",
+    "Solution",
+    "rerun",
+    "resume",
+    "solve",
+    "summary",
+    "train",
+]

@@ -1,0 +1,131 @@
+"""The run folder: everything that a run leaves behind, and the run read back from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+import pinnml.problems as problems
+from pinnml.approximation import Error
+from pinnml.errors import DeclarationError
+from pinnml.io import prepare_folder, write_history, write_json
+from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
+from pinnml.io.declared import declaration, described, setup_of
+from pinnml.io.plain import decode
+from pinnml.network import Architecture, Custom
+from pinnml.objective import Iterate
+from pinnml.optim import AbstractSolver, Result, Status, Stop
+from pinnml.points import ConditionPoints
+from pinnml.problem import Problem
+from pinnml.setup import Run, bind
+
+CONFIG, HISTORY, SUMMARY = "config.json", "history.csv", "summary.json"
+
+
+def save(run: Run, error: Callable[[], Error | None], folder: str | os.PathLike[str]) -> Path:
+    """Write checkpoint.pt, config.json, history.csv and summary.json into a folder, and return it.
+
+    `error` is asked for when all that costs nothing is written.
+    """
+    path = prepare_folder(folder)
+    # numbers first: they are what a run costs, all else can be made again from them
+    write_checkpoint(run, path)
+    write_json(path / CONFIG, described(run))
+    write_history(path / HISTORY, run.history)
+    write_json(path / SUMMARY, summary(run, error()))
+    return path
+
+
+def summary(run: Run, error: Error | None) -> dict[str, Any]:
+    """Return what summary.json holds: the run, and its error where it has one, in two dozen numbers and words."""
+    problem, setup, result, last = run.problem, run.setup, run.result, run.history[-1]
+    return {
+        "problem": problem.name,
+        "network": repr(setup.network),
+        "parameters": run.network.size,
+        "equation_parameters": problem.parameters,
+        "solver": repr(setup.solver),
+        "points": {name: len(points.weights) for name, points in run.collocation.items()},
+        "device": setup.device,
+        "dtype": str(setup.dtype).removeprefix("torch."),
+        "seed": setup.seed,
+        "seconds": last.seconds,
+        "iterations": last.iteration,
+        "evaluations": last.evaluations,
+        "work": last.work,
+        "loss": last.loss,
+        "gradient_norm": last.gradient_norm,
+        "relative_l2": error.relative_l2 if error else None,
+        "max_error": error.maximum if error else None,
+        "success": result.success,
+        "status": result.status.name.lower(),
+        "message": result.message,
+    } | dict(run.machine)
+
+
+def load(
+    folder: str | os.PathLike[str],
+    problem: Problem | None = None,
+    network: Architecture | nn.Module | None = None,
+    solver: AbstractSolver | None = None,
+    *,
+    stop: Stop | None = None,
+) -> Run:
+    """Read what a folder holds of a run, with what is handed over in place of what is stored; see `Solution.load`."""
+    path = Path(folder)
+    checkpoint = read_checkpoint(path)
+    given = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
+    where = str(path / CHECKPOINT)
+    try:
+        config = checkpoint["config"]
+        problem = problem_of(config, problem, str(path))
+        collocation = {name: ConditionPoints(*parts) for name, parts in checkpoint["points"].items()}
+        setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
+        result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
+        generator = checkpoint["generator"]
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}"
+        raise DeclarationError(what, where, "restore the file") from error
+    bound = bind(problem, setup)
+    if bound.size != len(result.iterate.theta):
+        what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
+        raise DeclarationError(what, where, "hand over the run's network")
+    return Run(problem, setup, bound, result, rows, collocation, generator, config["machine"])
+
+
+def _result(checkpoint: dict[str, Any], where: str) -> Result:
+    return Result(
+        Status[checkpoint["status"]],
+        checkpoint["message"],
+        Iterate(checkpoint["theta"], checkpoint["f"], checkpoint["grad"]),
+        checkpoint["iteration"],
+        checkpoint["seconds"],
+        decode(checkpoint["counts"], where),
+        decode(checkpoint["state"], where),
+    )
+
+
+def problem_of(config: dict[str, Any], problem: Problem | None, where: str) -> Problem:
+    """Return the problem handed over, or the bundled one of that name, if it is the one that the run solved.
+
+    Raises `DeclarationError` with the differences otherwise.
+    """
+    if problem is None:
+        name = str(config.get("problem"))
+        if name not in problems.names():
+            remedy = "hand the problem over, as in load(folder, problem)"
+            raise DeclarationError(f"{name!r} is not a bundled problem", where, remedy)
+        problem = problems.get(name)
+    differences = [
+        f"{key} {config.get(key)} against {value}"
+        for key, value in declaration(problem).items()
+        if config.get(key) != value
+    ]
+    if differences:
+        remedy = "hand over the problem that the run solved"
+        raise DeclarationError(f"The run solved another problem: {'; '.join(differences)}", where, remedy)
+    return problem

@@ -1,0 +1,139 @@
+"""What is kept of a run under way: its history, and now and then all of it on the disk."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pinnml.approximation import Scorer
+from pinnml.errors import sentence
+from pinnml.io.checkpoint import CheckpointWarning, UnsavedWarning, left_out, write_checkpoint
+from pinnml.network import AbstractNetwork
+from pinnml.optim import AbstractSolver, Progress, Result, Status
+from pinnml.optim import phase as phase_of
+from pinnml.problem import Problem
+from pinnml.run.solution import Solution, written
+from pinnml.setup import HistoryRow, Run
+
+SCORING_SHARE = 0.01
+"""At most about this share of a run is spent on comparing with the reference for the history."""
+
+
+class History:
+    """The callback that turns progress into rows, scoring against the reference now and then."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: AbstractNetwork,
+        callback: Callable[[HistoryRow], None],
+        earlier: list[HistoryRow],
+    ) -> None:
+        self._network = network
+        self._scorer = Scorer(problem, problem.reference) if problem.reference is not None else None
+        self._callback = callback
+        self._due = 0.0
+        self.rows = earlier
+
+    def __call__(self, progress: Progress) -> None:
+        if self.rows and progress.iteration <= self.rows[-1].iteration:
+            return  # where a run goes on
+        iterate = progress.iterate
+        row = HistoryRow(
+            progress.iteration,
+            progress.seconds,
+            progress.counts.work,
+            float(iterate.f),
+            float(iterate.grad.norm()),
+            progress.counts.evaluations,
+            self._score(progress),
+        )
+        self.rows.append(row)
+        self._callback(row)
+
+    def finish(self, result: Result) -> None:
+        """Score the last iterate, so that the history ends with the error that the solution has."""
+        self(result.progress)  # an interrupt may have come between a step and its row
+        if self._scorer is not None and self.rows[-1].relative_l2 is None:
+            error = self._scorer.relative_l2(self._network, result.iterate.theta)
+            self.rows[-1] = replace(self.rows[-1], relative_l2=error)
+
+    def _score(self, progress: Progress) -> float | None:
+        if self._scorer is None or progress.seconds < self._due:
+            return None
+        began = time.perf_counter()
+        error = self._scorer.relative_l2(self._network, progress.iterate.theta)
+        self._due = progress.seconds + (time.perf_counter() - began) / SCORING_SHARE
+        return error
+
+
+class Keeper:
+    """The callback that writes a checkpoint at the start, every so many seconds, and at every change of phase.
+
+    What no disk takes, and what of a solver's state no checkpoint can hold, is told once, and the run goes on.
+    """
+
+    def __init__(self, folder: Path, every: float, solver: AbstractSolver) -> None:
+        self._folder = folder
+        self._every = every
+        self._solver = solver
+        self._due = 0.0
+        self._phase: tuple[int, ...] | None = None
+        self._told = False
+        self._complained = False
+
+    def __call__(self, progress: Progress, snapshot: Callable[[Result], Run]) -> None:
+        phase = () if progress.state is None else phase_of(self._solver, progress.state)
+        if phase == self._phase and progress.seconds < self._due:
+            return
+        self._phase, self._due = phase, progress.seconds + self._every
+        status = Status.RUNNING
+        result = Result(
+            status,
+            status.value,
+            progress.iterate,
+            progress.iteration,
+            progress.seconds,
+            progress.counts,
+            progress.state,
+        )
+        run = snapshot(result)
+        self._complain(run)
+        try:
+            write_checkpoint(run, self._folder)
+            self._told = False
+        except OSError as error:
+            if self._told:
+                return
+            self._told = True
+            what = f"No checkpoint could be written: {error.strerror or error}"
+            text = sentence(what, str(self._folder), "make room, the run goes on and tries again")
+            warnings.warn(text, CheckpointWarning, stacklevel=2)
+
+    def finish(self, solution: Solution) -> None:
+        """Write the run's folder; where it no longer takes it, warn, and leave a checkpoint where there is room."""
+        self._complain(solution.run)
+        try:
+            written(solution, self._folder)
+        except (OSError, ValueError) as error:
+            what = f"The run could not be written in full: {error}"
+            text = sentence(what, str(self._folder), _refuge(solution.run))
+            warnings.warn(text, UnsavedWarning, stacklevel=4)
+
+    def _complain(self, run: Run) -> None:
+        if not self._complained and (complaint := left_out(run)) is not None:
+            self._complained = True
+            warnings.warn(complaint, CheckpointWarning, stacklevel=3)
+
+
+def _refuge(run: Run) -> str:
+    try:
+        refuge = Path(tempfile.mkdtemp(prefix="pinnml-"))
+        write_checkpoint(run, refuge)
+    except OSError:
+        return "no other folder took it either, so save the solution while it is in memory"
+    return f"make room, and go on from its checkpoint in {refuge}"

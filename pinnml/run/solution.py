@@ -1,0 +1,168 @@
+"""What a run has come to: a trained network as a function, its figures, and its folder."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from pinnml.approximation import Approximation, Error, Scorer
+from pinnml.io import save_figures
+from pinnml.io.checkpoint import CheckpointWarning, left_out
+from pinnml.network import AbstractNetwork, Architecture
+from pinnml.optim import AbstractSolver, Result, Stop
+from pinnml.points import Collocation
+from pinnml.problem import Problem
+from pinnml.run.folder import load, save
+from pinnml.setup import HistoryRow, Run, Setup
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What `solve` gives back: the problem, the network with its parameters θ, and the run's record."""
+
+    run: Run
+
+    @property
+    def problem(self) -> Problem:
+        """What was solved."""
+        return self.run.problem
+
+    @property
+    def setup(self) -> Setup:
+        """All that the run depends on besides the problem."""
+        return self.run.setup
+
+    @property
+    def network(self) -> AbstractNetwork:
+        """The network, for the problem's coordinates and fields."""
+        return self.run.network
+
+    @property
+    def result(self) -> Result:
+        """How the run ended, and where."""
+        return self.run.result
+
+    @property
+    def history(self) -> Sequence[HistoryRow]:
+        """What was known after every iteration."""
+        return self.run.history
+
+    @property
+    def collocation(self) -> Collocation:
+        """The points of every condition at the end of the run."""
+        return self.run.collocation
+
+    @property
+    def generator(self) -> Tensor | None:
+        """The state of the run's random numbers, to go on with."""
+        return self.run.generator
+
+    @property
+    def machine(self) -> Mapping[str, object]:
+        """What the run ran on."""
+        return self.run.machine
+
+    @property
+    def theta(self) -> Tensor:
+        """The trained parameters, shape (p,)."""
+        return self.run.result.iterate.theta
+
+    @cached_property
+    def approximation(self) -> Approximation:
+        """The trained network as a function, without the run."""
+        return Approximation(self.problem, self.network, self.theta)
+
+    def __call__(self, *names: str, **coordinates: Any) -> Any:
+        """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
+
+        Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
+        shape for one name, a dictionary of arrays for several. Raises `DeclarationError` for a missing or unknown
+        coordinate and for points outside the domain.
+        """
+        return self.approximation(*names, **coordinates)
+
+    @property
+    def scorer(self) -> Scorer | None:
+        """The reference on its grid, None where the problem has no reference."""
+        return self.approximation.scorer
+
+    def error(self) -> Error | None:
+        """Compare with the reference on its grid; None where the problem has no reference."""
+        return self.approximation.error()
+
+    def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
+        """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
+
+        Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
+        """
+        return self.approximation.residual(condition, **coordinates)
+
+    def axes(self) -> dict[str, np.ndarray]:
+        """Return the coordinates of the uniform grid on which errors, figures and files are made."""
+        return self.approximation.axes()
+
+    def on_grid(self) -> dict[str, np.ndarray]:
+        """Return solution, residual and error (where a reference exists) of every field on the grid, by name.
+
+        Of several equations the residuals are named `residual_0`, `residual_1`, … in the order of their declaration.
+        """
+        return self.approximation.on_grid()
+
+    def figures(self) -> dict[str, Figure]:
+        """Return every figure of the run by name: solution, residual, error, slices, points, convergence."""
+        # matplotlib, loaded with the package, would take as long to import as all the rest of it
+        from pinnml.run.gallery import figures
+
+        return figures(self.run, self.approximation)
+
+    def plot(self) -> Figure:
+        """Return one figure with the solution, its residual and, where a reference exists, its error side by side."""
+        from pinnml.run.gallery import overview  # as above
+
+        return overview(self.approximation)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the run folder: config, history, summary, checkpoint and figures. Raises for an unwritable folder."""
+        written(self, folder)
+        if (complaint := left_out(self.run)) is not None:
+            warnings.warn(complaint, CheckpointWarning, stacklevel=2)
+
+    @staticmethod
+    def load(
+        folder: str | os.PathLike[str],
+        problem: Problem | None = None,
+        network: Architecture | nn.Module | None = None,
+        solver: AbstractSolver | None = None,
+        *,
+        stop: Stop | None = None,
+    ) -> Solution:
+        """Read a run folder: hand over what is your own, a problem above all, since functions are not stored.
+
+        Tensors go to the run's device, or to the CPU where there is no such device. Raises `DeclarationError` for a
+        folder without a run, a damaged file, something of your own that is missing, or another problem than the run's.
+        """
+        return Solution(load(folder, problem, network, solver, stop=stop))
+
+    def to_vtu(self, path: str | os.PathLike[str]) -> None:
+        """Write solution, residual and error on the grid as point fields of a VTU file (up to three coordinates)."""
+        # meshio brings its own imports, for a format that few runs are written in
+        from pinnml.io.vtu import write_vtu
+
+        axes = self.axes()
+        write_vtu(path, list(axes.values()), list(axes), self.on_grid())
+
+
+def written(solution: Solution, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the run's folder, and return the paths of its figures."""
+    return save_figures(solution.figures(), save(solution.run, solution.error, folder))

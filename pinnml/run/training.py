@@ -1,0 +1,152 @@
+"""From a problem to a solution: checks, points, network, training."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from pinnml.adapt import RAD, Renewal
+from pinnml.io.claim import claimed
+from pinnml.loss import Discretisation, PinnObjective, check_start
+from pinnml.network import AbstractNetwork, Architecture
+from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
+from pinnml.points import Collocation, Sampler
+from pinnml.problem import Finding, Problem, raise_fatal
+from pinnml.run.interruption import Interruption
+from pinnml.run.keeper import History, Keeper
+from pinnml.run.solution import Solution
+from pinnml.setup import HistoryRow, Run, Setup, arranged, bind, drawn
+from pinnml.threads import reserved
+
+KEPT_EVERY = 60.0
+"""Seconds between checkpoints."""
+
+
+class DeclarationWarning(UserWarning):
+    """A finding of the checks that is suspicious and not fatal."""
+
+
+def solve(
+    problem: Problem,
+    network: Architecture | nn.Module | None = None,
+    solver: AbstractSolver | None = None,
+    *,
+    points: Sampler | Mapping[str, Tensor] | None = None,
+    refine: RAD | None = None,
+    seconds: float | None = None,
+    stop: Stop | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    dtype: torch.dtype = torch.float64,
+    chunk: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    every: float = KEPT_EVERY,
+    callback: Callable[[HistoryRow], None] = lambda row: None,
+) -> Solution:
+    """Train a network on a problem and return the solution.
+
+    Without network or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds; without
+    solver, what `default_recipe` says for the network's size, with points that follow the residual unless `points` are
+    handed over. With `refine` the points of the equations follow the residual in any case; their numbers are then the
+    rule's, not the sampler's. At most `chunk` points are evaluated at once, as many as suit the machine without it.
+    `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end, and
+    its checkpoint from the start on, `every` so many seconds; that it is writable and holds no other run is seen to
+    before. `callback` gets every row of the history. Ctrl-C and SIGTERM end the run after the step under way, with what
+    was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
+    """
+    setup = arranged(
+        problem, network, solver, points=points, refine=refine, seconds=seconds, stop=stop, seed=seed, device=device,
+        dtype=dtype, chunk=chunk,
+    )  # fmt: skip
+    return train(problem, setup, out=out, callback=callback, every=every)
+
+
+def train(
+    problem: Problem,
+    setup: Setup,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    callback: Callable[[HistoryRow], None] = lambda row: None,
+    before: Run | None = None,
+    every: float = KEPT_EVERY,
+) -> Solution:
+    """Do what `solve` does with a complete setup; with `before`, go on with that run, whose stops are the setup's.
+
+    With `out` a checkpoint is written there at the start, `every` so many seconds, and when the solver's phase changes.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(claimed(out, going_on=before is not None)) if out is not None else None
+        interruption = stack.enter_context(Interruption())
+        keeper = Keeper(folder, every, setup.solver) if folder is not None else None
+        solution = Solution(_trained(problem, setup, interruption, callback, before, keeper))
+        if keeper is not None:
+            keeper.finish(solution)
+        return solution
+
+
+def _trained(
+    problem: Problem,
+    setup: Setup,
+    interruption: Interruption,
+    callback: Callable[[HistoryRow], None],
+    before: Run | None,
+    keeper: Keeper | None,
+) -> Run:
+    _report(problem.check())
+    network, generator = bind(problem, setup), torch.Generator()
+    start, collocation = _begun(problem, setup, network, generator, before)
+    objective = PinnObjective(problem, Discretisation(network, collocation), chunk=setup.chunk)
+    _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
+    history = History(problem, network, callback, list(before.history) if before is not None else [])
+    renewal = Renewal(setup.refine, objective, generator)
+    last: tuple[Tensor | Progress, PinnObjective] = start, objective
+
+    def left(result: Result) -> Run:
+        state = generator.get_state()
+        now = replace(setup, chunk=renewal.objective.chunk)
+        return Run(problem, now, network, result, history.rows, renewal.collocation, state)
+
+    def watch(progress: Progress) -> None:
+        nonlocal last
+        last = progress, renewal.objective
+        history(progress)
+        if keeper is not None:
+            keeper(progress, left)
+
+    stop, result = setup.stop | interruption, None
+    while result is None:
+        try:
+            with reserved(objective.threads.count):
+                result = minimise(last[1], last[0], setup.solver, stop, callback=watch, renew=renewal)
+        except torch.OutOfMemoryError:
+            renewal.halve(last[1])
+            last = last[0], renewal.objective
+    if result.message.startswith(Status.INTERRUPTED.value):
+        result = replace(result, status=Status.INTERRUPTED)
+    history.finish(result)
+    return left(result)
+
+
+def _begun(
+    problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator, before: Run | None
+) -> tuple[Tensor | Progress, Collocation]:
+    """Return where the run begins or goes on, and its points; the generator is then as it was."""
+    if before is not None:
+        if before.generator is not None:
+            generator.set_state(before.generator)
+        return before.result.progress, before.collocation
+    generator.manual_seed(setup.seed)
+    theta = network.initial(generator, setup.dtype, torch.device(setup.device))
+    return theta, drawn(problem, setup, generator)
+
+
+def _report(findings: list[Finding]) -> None:
+    raise_fatal(findings)
+    for finding in findings:
+        warnings.warn(str(finding), DeclarationWarning, stacklevel=5)

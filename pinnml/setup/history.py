@@ -1,0 +1,24 @@
+"""The history of a run: one row an outer iteration."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from pinnml.settings import record
+
+
+@record
+class HistoryRow:
+    """What was known after one outer iteration (all dimensionless but `seconds`)."""
+
+    iteration: int  # outer iterations so far
+    seconds: float  # wall time since the start [s]
+    work: float  # work units: losses with gradients of the whole network on all points
+    loss: float  # f = 1/2 |r|^2
+    gradient_norm: float  # |grad f|_2
+    evaluations: int  # evaluations of the loss, of any kind
+    relative_l2: float | None  # |u - u_ref| / |u_ref|, None where it was not computed
+
+
+COLUMNS = tuple(field.name for field in fields(HistoryRow))
+INTEGERS = ("iteration", "evaluations")

@@ -1,0 +1,28 @@
+"""A solver together with the way its points are renewed, and the one that is taken where nothing is asked for."""
+
+from __future__ import annotations
+
+from pinnml.adapt import RAD
+from pinnml.methods import schwarz_gauss_newton
+from pinnml.optim import LBFGS, AbstractSolver
+from pinnml.settings import record
+
+LARGEST = 6000
+"""Up to so many parameters JᵀJ of the whole network is formed and factorised in seconds, in half a gigabyte."""
+
+
+@record
+class Recipe:
+    """A solver together with the way its points are renewed; without `refine` they stay as they are."""
+
+    solver: AbstractSolver
+    refine: RAD | None = None
+
+
+def default_recipe(size: int) -> Recipe:
+    """Return what is taken for a network of `size` parameters where nothing is asked for.
+
+    `schwarz_gauss_newton` on points that follow the residual measures best (docs/benchmarks.md); L-BFGS on fixed points
+    where JᵀJ is too large for it.
+    """
+    return Recipe(schwarz_gauss_newton(), RAD()) if size <= LARGEST else Recipe(LBFGS())

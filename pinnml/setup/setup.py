@@ -1,0 +1,155 @@
+"""All that a run depends on besides the problem, and what is taken where nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pinnml.adapt import RAD
+from pinnml.errors import DeclarationError
+from pinnml.methods import schwarz_gauss_newton
+from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
+from pinnml.optim import AbstractSolver, Seconds, Stop
+from pinnml.points import Collocation, Hammersley, Sampler, given, sample
+from pinnml.problem import Problem
+from pinnml.settings import record
+from pinnml.setup.recipe import default_recipe
+
+DEFAULT_SECONDS = 60.0
+"""How long a run goes on where nothing is said."""
+
+
+@record
+class Setup:
+    """All that a run depends on besides the problem: the same setup on one thread repeats a run to the bit.
+
+    `chunk` is how many points are evaluated at once at most; None leaves it to the machine.
+    """
+
+    network: Architecture = field(default_factory=ResNet)
+    solver: AbstractSolver = field(default_factory=schwarz_gauss_newton)
+    points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
+    refine: RAD | None = None
+    stop: Stop = field(default_factory=lambda: Seconds(DEFAULT_SECONDS))
+    seed: int = 0
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float64
+    chunk: int | None = None
+
+
+def arranged(
+    problem: Problem,
+    network: Architecture | nn.Module | None = None,
+    solver: AbstractSolver | None = None,
+    *,
+    points: Sampler | Mapping[str, Tensor] | None = None,
+    refine: RAD | None = None,
+    seconds: float | None = None,
+    stop: Stop | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    dtype: torch.dtype = torch.float64,
+    chunk: int | None = None,
+) -> Setup:
+    """Return the setup that `solve` makes of its arguments; raise `DeclarationError` for one that is wrong."""
+    _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
+    setup = Setup(seed=_seed(seed), device=_device(device), dtype=_dtype(dtype), chunk=_chunk(chunk))
+    if network is not None:
+        setup = replace(setup, network=_architecture(network))
+    if solver is None:
+        recipe = default_recipe(parameters(problem, setup.network))
+        setup = replace(setup, solver=recipe.solver, refine=recipe.refine if points is None else None)
+    else:
+        _expect(solver, AbstractSolver, "solver", "a solver, such as LBFGS()")
+        setup = replace(setup, solver=solver)
+    if points is not None:
+        _expect(points, Sampler | Mapping, "points", "a sampler, such as Sobol(5000), or tensors by condition")
+        setup = replace(setup, points=points)
+    if refine is not None:
+        _expect(refine, RAD, "refine", "a rule for renewing points, such as RAD()")
+        setup = replace(setup, refine=refine)
+    if stop is not None:
+        _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
+    if seconds is not None or stop is not None:
+        setup = replace(setup, stop=_combined(seconds, stop))
+    return setup
+
+
+def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
+    """Return the setup's network for a problem's coordinates and fields."""
+    return _bound(problem, setup.network)
+
+
+def parameters(problem: Problem, network: Architecture) -> int:
+    """Return how many parameters a network has for a problem's coordinates and fields."""
+    return _bound(problem, network).size
+
+
+def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
+    domain = problem.domain
+    return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
+
+
+def drawn(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
+    """Return the points that a run begins with, drawn from the generator."""
+    if isinstance(setup.points, Sampler):
+        sampler = setup.points if setup.refine is None else replace(setup.points, n=setup.refine.stages[0].points)
+        return sample(problem, sampler, generator, dtype=setup.dtype, device=setup.device)
+    return given(problem, setup.points, dtype=setup.dtype, device=setup.device)
+
+
+def _expect(value: object, kind: Any, name: str, remedy: str) -> None:
+    if not isinstance(value, kind):
+        raise DeclarationError(f"{name} is {value!r}", "solve", f"give {remedy}")
+
+
+def _architecture(network: Architecture | nn.Module) -> Architecture:
+    if isinstance(network, Architecture):
+        return network
+    if isinstance(network, nn.Module):
+        return Custom(network)
+    remedy = "give an MLP, a ResNet or a torch.nn.Module"
+    raise DeclarationError(f"network is a {type(network).__name__}", "solve", remedy)
+
+
+def _combined(seconds: float | None, stop: Stop | None) -> Stop:
+    if seconds is None and stop is not None:
+        return stop
+    limit = Seconds(DEFAULT_SECONDS if seconds is None else seconds)
+    return limit if stop is None else limit | stop
+
+
+def _device(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        kind = ""
+    if kind not in ("cpu", "cuda"):
+        raise DeclarationError(f"device is {device!r}", "solve", "use auto, cpu or cuda")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise DeclarationError("No CUDA device is available", "device", "use cpu or auto")
+    return str(device)
+
+
+def _dtype(dtype: torch.dtype) -> torch.dtype:
+    if dtype not in (torch.float64, torch.float32):
+        raise DeclarationError(f"dtype is {dtype}", "solve", "use torch.float64 (default) or torch.float32")
+    return dtype
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
+        raise DeclarationError(f"seed is {seed!r}", "solve", "give a whole number of at most 64 bits")
+    return seed
+
+
+def _chunk(chunk: int | None) -> int | None:
+    if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
+        raise DeclarationError(f"chunk is {chunk!r}", "solve", "give a number of points, at least 1, or None")
+    return chunk

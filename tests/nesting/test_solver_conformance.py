@@ -1,0 +1,89 @@
+"""Every solver by name, every ablation, and compositions three deep keep what a solver promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from solver_conformance import CHECKS
+
+from pinnml.bench.ablations import ABLATIONS
+from pinnml.cli.catalogue import SOLVERS
+from pinnml.levels import Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel
+from pinnml.optim import (
+    BFGS,
+    LBFGS,
+    QR,
+    AbstractSolver,
+    GaussNewtonFactors,
+    Handover,
+    IfFast,
+    Iterations,
+    LevenbergMarquardt,
+    NewtonKrylov,
+    RightPreconditioned,
+    Sequential,
+)
+from pinnml.schwarz import (
+    AdditiveSchwarz,
+    Averaged,
+    ByLayer,
+    ByNeurons,
+    Local,
+    MultiplicativeSchwarz,
+    Owned,
+    SubspaceMinimisation,
+    Synchronised,
+)
+
+LEAVES: dict[str, AbstractSolver] = {
+    "lbfgs": LBFGS(3),
+    "gauss-newton": LevenbergMarquardt(geodesic=False),
+    "levenberg-marquardt": LevenbergMarquardt(),
+    "qr": LevenbergMarquardt(factorisation=QR()),
+    "newton-krylov": NewtonKrylov(max_iterations=5),
+    "bfgs": BFGS(),
+    "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
+}
+
+COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
+    "multiplicative": lambda s: MultiplicativeSchwarz(ByLayer(3), Local(s), stretches=(3.0,)),
+    "neurons": lambda s: MultiplicativeSchwarz(ByNeurons(2), Local(s), stretches=()),
+    "additive": lambda s: AdditiveSchwarz(ByLayer(2), Local(s)),
+    "averaged": lambda s: AdditiveSchwarz(ByLayer(2, overlap=1), Local(s), Averaged(Synchronised())),
+    "owned": lambda s: AdditiveSchwarz(ByLayer(2, overlap=1), Local(s), Owned(SubspaceMinimisation())),
+    "tied": lambda s: TwoLevel(coarse=(TiedBlocks(2),), local=Local(s)),
+    "first layers": lambda s: TwoLevel(coarse=(FirstLayers(2, Local(s)),)),
+    "fewer points": lambda s: TwoLevel(coarse=(FewerPoints(0.5, Local(s)),)),
+    "beside": lambda s: TwoLevel(MultiplicativeSchwarz(ByLayer(2), Local(s)), placement=Beside()),
+    "right": lambda s: RightPreconditioned(s),
+    "sequential": lambda s: Sequential((s, Iterations(2)), LBFGS(3)),
+    "handover": lambda s: Handover(s, LBFGS(3), window=2),
+    "if fast": lambda s: IfFast(s, LBFGS(3), trial=1),
+}
+
+PAIRS = {
+    f"{outer}({inner}({leaf}))": COMPOSITES[outer](COMPOSITES[inner](LEAVES[leaf]))
+    for row, outer in enumerate(COMPOSITES)
+    for column, inner in enumerate(COMPOSITES)
+    for leaf in [list(LEAVES)[(row + 2 * column) % len(LEAVES)]]
+}
+"""Every composite inside every composite, around leaves in turn: three deep; one in four quickly, all in the soak."""
+
+QUICK = [name for number, name in enumerate(PAIRS) if number % 4 == 0]
+
+NAMED = {name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()}
+
+pytestmark = pytest.mark.usefixtures("on_one_thread")
+
+
+CASES = [
+    pytest.param(solver, id=name, marks=pytest.mark.soak if name in PAIRS and name not in QUICK else ())
+    for name, solver in (NAMED | LEAVES | PAIRS).items()
+]
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+@pytest.mark.parametrize("solver", CASES)
+def test_a_solver_keeps_its_promises(solver: AbstractSolver, check: Callable[[AbstractSolver], None]) -> None:
+    check(solver)
