@@ -123,14 +123,14 @@ def rates(asked: argparse.Namespace, job: Path) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {peer: [] for peer in asked.peers}
     for turn in range(asked.rounds + 1):
         for peer, process in running.items():
+            assert process.stdin is not None and process.stdout is not None
             process.stdin.write(f"{asked.round_seconds}\n")
             process.stdin.flush()
             answer = float(process.stdout.readline())
             if turn:  # the first turn also waits for the processes to start
                 found[peer].append(answer)
     for process in running.values():
-        process.stdin.close()
-        process.wait()
+        process.communicate()
     return found
 
 

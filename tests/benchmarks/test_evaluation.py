@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pinnml.problems as problems
 import pytest
@@ -50,7 +51,7 @@ def plain_module() -> torch.nn.Module:
 
 @pytest.mark.benchmark(group="evaluation")
 @pytest.mark.parametrize("kind", ["jets", "compiled jets", "nested autograd"])
-def test_evaluation(benchmark: Callable[..., object], kind: str) -> None:
+def test_evaluation(benchmark: Callable[..., Any], kind: str) -> None:
     architecture = {
         "jets": MLP(WIDTH, DEPTH),
         "compiled jets": MLP(WIDTH, DEPTH, activation=Compiled()),
@@ -64,21 +65,21 @@ def test_evaluation(benchmark: Callable[..., object], kind: str) -> None:
 
 @pytest.mark.benchmark(group="chunk")
 @pytest.mark.parametrize("chunk", [500, 1250, 2500, 5000, 10_000])
-def test_chunk(benchmark: Callable[..., object], chunk: int) -> None:
+def test_chunk(benchmark: Callable[..., Any], chunk: int) -> None:
     loss, theta = objective(chunk=chunk)
     assert benchmark(loss.at, theta).is_finite()
 
 
 @pytest.mark.benchmark(group="dtype")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-def test_dtype(benchmark: Callable[..., object], dtype: torch.dtype) -> None:
+def test_dtype(benchmark: Callable[..., Any], dtype: torch.dtype) -> None:
     loss, theta = objective(dtype=dtype)
     assert benchmark(loss.at, theta).is_finite()
 
 
 @pytest.mark.benchmark(group="memory")
 @pytest.mark.parametrize("kind", ["used again", "fresh"])
-def test_memory(benchmark: Callable[..., object], kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory(benchmark: Callable[..., Any], kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "fresh":
         monkeypatch.setattr(Workspace, "empty", lambda self, shape, like: like.new_empty(shape))
     loss, theta = objective()
@@ -87,7 +88,7 @@ def test_memory(benchmark: Callable[..., object], kind: str, monkeypatch: pytest
 
 @pytest.mark.benchmark(group="chain rule of one layer, 5,000 points")
 @pytest.mark.parametrize("kind", ["in place", "compiled", "not fused"])
-def test_chain_rule(benchmark: Callable[..., object], kind: str) -> None:
+def test_chain_rule(benchmark: Callable[..., Any], kind: str) -> None:
     rule = {
         "in place": lambda: ChainRule(CHANNELS, Tanh()),
         "compiled": lambda: FusedChainRule(CHANNELS, Tanh()),
@@ -108,7 +109,7 @@ def test_chain_rule(benchmark: Callable[..., object], kind: str) -> None:
 @pytest.mark.benchmark(group="matrix product of one layer, 5,000 points")
 @pytest.mark.parametrize("layout", ["(C, w, n)", "(C n, w)"])
 @pytest.mark.parametrize("width", [16, 20, 24])
-def test_layout(benchmark: Callable[..., object], layout: str, width: int) -> None:
+def test_layout(benchmark: Callable[..., Any], layout: str, width: int) -> None:
     weight = torch.randn(width, width, dtype=torch.float64) / math.sqrt(width)
     if layout == "(C, w, n)":
         h = torch.randn(4, width, 5000, dtype=torch.float64)
@@ -123,7 +124,7 @@ def test_layout(benchmark: Callable[..., object], layout: str, width: int) -> No
 
 @pytest.mark.benchmark(group="activation of 100,000 numbers")
 @pytest.mark.parametrize("kind", ["tanh", "by sigmoid"])
-def test_activation(benchmark: Callable[..., object], kind: str) -> None:
+def test_activation(benchmark: Callable[..., Any], kind: str) -> None:
     z = torch.randn(20, 5000, dtype=torch.float64)
     out = torch.empty_like(z)
     benchmark((lambda: torch.tanh(z, out=out)) if kind == "tanh" else (lambda: Tanh().value(z, out)))

@@ -71,7 +71,7 @@ class Plain(nn.Module):
     def __init__(self, architecture: MLP | ResNet, dimension: int, outputs: int) -> None:
         super().__init__()
         self.architecture = architecture
-        self.residual = isinstance(architecture, ResNet)
+        self.dt = architecture.dt if isinstance(architecture, ResNet) else None
         hidden = architecture.blocks + 1 if isinstance(architecture, ResNet) else architecture.depth
         centre = torch.zeros(1, dimension, dtype=torch.float64)
         widths = [features(architecture.embedding, centre).shape[1], *[architecture.width] * hidden, outputs]
@@ -82,7 +82,7 @@ class Plain(nn.Module):
         sigma = torch.sin if isinstance(self.architecture.activation, Sin) else torch.tanh
         h = sigma(first(features(self.architecture.embedding, x)))
         for layer in inner:
-            h = h + self.architecture.dt * sigma(layer(h)) if self.residual else sigma(layer(h))
+            h = sigma(layer(h)) if self.dt is None else h + self.dt * sigma(layer(h))
         return last(h)
 
 
@@ -109,6 +109,7 @@ def features(embedding: Embedding, x: Tensor) -> Tensor:
 
 def plain(architecture: Architecture, dimension: int, theta: Tensor, outputs: int = 2) -> Plain:
     """Return the module with the weights θ."""
+    assert isinstance(architecture, MLP | ResNet)
     module = Plain(architecture, dimension, outputs)
     nn.utils.vector_to_parameters(theta, module.parameters())
     return module

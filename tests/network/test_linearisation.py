@@ -64,7 +64,8 @@ def foreign(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)), scope="module")
 def dense(request: pytest.FixtureRequest, foreign: bool) -> Iterator[Dense]:
-    yield Dense(*request.param, foreign)
+    name, dimension, order = request.param
+    yield Dense(name, dimension, order, foreign)
 
 
 def close(found: Tensor, expected: Tensor) -> bool:

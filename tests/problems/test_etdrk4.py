@@ -12,7 +12,7 @@ Array = np.ndarray
 
 def phi(order: int, z: Array) -> Array:
     """Return φ_k(z) = Σ_j z^j / (j + k)!, whose series is exact to rounding for −3 ≤ z ≤ 0."""
-    return sum(z**j / math.factorial(j + order) for j in range(40))
+    return sum((z**j / math.factorial(j + order) for j in range(40)), np.zeros_like(z))
 
 
 def test_coefficients_are_the_phi_functions() -> None:

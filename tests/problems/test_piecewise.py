@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from pinnml.problems.piecewise import CHUNK, PiecewisePolynomial, Tabulated, nodes, tabulate
 
@@ -11,7 +13,7 @@ T_EDGES = np.array([0.0, 0.1, 1.0])
 X_EDGES = np.array([-1.0, -0.2, 0.7, 1.0])
 
 
-def table(function: object, p: int, q: int) -> PiecewisePolynomial:
+def table(function: Callable[[Array, Array], Array], p: int, q: int) -> PiecewisePolynomial:
     return PiecewisePolynomial(**tabulate(lambda t, x: function(t[:, None], x), T_EDGES, X_EDGES, p, q))
 
 
