@@ -1,44 +1,19 @@
-"""Partial differential equations solved by physics-informed neural networks with second-order training."""
+"""pinnml: PDEs as argument names, networks with exact derivatives, solvers that compose.
 
+Everyday names stand here; all others by room: `pinnml.problems`, `methods`, `networks`, `points`, `domains`, `adapt`,
+`stop`, `optim`, `schwarz`, `levels`; and `objective`, `approximation`, `run` for those who build on them (docs/api.md).
+"""
+
+import warnings
+
+from pinnml import adapt, approximation, levels, methods, objective, optim, points, problems, run, schwarz
+from pinnml import network as networks
 from pinnml._version import __version__
-from pinnml.adapt import RAD, Stage
-from pinnml.approximation import Error
+from pinnml.adapt import RAD
 from pinnml.errors import DeclarationError
-from pinnml.levels import After, Before, Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel, TwoLevelFactors
-from pinnml.network import (
-    MLP,
-    Compiled,
-    Custom,
-    FourierFeatures,
-    Identity,
-    Normalised,
-    PeriodicEmbedding,
-    ResNet,
-    Sin,
-    Tanh,
-)
-from pinnml.optim import (
-    BFGS,
-    LBFGS,
-    Adam,
-    Armijo,
-    Evaluations,
-    GaussNewtonFactors,
-    GradientNorm,
-    Iterations,
-    JacobiFactors,
-    LevenbergMarquardt,
-    Loss,
-    NewtonKrylov,
-    RightPreconditioned,
-    Seconds,
-    SelfScaledBroyden,
-    Sequential,
-    StrongWolfe,
-    Work,
-    minimise,
-)
-from pinnml.points import Grid, Hammersley, LatinHypercube, Sobol, Uniform
+from pinnml.network import MLP, PeriodicEmbedding, ResNet
+from pinnml.optim import LBFGS, Adam, Iterations, LevenbergMarquardt, Loss, Seconds, Sequential, stop
+from pinnml.points import Hammersley, Sobol
 from pinnml.problem import (
     Box,
     Data,
@@ -49,101 +24,115 @@ from pinnml.problem import (
     Problem,
     Reference,
     Value,
+    domains,
 )
-from pinnml.run import DeclarationWarning, Repetition, Solution, rerun, resume, solve
-from pinnml.schwarz import (
-    AdditiveSchwarz,
-    Averaged,
-    ByIndices,
-    ByLayer,
-    ByNeurons,
-    LineSearchedSum,
-    Local,
-    MultiplicativeSchwarz,
-    Owned,
-    SchwarzFactors,
-    SubspaceMinimisation,
-    Synchronised,
-)
+from pinnml.run import DeclarationWarning, Solution, rerun, resume, solve
 from pinnml.setup import Setup
 
 load = Solution.load
 
+MOVED = {
+    "AdditiveSchwarz": "schwarz",
+    "After": "levels",
+    "Armijo": "optim",
+    "Averaged": "schwarz",
+    "BFGS": "optim",
+    "Before": "levels",
+    "Beside": "levels",
+    "ByIndices": "schwarz",
+    "ByLayer": "schwarz",
+    "ByNeurons": "schwarz",
+    "Compiled": "networks",
+    "Custom": "networks",
+    "Error": "approximation",
+    "Evaluations": "stop",
+    "FewerPoints": "levels",
+    "FirstLayers": "levels",
+    "FourierFeatures": "networks",
+    "GaussNewtonFactors": "optim",
+    "GradientNorm": "stop",
+    "Grid": "points",
+    "Identity": "networks",
+    "JacobiFactors": "optim",
+    "LatinHypercube": "points",
+    "LineSearchedSum": "schwarz",
+    "Local": "schwarz",
+    "MultiplicativeSchwarz": "schwarz",
+    "NewtonKrylov": "optim",
+    "Normalised": "networks",
+    "Owned": "schwarz",
+    "Repetition": "run",
+    "RightPreconditioned": "optim",
+    "SchwarzFactors": "schwarz",
+    "SelfScaledBroyden": "optim",
+    "Sin": "networks",
+    "Stage": "adapt",
+    "StrongWolfe": "optim",
+    "SubspaceMinimisation": "schwarz",
+    "Synchronised": "schwarz",
+    "Tanh": "networks",
+    "TiedBlocks": "levels",
+    "TwoLevel": "levels",
+    "TwoLevelFactors": "levels",
+    "Uniform": "points",
+    "Work": "stop",
+    "minimise": "optim",
+}
+"""Names of version 0.1 that stand in a room now; they go with version 0.3."""
+
+
+def __getattr__(name: str) -> object:
+    """Return what a name of version 0.1 stands for, with a warning that says where it is now."""
+    if name not in MOVED:
+        raise AttributeError(f"module 'pinnml' has no attribute {name!r}")
+    room = MOVED[name]
+    warnings.warn(f"pinnml.{name} has moved; write pinnml.{room}.{name}.", DeprecationWarning, stacklevel=2)
+    return getattr(globals()[room], name)
+
+
 __all__ = [
-    "After",
-    "Before",
-    "Beside",
-    "FewerPoints",
-    "FirstLayers",
-    "TiedBlocks",
-    "AdditiveSchwarz",
-    "Averaged",
-    "ByNeurons",
-    "LineSearchedSum",
-    "Owned",
-    "SubspaceMinimisation",
-    "Synchronised",
-    "BFGS",
-    "SelfScaledBroyden",
-    "RightPreconditioned",
-    "NewtonKrylov",
-    "JacobiFactors",
-    "GaussNewtonFactors",
-    "SchwarzFactors",
-    "TwoLevelFactors",
-    "MultiplicativeSchwarz",
-    "Local",
-    "ByLayer",
-    "ByIndices",
-    "Stage",
-    "RAD",
-    "LevenbergMarquardt",
-    "TwoLevel",
-    "LBFGS",
-    "MLP",
-    "Adam",
-    "Armijo",
+    "Problem",
     "Box",
-    "Compiled",
-    "Custom",
+    "Interior",
+    "Value",
+    "Derivative",
+    "Periodic",
     "Data",
+    "Lifting",
+    "Reference",
     "DeclarationError",
     "DeclarationWarning",
-    "Derivative",
-    "Error",
-    "Evaluations",
-    "FourierFeatures",
-    "GradientNorm",
-    "Grid",
-    "Hammersley",
-    "Identity",
-    "Interior",
-    "Iterations",
-    "LatinHypercube",
-    "Lifting",
-    "Loss",
-    "Normalised",
-    "Periodic",
-    "PeriodicEmbedding",
-    "Problem",
-    "Reference",
+    "MLP",
     "ResNet",
-    "Seconds",
-    "Sequential",
-    "Setup",
-    "Sin",
+    "PeriodicEmbedding",
+    "Hammersley",
     "Sobol",
-    "Solution",
-    "StrongWolfe",
-    "Tanh",
-    "Uniform",
-    "Value",
-    "Work",
-    "__version__",
-    "load",
-    "minimise",
-    "Repetition",
-    "rerun",
-    "resume",
+    "RAD",
+    "LBFGS",
+    "Adam",
+    "LevenbergMarquardt",
+    "Sequential",
+    "Seconds",
+    "Iterations",
+    "Loss",
+    "Setup",
     "solve",
+    "resume",
+    "rerun",
+    "load",
+    "Solution",
+    "__version__",
+    "adapt",
+    "approximation",
+    "domains",
+    "levels",
+    "methods",
+    "networks",
+    "objective",
+    "optim",
+    "points",
+    "problems",
+    "run",
+    "schwarz",
+    "stop",
 ]

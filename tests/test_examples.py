@@ -63,7 +63,7 @@ def peers(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
 @pytest.fixture
 def job(peers: dict[str, ModuleType]) -> Any:
     """Burgers' equation at 50 points with a network of 2 × 5 neurons."""
-    network = pm.MLP(width=5, depth=2, embedding=pm.Identity()).bind(("t", "x"), (0, -1), (1, 1), 1)
+    network = pm.MLP(width=5, depth=2, embedding=pm.networks.Identity()).bind(("t", "x"), (0, -1), (1, 1), 1)
     generator = torch.Generator().manual_seed(4)
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
     unit = torch.rand(50, 2, generator=generator, dtype=torch.float64).numpy()

@@ -18,26 +18,41 @@ from pinnml.cli.catalogue import SOLVERS
 from pinnml.io.plain import decode, encode, is_complete
 from pinnml.methods import aspqn, schwarz_gauss_newton
 from pinnml.optim import AbstractSolver
+from pinnml.schwarz import (
+    ByLayer,
+    ByNeurons,
+    Local,
+    MultiplicativeSchwarz,
+)
 from pinnml.settings import RECORDS
+
+SAMPLERS = (pm.Sobol, pm.points.Uniform, pm.Hammersley, pm.points.LatinHypercube, pm.points.Grid)
 
 SAMPLES: dict[str, Any] = {
     **{name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()},
     "rad": pm.RAD(),
-    "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.Sin()),
-    "mlp": pm.MLP(embedding=pm.FourierFeatures(3)),
-    "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.Work(3) | pm.GradientNorm(1) | pm.Evaluations(4),
-    **{kind.__name__: kind() for kind in (pm.Sobol, pm.Uniform, pm.Hammersley, pm.LatinHypercube, pm.Grid)},
-    "combined": pm.AdditiveSchwarz(pm.ByIndices(((0, 1), (2,))), combination=pm.Owned(pm.SubspaceMinimisation())),
-    "neurons": pm.MultiplicativeSchwarz(pm.ByNeurons(3), pm.Local(pm.Adam(), 2)),
-    "levels": pm.TwoLevel(coarse=(pm.FewerPoints(), pm.FirstLayers(2)), placement=pm.Beside()),
-    "inner": pm.LBFGS(search=pm.Armijo(), initial=pm.GaussNewtonFactors()),
+    "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),
+    "mlp": pm.MLP(embedding=pm.networks.FourierFeatures(3)),
+    "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.stop.Work(3) | pm.stop.GradientNorm(1) | pm.stop.Evaluations(4),
+    **{
+        kind.__name__: kind()
+        for kind in (pm.Sobol, pm.points.Uniform, pm.Hammersley, pm.points.LatinHypercube, pm.points.Grid)
+    },
+    "combined": pm.schwarz.AdditiveSchwarz(
+        pm.schwarz.ByIndices(((0, 1), (2,))), combination=pm.schwarz.Owned(pm.schwarz.SubspaceMinimisation())
+    ),
+    "neurons": MultiplicativeSchwarz(ByNeurons(3), Local(pm.Adam(), 2)),
+    "levels": pm.levels.TwoLevel(
+        coarse=(pm.levels.FewerPoints(), pm.levels.FirstLayers(2)), placement=pm.levels.Beside()
+    ),
+    "inner": pm.LBFGS(search=pm.optim.Armijo(), initial=pm.optim.GaussNewtonFactors()),
 }
 
 NUMBERS = st.one_of(st.integers(-3, 4), st.floats(), st.booleans(), st.sampled_from([10**400, 1e300, -1e-300]))
 ANYTHING = st.one_of(
     st.none(), NUMBERS, st.text(max_size=3), st.binary(max_size=3), st.builds(object), st.lists(NUMBERS, max_size=3),
     st.tuples(NUMBERS, NUMBERS), st.dictionaries(st.text(max_size=2), NUMBERS, max_size=2),
-    st.sampled_from([int, TINY, pm.Tanh(), pm.LBFGS(), pm.ByLayer(), pm.Local(pm.Adam()), (pm.Adam(),)]),
+    st.sampled_from([int, TINY, pm.networks.Tanh(), pm.LBFGS(), ByLayer(), Local(pm.Adam()), (pm.Adam(),)]),
 )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def prepare(seed: int) -> tuple[Job, Scorer]:
     problem = problems.get("burgers")
     domain, reference = problem.domain, problem.reference
     assert reference is not None
-    network = pm.MLP(width=WIDTH, depth=DEPTH, embedding=pm.Identity()).bind(
+    network = pm.MLP(width=WIDTH, depth=DEPTH, embedding=pm.networks.Identity()).bind(
         domain.names, domain.lower, domain.upper, 1
     )
     generator = torch.Generator().manual_seed(seed)

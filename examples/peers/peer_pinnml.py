@@ -20,7 +20,7 @@ class Peer:
     def __init__(self, job: Job) -> None:
         problem = problems.get("burgers")
         width, depth = int(job.widths[1]), len(job.widths) - 2
-        network = pm.MLP(width=width, depth=depth, embedding=pm.Identity())
+        network = pm.MLP(width=width, depth=depth, embedding=pm.networks.Identity())
         setup = pm.Setup(network=network, points={"pde": torch.from_numpy(job.points)})
         domain = problem.domain
         self._network = network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
@@ -36,7 +36,7 @@ class Peer:
     def train(self, seconds: float, memory: int | None) -> tuple[float, int, float]:
         """Train; return loss, evaluations of loss and gradient, and seconds."""
         solver = pm.LBFGS() if memory is None else pm.LBFGS(memory=memory)
-        result = pm.minimise(self._objective, self._theta, solver, pm.Seconds(seconds))
+        result = pm.optim.minimise(self._objective, self._theta, solver, pm.Seconds(seconds))
         self._theta = result.iterate.theta
         return float(result.iterate.f), result.nfev, result.seconds
 

@@ -94,7 +94,9 @@ def solved(**more: Any) -> pm.Solution:
     )
 
 
-@pytest.mark.parametrize("solver", [pm.LBFGS(), pm.TwoLevel(), pm.LevenbergMarquardt()], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize(
+    "solver", [pm.LBFGS(), pm.levels.TwoLevel(), pm.LevenbergMarquardt()], ids=lambda s: type(s).__name__
+)
 def test_a_refined_run_repeats_to_the_bit(solver: Any) -> None:
     first, again, other = (solved(solver=solver, seed=seed) for seed in (3, 3, 4))
     assert torch.equal(first.theta, again.theta) and not torch.equal(first.theta, other.theta)

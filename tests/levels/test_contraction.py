@@ -57,9 +57,14 @@ THREE_LEVELS = TwoLevel(MULTIPLICATIVE, (TiedBlocks(3),), Local(INNER))
 
 ON_BLOCKS = AdditiveSchwarz(ByLayer(6), Local(INNER, 4), SubspaceMinimisation(EXACT))
 
+STRETCHED = MultiplicativeSchwarz(ByLayer(), EXACT)
+
 COMPOSITIONS: dict[str, tuple[AbstractSolver, float]] = {
     "two levels on a coarse level": (THREE_LEVELS, 0.8),
-    "blocks within blocks": (MultiplicativeSchwarz(ByLayer(9), Local(MultiplicativeSchwarz(ByLayer(), EXACT), 20)), 0.97),
+    "blocks within blocks": (
+        MultiplicativeSchwarz(ByLayer(9), Local(MultiplicativeSchwarz(ByLayer(), EXACT), 20)),
+        0.97,
+    ),
     "two levels on blocks": (TwoLevel(ON_BLOCKS, (TiedBlocks(3),), EXACT), 0.65),
     "two levels on fewer points": (TwoLevel(MULTIPLICATIVE, (FewerPoints(0.5, Local(INNER)),)), 0.65),
 }

@@ -47,7 +47,9 @@ def thinned_loss(objective: PinnObjective, share: float) -> PinnObjective:
     return fewer
 
 
-@pytest.mark.parametrize("sampler", [pm.Sobol(1024), pm.Hammersley(1024), pm.Grid(1024), pm.Uniform(1024)], ids=str)
+@pytest.mark.parametrize(
+    "sampler", [pm.Sobol(1024), pm.Hammersley(1024), pm.points.Grid(1024), pm.points.Uniform(1024)], ids=str
+)
 @pytest.mark.parametrize("share", [0.5, 0.25, 0.1])
 def test_the_points_kept_still_cover_the_box(sampler: Sampler, share: float) -> None:
     """Each of sixteen cells keeps its share; every fourth Sobol' point would leave twelve of them empty."""
@@ -98,7 +100,7 @@ def test_evaluations_on_fewer_points_count_their_share() -> None:
     assert meter.counts.work == pytest.approx(0.25 + 0.25 / 3, rel=1e-14)
     assert thinned.structure == objective.structure
     before = meter.counts.work
-    part = thinned.restricted(pm.ByLayer().restrictions(objective.structure, len(theta))[-1], theta)
+    part = thinned.restricted(pm.schwarz.ByLayer().restrictions(objective.structure, len(theta))[-1], theta)
     part.at(torch.zeros(6, dtype=torch.float64))
     sigma = 6 / len(theta)
     expected = 0.25 * ((1 - sigma) / 3 + (2 * sigma + sigma) / 3)

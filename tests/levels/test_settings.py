@@ -14,14 +14,20 @@ from pinnml.io import plain
 from pinnml.optim import minimise
 
 SOLVERS = {
-    "default": pm.TwoLevel(),
-    "additive": pm.TwoLevel(
-        pm.AdditiveSchwarz(pm.ByLayer(2, 1), combination=pm.Averaged(pm.Synchronised())),
-        (pm.TiedBlocks(2), pm.FirstLayers(3, pm.Local(pm.LBFGS(), 3)), pm.FewerPoints(0.5)),
-        placement=pm.Beside(pm.SubspaceMinimisation()),
+    "default": pm.levels.TwoLevel(),
+    "additive": pm.levels.TwoLevel(
+        pm.schwarz.AdditiveSchwarz(
+            pm.schwarz.ByLayer(2, 1), combination=pm.schwarz.Averaged(pm.schwarz.Synchronised())
+        ),
+        (
+            pm.levels.TiedBlocks(2),
+            pm.levels.FirstLayers(3, pm.schwarz.Local(pm.LBFGS(), 3)),
+            pm.levels.FewerPoints(0.5),
+        ),
+        placement=pm.levels.Beside(pm.schwarz.SubspaceMinimisation()),
     ),
-    "owned": pm.AdditiveSchwarz(combination=pm.Owned(pm.LineSearchedSum(pm.Armijo()))),
-    "before": pm.TwoLevel(placement=pm.Before()),
+    "owned": pm.schwarz.AdditiveSchwarz(combination=pm.schwarz.Owned(pm.schwarz.LineSearchedSum(pm.optim.Armijo()))),
+    "before": pm.levels.TwoLevel(placement=pm.levels.Before()),
 }
 
 

@@ -160,7 +160,7 @@ def test_inexact_steps_lower_the_loss_of_a_network() -> None:
     result = minimise(
         objective,
         theta,
-        pm.NewtonKrylov(TwoLevelFactors(), max_iterations=30),
+        pm.optim.NewtonKrylov(TwoLevelFactors(), max_iterations=30),
         Iterations(6),
         callback=lambda p: losses.append(float(p.iterate.f)),
     )

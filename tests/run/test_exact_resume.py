@@ -16,7 +16,7 @@ from pinnml.run import keeper
 
 STEPS = 9
 
-RULE = pm.RAD(stages=(pm.Stage(40, every=2, until=4), pm.Stage(70, every=3)), pool=3, gap=0.0, probes=32)
+RULE = pm.RAD(stages=(pm.adapt.Stage(40, every=2, until=4), pm.adapt.Stage(70, every=3)), pool=3, gap=0.0, probes=32)
 """Renews the points at iterations 2, 4 and 6, whatever the residual."""
 
 
@@ -33,7 +33,7 @@ def probed() -> pm.Problem:
 def solved(name: str, until: int, problem: pm.Problem | None = None, **settings: Any) -> pm.Solution:
     recipe = (SOLVERS | ABLATIONS)[name](1)
     return pm.solve(
-        problem or heat(), pm.ResNet(width=4, blocks=2), recipe.solver, points=pm.Uniform(40), refine=RULE,
+        problem or heat(), pm.ResNet(width=4, blocks=2), recipe.solver, points=pm.points.Uniform(40), refine=RULE,
         stop=pm.Iterations(until), seed=3, device="cpu", **settings,
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ from pinnml.io.checkpoint import CHECKPOINT, PREVIOUS, CheckpointWarning
 from pinnml.optim import Status
 
 STEPS = 500
-SETTINGS: dict[str, Any] = {"points": pm.Uniform(30), "seed": 4, "device": "cpu"}
+SETTINGS: dict[str, Any] = {"points": pm.points.Uniform(30), "seed": 4, "device": "cpu"}
 NETWORK = pm.MLP(width=4, depth=1)
 
 SERVER = multiprocessing.get_context("forkserver")

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("on_one_thread")
 
 
 def solved(folder: Path, **settings: Any) -> pm.Solution:
-    rule = pm.RAD(stages=(pm.Stage(40, every=2),), pool=3, gap=0.0, probes=16)
-    usual: dict[str, Any] = {"points": pm.Uniform(40), "refine": rule, "stop": pm.Iterations(6), "seed": 3}
+    rule = pm.RAD(stages=(pm.adapt.Stage(40, every=2),), pool=3, gap=0.0, probes=16)
+    usual: dict[str, Any] = {"points": pm.points.Uniform(40), "refine": rule, "stop": pm.Iterations(6), "seed": 3}
     return pm.solve(heat(), pm.ResNet(width=4, blocks=2), device="cpu", out=folder, **(usual | settings))
 
 

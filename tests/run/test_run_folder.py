@@ -46,7 +46,7 @@ FIGURES = {
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[pm.Solution, Path]:
     """A solution with penalties and points by chance, and its folder."""
     folder = tmp_path_factory.mktemp("runs") / "heat"
-    settings: dict[str, Any] = {"points": pm.Uniform(30), "stop": pm.Iterations(6) | pm.Loss(1e-9), "seed": 5}
+    settings: dict[str, Any] = {"points": pm.points.Uniform(30), "stop": pm.Iterations(6) | pm.Loss(1e-9), "seed": 5}
     settings["solver"] = pm.LBFGS()
     return tiny(heat(hard={"start"}), out=folder, **settings), folder
 
@@ -141,7 +141,7 @@ SOLVERS = {
     "adam": pm.Adam(rate=0.01),
     "first phase": pm.Sequential((pm.Adam(), pm.Iterations(8)), pm.LBFGS()),
     "second phase": pm.Sequential((pm.Adam(), pm.Iterations(3)), pm.LBFGS()),
-    "by work": pm.Sequential((pm.Adam(), pm.Evaluations(7)), pm.LBFGS(search=pm.Armijo())),
+    "by work": pm.Sequential((pm.Adam(), pm.stop.Evaluations(7)), pm.LBFGS(search=pm.optim.Armijo())),
 }
 
 
@@ -211,7 +211,7 @@ class MLP(pm.MLP):
     """A network of one's own that has the name of one of the package's."""
 
 
-class Corners(pm.Uniform):
+class Corners(pm.points.Uniform):
     """A sampler of one's own."""
 
 

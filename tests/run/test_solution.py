@@ -20,7 +20,7 @@ from pinnml.io.vtu import read_vtu
 @pytest.fixture(scope="module")
 def solved() -> pm.Solution:
     """The heat equation after a few iterations of a network without embedding."""
-    return tiny(heat(), 5, solver=pm.LBFGS(), network=pm.MLP(width=4, depth=1, embedding=pm.Identity()))
+    return tiny(heat(), 5, solver=pm.LBFGS(), network=pm.MLP(width=4, depth=1, embedding=pm.networks.Identity()))
 
 
 def by_hand(solution: pm.Solution, t: Any, x: Any) -> Any:

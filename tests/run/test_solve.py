@@ -64,8 +64,8 @@ def test_hard_conditions_hold_whatever_the_parameters() -> None:
     assert solution(t=[0.3, 0.9], x=np.pi) == pytest.approx([0, 0], abs=1e-15)
 
 
-@pytest.mark.parametrize("sampler", [pm.Uniform(30), pm.Sobol(32), pm.Hammersley(30)])
-def test_the_same_seed_repeats_a_run_to_the_bit(sampler: pm.Uniform) -> None:
+@pytest.mark.parametrize("sampler", [pm.points.Uniform(30), pm.Sobol(32), pm.Hammersley(30)])
+def test_the_same_seed_repeats_a_run_to_the_bit(sampler: pm.points.Uniform) -> None:
     first, second, other = (tiny(ring(), 5, points=sampler, seed=seed) for seed in (7, 7, 8))
     assert torch.equal(first.theta, second.theta)
     assert [row.loss for row in first.history] == [row.loss for row in second.history]
@@ -141,7 +141,7 @@ def test_every_row_of_the_history_goes_to_the_callback() -> None:
 def test_the_limits_given_end_the_run() -> None:
     soon = tiny(heat(), 0, stop=None, seconds=0.0)
     assert soon.result.message == "The time limit of 0 s was reached." and soon.result.nit == 0
-    first = tiny(heat(), seconds=60, stop=pm.Evaluations(4))
+    first = tiny(heat(), seconds=60, stop=pm.stop.Evaluations(4))
     assert "4 evaluations" in first.result.message and first.history[-1].evaluations <= 4
     assert tiny(heat(), stop=pm.Loss(1e9)).result.nit == 0
 
@@ -261,7 +261,7 @@ def test_wrong_settings_are_refused_before_training(settings: dict[str, Any], me
     assert rows == []
 
 
-@pytest.mark.parametrize("make", [pm.Hammersley, pm.Sobol, pm.Uniform, pm.LatinHypercube, pm.Grid])
+@pytest.mark.parametrize("make", [pm.Hammersley, pm.Sobol, pm.points.Uniform, pm.points.LatinHypercube, pm.points.Grid])
 def test_no_points_are_no_sample(make: Callable[[int], Any]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         make(0)

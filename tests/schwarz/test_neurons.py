@@ -64,6 +64,6 @@ def test_sweeps_over_neurons_descend(solver: MultiplicativeSchwarz | AdditiveSch
 def test_a_foreign_module_has_no_neurons() -> None:
     """Its tensors are blocks of their own."""
     module = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).double()
-    objective, theta = loss(pm.Custom(module))  # type: ignore[arg-type]
+    objective, theta = loss(pm.networks.Custom(module))  # type: ignore[arg-type]
     blocks = ByNeurons(2).restrictions(objective.structure, len(theta))
     assert [block.shape[0] for block in blocks] == [8, 4, 4, 1]

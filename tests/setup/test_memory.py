@@ -37,8 +37,8 @@ CASES = {
     "gradients": ("pm.LBFGS()", 12_000, "None"),
     "small chunks": ("pm.LevenbergMarquardt()", 12_000, "500"),
     "Jacobians": ("pm.LevenbergMarquardt()", 6_000, "None"),
-    "sweeps": ("pm.TwoLevel()", 12_000, "None"),
-    "dense": ("pm.BFGS()", 2_000, "None"),
+    "sweeps": ("pm.levels.TwoLevel()", 12_000, "None"),
+    "dense": ("pm.optim.BFGS()", 2_000, "None"),
 }
 
 
@@ -66,7 +66,7 @@ def test_more_points_and_wider_networks_take_more() -> None:
 
 
 def test_the_last_stage_of_renewed_points_counts() -> None:
-    rule = pm.RAD(stages=(pm.Stage(100, 1, until=3), pm.Stage(30_000, 1)))
+    rule = pm.RAD(stages=(pm.adapt.Stage(100, 1, until=3), pm.adapt.Stage(30_000, 1)))
     assert predicted(heat(), setup(refine=rule)).points == predicted(heat(), setup(points=pm.Sobol(30_000))).points
 
 
