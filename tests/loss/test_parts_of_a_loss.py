@@ -243,7 +243,7 @@ def test_costs_of_the_whole_loss() -> None:
 def test_costs_add_up_through_restrictions() -> None:
     """Whatever the way to a block, σ and k/p are those of the block in the whole network."""
     objective, theta = loss()
-    outer, inner = layers(objective, 1, 5), layers(objective, 2, 4)
+    outer, inner = layers(objective, 1, 4), layers(objective, 2, 4)
     part = Range(inner.start - outer.start, inner.stop - outer.start, outer.shape[0])
     within = objective.restricted(outer, theta)
     for found in (objective.restricted(inner, theta), within.restricted(part, outer(theta))):
