@@ -26,6 +26,7 @@ class Stage:
 
 
 LADDER = (Stage(2000, 5, 30), Stage(4000, 5, 50), Stage(8000, 6, 90), Stage(12_000, 6))
+"""The stages that `RAD` goes through unless others are given."""
 
 
 @setting

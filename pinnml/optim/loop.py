@@ -18,6 +18,7 @@ ATTEMPTS = 4
 """How often a step is taken where evaluations within it are not finite, before that ends the run."""
 
 Callback = Callable[[Progress], None]
+"""What is called before the first iteration and after every one."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Renewed:
 
 
 Renew = Callable[[Progress], Renewed | None]
+"""What may give another objective to go on with after an iteration, None where the present one stays."""
 
 
 def minimise(

@@ -8,6 +8,18 @@ from typing import Annotated, Any
 from pinnml.objective import Counts, Iterate
 from pinnml.settings import AtLeast, record, setting
 
+__all__ = [
+    "AnyOf",
+    "Evaluations",
+    "GradientNorm",
+    "Iterations",
+    "Loss",
+    "Progress",
+    "Seconds",
+    "Stop",
+    "Work",
+]
+
 
 @record
 class Progress:

@@ -6,13 +6,16 @@ from pinnml.run.repetition import Repetition, rerun
 from pinnml.run.resuming import resume
 from pinnml.run.solution import Solution
 from pinnml.run.training import KEPT_EVERY, DeclarationWarning, solve, train
+from pinnml.setup import HistoryRow, Run
 
 __all__ = [
     "KEPT_EVERY",
     "SIGNALS",
     "DeclarationWarning",
+    "HistoryRow",
     "Interruption",
     "Repetition",
+    "Run",
     "Solution",
     "rerun",
     "resume",

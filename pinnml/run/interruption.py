@@ -11,6 +11,7 @@ from pinnml.objective import Counts
 from pinnml.optim import Progress, Status, Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a run: Ctrl-C, and what batch systems send."""
 
 
 class Interruption(Stop):
