@@ -27,7 +27,7 @@ from job import Job, Outcome
 import pinnml as pm
 from pinnml import problems
 from pinnml.approximation import grid_points, uniform_axes
-from pinnml.loss import PinnObjective
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.points import given
 
 HERE = Path(__file__).parent
@@ -79,7 +79,7 @@ def prepare(seed: int) -> tuple[Job, Scorer]:
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
     unit = pm.Hammersley(POINTS).unit(POINTS, domain.dimension, generator)
     points = domain.place(unit)
-    start = PinnObjective(problem, network, given(problem, {"pde": points})).at(theta)
+    start = PinnObjective(problem, Discretisation(network, given(problem, {"pde": points}))).at(theta)
     grid = grid_points(uniform_axes(domain, reference))
     exact = reference(dict(zip(domain.names, grid.T, strict=True)))["u"]
     widths = np.array([2, *[WIDTH] * DEPTH, 1])

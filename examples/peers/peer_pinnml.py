@@ -8,7 +8,7 @@ from job import Job
 
 import pinnml as pm
 from pinnml import problems
-from pinnml.loss import PinnObjective
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.points import given
 
 
@@ -21,11 +21,11 @@ class Peer:
         problem = problems.get("burgers")
         width, depth = int(job.widths[1]), len(job.widths) - 2
         network = pm.MLP(width=width, depth=depth, embedding=pm.networks.Identity())
-        setup = pm.Setup(network=network, points={"pde": torch.from_numpy(job.points)})
+        points = {"pde": torch.from_numpy(job.points)}
         domain = problem.domain
         self._network = network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
         self._problem = problem
-        self._objective = PinnObjective(problem, self._network, given(problem, setup.points))  # type: ignore[arg-type]
+        self._objective = PinnObjective(problem, Discretisation(self._network, given(problem, points)))
         self._theta = torch.from_numpy(job.theta)
 
     def evaluate(self) -> tuple[float, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -21,9 +21,6 @@ from pinnml.objective import (
     everything,
 )
 
-if TYPE_CHECKING:
-    from pinnml.loss.pinn import PinnObjective
-
 
 class LayersObjective(ChunkedLeastSquares):
     """The loss as a function of some neighbouring layers: a network that begins with them, fed with jets kept below.
@@ -31,11 +28,12 @@ class LayersObjective(ChunkedLeastSquares):
     The layers above are frozen, too; every evaluation passes through them, none through the layers below.
     """
 
-    def __init__(self, whole: PinnObjective, tail: AbstractNetwork, layers: Range, theta: Tensor) -> None:
+    def __init__(
+        self, whole: ChunkedLeastSquares, jets: Sequence[Tensor], tail: AbstractNetwork, layers: Range, theta: Tensor
+    ) -> None:
         self._whole = whole
         self._layers = layers
         self._below, self._above = theta[: layers.start], theta[layers.stop :]
-        jets = whole.entering(theta, layers.start)
         chunks = [chunk.moved(tail, jet) for chunk, jet in zip(whole.chunks, jets, strict=True)]
         super().__init__(chunks, layers.stop - layers.start, whole.threads)
 

@@ -145,7 +145,7 @@ class PinnObjective(ChunkedLeastSquares):
         if as_it_is and isinstance(restriction, Range) and restriction.stop in stops:
             tail = self.network.part(restriction.start, self.network.size)
             if tail is not None:
-                return LayersObjective(self, tail, restriction, theta)
+                return LayersObjective(self, self.entering(theta, restriction.start), tail, restriction, theta)
         return RestrictedLeastSquares(self, restriction, theta, start)
 
     def entering(self, theta: Tensor, start: int) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """The waist: what a solver may know of a problem. Nothing here knows PDEs, nothing here knows solvers."""
 
-from pinnml.objective.coarsening import AbstractCoarsening, CoarseProblem, ShareOfPoints
+from pinnml.objective.coarsening import AbstractCoarsening, ShareOfPoints
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -11,7 +11,7 @@ from pinnml.objective.least_squares import (
     RestrictedLeastSquares,
 )
 from pinnml.objective.meter import BudgetSpentError, Counts, Meter, metered
-from pinnml.objective.objective import COSTS, AbstractObjective, Evaluation, Restricted
+from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted
 from pinnml.objective.restriction import (
     AbstractRestriction,
     Composed,

@@ -10,10 +10,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from pinnml.objective.coarsening import AbstractCoarsening, CoarseProblem
+from pinnml.objective.coarsening import AbstractCoarsening
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonModel
-from pinnml.objective.objective import AbstractObjective, Evaluation
+from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.structure import Structure
 from pinnml.objective.tilted import Tilted

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from torch import Tensor
 
-from pinnml.objective.coarsening import AbstractCoarsening, CoarseProblem
+from pinnml.objective.coarsening import AbstractCoarsening
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.restriction import AbstractRestriction, everything
 from pinnml.objective.structure import Structure
@@ -70,6 +71,24 @@ class AbstractObjective(ABC):
     def cost(self, kind: Evaluation) -> float:
         """Return what an evaluation costs in work units: losses and gradients of the whole network on all points."""
         return COSTS[kind]
+
+
+@dataclass(frozen=True)
+class CoarseProblem:
+    """A coarse objective f_c of y (k,), with the ways between θ (p,) and y.
+
+    `restriction` is Pᵀ for gradients, so that its adjoint P prolongates corrections; `iterates` is Π, which maps
+    iterates, with ΠP = I. Both are the identity where the unknowns are the same.
+    """
+
+    objective: AbstractObjective
+    restriction: AbstractRestriction
+    iterates: AbstractRestriction
+
+    @property
+    def has_same_unknowns(self) -> bool:
+        """Whether y and θ are the same vectors, as with fewer points."""
+        return self.restriction is self.iterates
 
 
 class Restricted(AbstractObjective):

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from pinnml.objective.coarsening import AbstractCoarsening, CoarseProblem
+from pinnml.objective.coarsening import AbstractCoarsening
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import AbstractGaussNewton, GaussNewtonModel, LinearModel, Observed
-from pinnml.objective.objective import AbstractObjective, Evaluation
+from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.structure import Structure
 

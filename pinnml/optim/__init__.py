@@ -22,6 +22,7 @@ from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWo
 from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Callback, Renew, Renewed, minimise
 from pinnml.optim.right_preconditioned import RightPreconditioned
+from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, phase
 from pinnml.optim.status import Result, Status
@@ -36,16 +37,7 @@ from pinnml.optim.stop import (
     Stop,
     Work,
 )
-from pinnml.optim.switching import (
-    AbstractRule,
-    AfterTrial,
-    Handover,
-    IfFast,
-    Sequential,
-    Switching,
-    UntilStops,
-    WhileFalling,
-)
+from pinnml.optim.switching import Handover, IfFast, Sequential, Switching
 
 __all__ = [
     "BFGS",

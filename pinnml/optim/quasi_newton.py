@@ -64,7 +64,8 @@ def descend(
         direction, slope = _steepest(start.grad)
     if slope == 0:
         return Descent(start, direction, 0.0, plateau, Status.CONVERGED, trusted)
-    first = 1.0 if trusted else 1 / float(direction.norm())
+    length = float(direction.norm())  # 0 where its square underflows
+    first = 1.0 if trusted or length == 0 else 1 / length
     found = search(objective, start, direction, slope, first)
     plateau = plateau.after(found.iterate)
     if found.outcome in (Outcome.ROUNDING, Outcome.FAILED):

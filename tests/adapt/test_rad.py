@@ -10,7 +10,7 @@ from small_problems import heat
 
 import pinnml as pm
 from pinnml.adapt import RAD, Renewal, Stage
-from pinnml.loss import PinnObjective
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.objective import Counts, Iterate
 from pinnml.optim import Progress
 from pinnml.points import ConditionPoints, sample
@@ -28,7 +28,7 @@ def renewal(rule: RAD = RULE) -> tuple[Renewal, torch.Tensor]:
     network = pm.MLP(width=4, depth=1).bind(("x",), (0,), (1,), 1)
     generator = torch.Generator().manual_seed(0)
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
-    objective = PinnObjective(problem, network, sample(problem, pm.Sobol(40), generator))
+    objective = PinnObjective(problem, Discretisation(network, sample(problem, pm.Sobol(40), generator)))
     return Renewal(rule, objective, generator), theta
 
 
@@ -78,7 +78,7 @@ def test_points_that_stand_for_the_domain_stay() -> None:
     right = torch.linspace(0.6, 1, 40, dtype=torch.float64)[:, None]
     points = {"pde": ConditionPoints(right, torch.full((40,), 1 / 40, dtype=torch.float64))}
     before = renew.objective
-    renew.objective = PinnObjective(before.problem, before.network, points)
+    renew.objective = PinnObjective(before.problem, Discretisation(before.network, points))
     assert renew(progress[0]) is not None and (renew.collocation["pde"].x < 0.5).any()
 
 

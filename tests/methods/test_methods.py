@@ -13,7 +13,7 @@ from pinnml.adapt import RAD
 from pinnml.bench import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
 from pinnml.methods import aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn
-from pinnml.optim import AbstractSolver, IfFast
+from pinnml.optim import AbstractSolver
 from pinnml.setup import LARGEST, default_recipe
 
 QUASI_NEWTON = {"aspqn": aspqn(steps=4), "mspqn": mspqn(steps=4), "two-level-aspqn": two_level_aspqn(steps=4)}
@@ -55,8 +55,8 @@ def test_the_default_is_taken_where_nothing_is_asked_for() -> None:
     network = pm.ResNet(width=4, blocks=1)
     free = pm.solve(heat(), network, stop=pm.Iterations(1), device="cpu").setup
     fixed = pm.solve(heat(), network, points=pm.Sobol(32), stop=pm.Iterations(1), device="cpu").setup
-    assert isinstance(free.solver, IfFast) and free.refine == RAD()
-    assert isinstance(fixed.solver, IfFast) and fixed.refine is None
+    assert free.solver == schwarz_gauss_newton() and free.refine == RAD()
+    assert fixed.solver == schwarz_gauss_newton() and fixed.refine is None
 
 
 def test_the_default_repeats_to_the_bit_on_one_thread() -> None:

@@ -1,0 +1,129 @@
+"""The rules by which a switching solver goes over from one of its solvers to another."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Annotated, Any
+
+from pinnml.objective import AbstractObjective, Counts, Iterate, ShareOfPoints
+from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.status import Status
+from pinnml.optim.stop import Stop
+from pinnml.settings import Between, Count, record, setting
+
+
+@record
+class SwitchingState:
+    """The solver under way by its number, None before the choice of the first; what it has had; and its state.
+
+    `decreases` are ln f before minus ln f after each of its last steps.
+    """
+
+    phase: int | None
+    steps: int = 0
+    seconds: float = 0.0
+    counts: Counts = Counts()
+    decreases: tuple[float, ...] = ()
+    inner: Any = None
+
+
+class AbstractRule(ABC):
+    """When a switching solver goes over from one of its solvers to another, and when it ends."""
+
+    def first(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int | None:
+        """Return the number of the solver to begin with, None to choose it in the first step by `chosen`."""
+        return 0
+
+    def chosen(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int:
+        """Return the number of the solver to begin with, at the price of evaluations."""
+        return 0
+
+    def stop(self, phase: int) -> Stop | None:
+        """Return the stop of a solver, whose budget holds within its steps, too; None where it has none."""
+        return None
+
+    @property
+    def window(self) -> int:
+        """How many of the last steps' decreases the rule wants to know."""
+        return 0
+
+    @abstractmethod
+    def is_over(self, state: SwitchingState, status: Status) -> bool:
+        """Return whether the solver under way, which is not the last, has had its turn after a step."""
+
+
+@setting
+class UntilStops(AbstractRule):
+    """Each solver until its own stop, or until it ends by itself."""
+
+    stops: tuple[Stop | None, ...]
+
+    def stop(self, phase: int) -> Stop | None:
+        """Return the stop of that number."""
+        return self.stops[phase]
+
+    def is_over(self, state: SwitchingState, status: Status) -> bool:
+        """Return whether the solver has ended; its stop is looked at elsewhere."""
+        return status is not Status.RUNNING
+
+
+@setting
+class WhileFalling(AbstractRule):
+    """The first solver until its last `window` steps lowered ln f by less than `decrease` each on average."""
+
+    decrease: float = 0.3
+    steps: Count = 4
+
+    @property
+    def window(self) -> int:
+        """`steps`."""
+        return self.steps
+
+    def is_over(self, state: SwitchingState, status: Status) -> bool:
+        """Compare what the last steps have gained; a solver that has ended hands over, too."""
+        slow = len(state.decreases) == self.steps and sum(state.decreases) < self.steps * self.decrease
+        return slow or status is not Status.RUNNING
+
+
+@setting
+class AfterTrial(AbstractRule):
+    """The first solver if the last one of `trial` steps lowers ln f by at least `decrease`, else the second.
+
+    The trial is made once, from the first iterate, on a `share` of the points, and forgotten: whichever is chosen
+    begins where the trial began.
+    """
+
+    trial: Count = 3
+    decrease: float = 0.5
+    share: Annotated[float, Between(0, 1, (False, True))] = 0.25
+
+    def first(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int | None:
+        """Choose nothing yet."""
+        return None
+
+    def chosen(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int:
+        """Make the trial; a solver that ends within it has nothing left to do, or cannot go on."""
+        coarse = objective.coarse(ShareOfPoints(self.share)) if self.share < 1 else None
+        fewer = objective if coarse is None else coarse.objective
+        iterate, gained = fewer.at(iterate.theta), 0.0
+        state = solvers[0].init(fewer, iterate)
+        for _ in range(self.trial):
+            following, state, status = solvers[0].step(fewer, iterate, state)
+            if status is not Status.RUNNING:
+                return 0 if status.success else 1
+            following = following.with_gradient(fewer)
+            gained, iterate = log_decrease(iterate, following), following
+        return 0 if gained >= self.decrease else 1
+
+    def is_over(self, state: SwitchingState, status: Status) -> bool:
+        """Return False: the choice is made for good."""
+        return False
+
+
+def log_decrease(before: Iterate, after: Iterate) -> float:
+    """Return ln f before minus ln f after a step, ∞ where f is zero afterwards, 0 where it is not finite."""
+    f, lower = float(before.f), float(after.f)
+    if not math.isfinite(f + lower):
+        return 0.0
+    return math.log(f / lower) if f > 0 and lower > 0 else math.inf
