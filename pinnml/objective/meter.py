@@ -16,7 +16,7 @@ from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonMode
 from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.structure import Structure
-from pinnml.objective.tilted import Tilted
+from pinnml.objective.tilt import Tilted
 from pinnml.settings import record
 
 E = TypeVar("E", Tensor, Iterate, GaussNewtonModel)
