@@ -21,7 +21,16 @@ class MemoryWarning(UserWarning):
 class Renewal:
     """The rule in action: asked after every outer step, it returns a new loss when points are due.
 
-    `objective` is the loss on the present points, which stay for good where there is no rule.
+    `objective` is the loss on the present points.
+
+    Parameters
+    ----------
+    rule : RAD or None
+        When points are due, and where they go; None for points that stay.
+    objective : PinnObjective
+        The loss on the points to begin with.
+    generator : torch.Generator
+        What new points are drawn from.
     """
 
     def __init__(self, rule: RAD | None, objective: PinnObjective, generator: torch.Generator) -> None:

@@ -36,6 +36,19 @@ class RightPreconditioned(AbstractSolver):
     direction of descent, v ← p. A preconditioner that fails does not end the run: the global step goes on from where it
     ended; the run ends when both have failed, or where the gradient is zero.
     Source: SPQN (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024).
+
+    Parameters
+    ----------
+    preconditioner : AbstractSolver
+        Any solver, such as a sweep.
+    memory : int, default 3
+        The most secant pairs of global steps, at least 1.
+    search : Search, default StrongWolfe()
+        How far to go in a global step.
+    momentum : float, default 0
+        μ (dimensionless), from 0 to 1.
+    curvature : float, default 1e-10
+        The least s·y/‖s‖‖y‖ of a pair that enters (dimensionless).
     """
 
     preconditioner: AbstractSolver

@@ -55,7 +55,13 @@ class AbstractRule(ABC):
 
 @setting
 class UntilStops(AbstractRule):
-    """Each solver until its own stop, or until it ends by itself."""
+    """Each solver until its own stop, or until it ends by itself.
+
+    Parameters
+    ----------
+    stops : tuple of Stop or None
+        One for each solver; None for a solver that goes on until it ends.
+    """
 
     stops: tuple[Stop | None, ...]
 
@@ -70,7 +76,15 @@ class UntilStops(AbstractRule):
 
 @setting
 class WhileFalling(AbstractRule):
-    """The first solver until its last `window` steps lowered ln f by less than `decrease` each on average."""
+    """The first solver until its last `window` steps lowered ln f by less than `decrease` each on average.
+
+    Parameters
+    ----------
+    decrease : float, default 0.3
+        A fall of ln f a step (dimensionless).
+    steps : int, default 4
+        How many steps are averaged, at least 1.
+    """
 
     decrease: float = 0.3
     steps: Count = 4
@@ -92,6 +106,15 @@ class AfterTrial(AbstractRule):
 
     The trial is made once, from the first iterate, on a `share` of the points, and forgotten: whichever is chosen
     begins where the trial began.
+
+    Parameters
+    ----------
+    trial : int, default 3
+        Steps of the trial, at least 1.
+    decrease : float, default 0.5
+        A fall of ln f (dimensionless).
+    share : float, default 0.25
+        The share of the points that the trial is made on (dimensionless), above 0 up to 1.
     """
 
     trial: Count = 3

@@ -88,8 +88,25 @@ class Improved:
 def improve(solver: AbstractSolver, objective: AbstractObjective, start: Iterate, state: Any, steps: int) -> Improved:
     """Take up to `steps` steps from a point whose f is known, as the inner solve of a block or a coarse level.
 
-    `state` is the one of the last inner solve, None at first. Reaching the step limit is no failure; where the loss did
-    not fall, the start itself comes back.
+    Reaching the limit of steps is no failure.
+
+    Parameters
+    ----------
+    solver : AbstractSolver
+        The inner solver.
+    objective : AbstractObjective
+        The objective of the block or level.
+    start : Iterate
+        Where to begin; f is known there, the gradient need not be.
+    state : object
+        The state returned by the last inner solve, None at first.
+    steps : int
+        The most steps.
+
+    Returns
+    -------
+    Improved
+        Where the solve ended; where the loss did not fall, that is `start` itself.
     """
     iterate = start.with_gradient(objective) if solver.needs_gradient else start
     if state is None:

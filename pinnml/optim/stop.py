@@ -53,7 +53,13 @@ class Stop(ABC):
 
 @setting
 class AnyOf(Stop):
-    """Stops when any of its limits is reached."""
+    """Stops when any of its limits is reached.
+
+    Parameters
+    ----------
+    stops : tuple of Stop
+        The limits.
+    """
 
     stops: tuple[Stop, ...]
 
@@ -75,7 +81,13 @@ class Limit(Stop):
 
 @setting
 class Seconds(Limit):
-    """Wall-clock seconds; no evaluation is begun after them."""
+    """Wall-clock seconds; no evaluation is begun after them.
+
+    Parameters
+    ----------
+    limit : float
+        Wall time [s], at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the time since the start."""
@@ -88,7 +100,13 @@ class Seconds(Limit):
 
 @setting
 class Work(Limit):
-    """Work units (one is one loss and gradient of the whole network on all points); never exceeded by a whole one."""
+    """Work units (one is one loss and gradient of the whole network on all points); never exceeded by a whole one.
+
+    Parameters
+    ----------
+    limit : float
+        Work units, at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the work done."""
@@ -102,7 +120,13 @@ class Work(Limit):
 
 @setting
 class Evaluations(Limit):
-    """Evaluations of any kind, line searches included; never exceeded."""
+    """Evaluations of any kind, line searches included; never exceeded.
+
+    Parameters
+    ----------
+    limit : float
+        How many, at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the count."""
@@ -115,7 +139,13 @@ class Evaluations(Limit):
 
 @setting
 class Iterations(Limit):
-    """Iterations of the outer solver."""
+    """Iterations of the outer solver.
+
+    Parameters
+    ----------
+    limit : float
+        How many, at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the count."""
@@ -125,7 +155,13 @@ class Iterations(Limit):
 
 @setting
 class Loss(Limit):
-    """A loss f at or below a value."""
+    """A loss f at or below a value.
+
+    Parameters
+    ----------
+    limit : float
+        f = ½‖r‖² (dimensionless), at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare f (reads one number from the device)."""
@@ -134,7 +170,13 @@ class Loss(Limit):
 
 @setting
 class GradientNorm(Limit):
-    """A Euclidean norm ‖∇f‖ at or below a value."""
+    """A Euclidean norm ‖∇f‖ at or below a value.
+
+    Parameters
+    ----------
+    limit : float
+        ‖∇f‖ (dimensionless), at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the norm (reads one number from the device)."""

@@ -51,14 +51,50 @@ def solve(
 ) -> Solution:
     """Train a network on a problem and return the solution.
 
-    Without network or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds; without
-    solver, what `default_recipe` says for the network's size, with points that follow the residual unless `points` are
-    handed over. With `refine` the points of the equations follow the residual in any case; their numbers are then the
-    rule's, not the sampler's. At most `chunk` points are evaluated at once, as many as suit the machine without it.
-    `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end, and
-    its checkpoint from the start on, `every` so many seconds; that it is writable and holds no other run is seen to
-    before. `callback` gets every row of the history. Ctrl-C and SIGTERM end the run after the step under way, with what
-    was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
+    Ctrl-C and SIGTERM end the run after the step under way, with what was reached.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    network : Architecture, torch.nn.Module or None, default ResNet()
+        The network.
+    solver : AbstractSolver or None, default None
+        The method; None for that of `default_recipe` for the network's size, with points that follow the residual
+        unless `points` are given.
+    points : Sampler, mapping from str to tensor (n, d) or None, default Hammersley()
+        What draws the points, or the points of each condition.
+    refine : RAD or None, default None
+        How the points of the equations are renewed; their numbers are then the rule's, not the sampler's.
+    seconds : float or None, default 60 without `stop`
+        Wall time [s].
+    stop : Stop or None, default None
+        When to end; with `seconds`, at whichever is reached first.
+    seed : int, default 0
+        The seed of the first parameters and of all points that are drawn.
+    device : str, default "auto"
+        "cpu", "cuda", or "auto": a GPU where there is one.
+    dtype : torch.dtype, default torch.float64
+        The precision, or torch.float32.
+    chunk : int or None, default None
+        The most points evaluated at once; None for as many as suit the machine.
+    out : path or None, default None
+        The run folder, written at the end, its checkpoint from the start on. That it is writable and holds no other run
+        is checked first.
+    every : float, default 60
+        Time between checkpoints [s].
+    callback : callable, default none
+        Called with each row of the history.
+
+    Returns
+    -------
+    Solution
+        The trained network as a function, and the record of the run.
+
+    Raises
+    ------
+    DeclarationError
+        Before training, for anything that is declared wrongly.
     """
     setup = arranged(
         problem, network, solver, points=points, refine=refine, seconds=seconds, stop=stop, seed=seed, device=device,
@@ -78,7 +114,30 @@ def train(
 ) -> Solution:
     """Do what `solve` does with a complete setup; with `before`, go on with that run, whose stops are the setup's.
 
-    With `out` a checkpoint is written there at the start, `every` so many seconds, and when the solver's phase changes.
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    setup : Setup
+        All else that the run depends on.
+    out : path or None, default None
+        The run folder; a checkpoint is written there at the start, after every `every` seconds, and when the solver's
+        phase changes.
+    callback : callable, default none
+        Called with each row of the history.
+    before : Run or None, default None
+        The run to go on with.
+    every : float, default 60
+        Time between checkpoints [s].
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    DeclarationError
+        Before training, for anything that is declared wrongly.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(claimed(out, going_on=before is not None)) if out is not None else None

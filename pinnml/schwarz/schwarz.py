@@ -110,7 +110,22 @@ def solve_in_turn(
 
 
 def extrapolate(objective: AbstractObjective, begin: Iterate, end: Iterate, factors: tuple[float, ...]) -> Iterate:
-    """Return θ_begin + c(θ_end − θ_begin) for the last of the growing factors c with which f still fell."""
+    """Return θ_begin + c(θ_end − θ_begin) for the last of the growing factors c with which f still fell.
+
+    Parameters
+    ----------
+    objective : AbstractObjective
+        The objective; one value is evaluated for each factor tried.
+    begin, end : Iterate
+        Where the step began and ended; f is known at both.
+    factors : tuple of float
+        c (dimensionless), growing and above 1.
+
+    Returns
+    -------
+    Iterate
+        `end` itself where no factor lowers f.
+    """
     best = end
     for factor in factors:
         theta = begin.theta + factor * (end.theta - begin.theta)

@@ -13,7 +13,15 @@ LARGEST = 6000
 
 @record
 class Recipe:
-    """A solver together with the way its points are renewed; without `refine` they stay as they are."""
+    """A solver together with the way its points are renewed; without `refine` they stay as they are.
+
+    Parameters
+    ----------
+    solver : AbstractSolver
+        The method.
+    refine : RAD or None, default None
+        How points are renewed.
+    """
 
     solver: AbstractSolver
     refine: RAD | None = None

@@ -27,7 +27,26 @@ DEFAULT_SECONDS = 60.0
 class Setup:
     """All that a run depends on besides the problem: the same setup on one thread repeats a run to the bit.
 
-    `chunk` is how many points are evaluated at once at most; None leaves it to the machine.
+    Parameters
+    ----------
+    network : Architecture, default ResNet()
+        The network.
+    solver : AbstractSolver, default schwarz_gauss_newton()
+        The method.
+    points : Sampler or mapping from str to tensor (n, d), default Hammersley()
+        What draws the points, or the points of each condition.
+    refine : RAD or None, default None
+        How points are renewed; None for points that stay.
+    stop : Stop, default Seconds(60)
+        When the run ends.
+    seed : int, default 0
+        The seed of the first parameters and of all points that are drawn.
+    device : str, default "cpu"
+        "cpu" or "cuda".
+    dtype : torch.dtype, default torch.float64
+        The precision.
+    chunk : int or None, default None
+        The most points evaluated at once; None leaves it to the machine.
     """
 
     network: Architecture = field(default_factory=ResNet)
