@@ -48,8 +48,8 @@ class RAD:
     independent draws, and weigh the inverse of their density, so that the loss stays the mean square over the domain.
 
     A renewal that is due takes place only if the residual's mean square at `probes` fresh Sobol' points exceeds `gap`
-    times that at the present points: as long as these stand for the domain, they stay, in their number, too. The last
-    stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
+    times that at the present points: as long as these represent the domain, neither they nor their number change. The
+    last stage has no end. Solvers adapt their state in `renewed`.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ class MemoryWarning(UserWarning):
 
 
 class Renewal:
-    """The rule in action: asked after every outer step, it returns a new loss when points are due.
+    """A rule at work in a run: called after every outer step, it returns a new loss when points are due.
 
     `objective` is the loss on the present points.
 
@@ -40,7 +40,7 @@ class Renewal:
 
     @property
     def collocation(self) -> Collocation:
-        """The points of every condition as they are now."""
+        """The present points of every condition."""
         return self.objective.collocation
 
     def halve(self, objective: PinnObjective) -> None:

@@ -1,4 +1,4 @@
-"""The meter: it counts what an objective is asked, guards the budget, and asks again for what was not finite."""
+"""The meter: it counts evaluations, guards the budget, and repeats evaluations that were not finite."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class Meter:
     def ask(self, kind: Evaluation, cost: float, evaluate: Callable[[], E], again: bool = True) -> E:
         """Count an evaluation and make it.
 
-        One that is not finite is made a second time, since a machine may err, unless `again` is False; but not a
-        product, of which solvers make many before they look at one, so that a GPU need not be waited for.
+        One that is not finite is made a second time, since a machine may err, unless `again` is False. Products are not
+        checked: solvers make many before they look at one, and a check would have to wait for a GPU.
         """
         found, is_finite = self._once(kind, cost, evaluate)
         if not again or kind is Evaluation.PRODUCT or bool(is_finite):
@@ -104,12 +104,12 @@ class Meter:
         return found, is_finite
 
     def add(self, cost: float) -> None:
-        """Count work that is no evaluation of its own."""
+        """Count work that is not an evaluation."""
         self.counts = replace(self.counts, work=self.counts.work + cost)
 
     @contextmanager
     def unguarded(self) -> Iterator[None]:
-        """Count, and refuse nothing for a while."""
+        """Count without refusing anything, within a `with` block."""
         guard, self._guard = self._guard, lambda counts: False
         try:
             yield

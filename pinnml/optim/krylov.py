@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 REPEATS = 5
-"""How often a product is made again that is not finite, before that ends the solve."""
+"""How often a product that is not finite is repeated before the solve ends."""
 
 Product = Callable[[Tensor], Tensor]
 

@@ -21,7 +21,7 @@ __all__ = ["LBFGS", "PATIENCE", "PROGRESS", "LBFGSState", "Plateau"]
 class LBFGSState:
     """The secant pairs of the past steps, and how long nothing but rounding has changed.
 
-    With an initial matrix, `inverse` is it, and `due` the number of steps until it is made anew.
+    `inverse` is the initial matrix, if there is one, and `due` the number of steps until it is computed again.
     """
 
     memory: SecantMemory
@@ -39,8 +39,8 @@ class LBFGS(AbstractSolver):
     neither the loss nor the gradient's norm has fallen by more than rounding.
 
     With `initial` the pairs update a multiple of M⁻¹ instead of one of the identity: L-BFGS preconditioned by domain
-    decomposition, or by the whole Gauss–Newton matrix. M⁻¹ is made anew after `rebuild` steps, when the objective has
-    changed, and when a search with one made earlier fails; pairs outlive it.
+    decomposition, or by the whole Gauss–Newton matrix. M⁻¹ is computed again after `rebuild` steps, when the
+    objective has changed, and when a search with one made earlier fails; the pairs are kept.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class LBFGS(AbstractSolver):
     initial : AbstractPreconditioner or None, default None
         What makes M⁻¹; None for a multiple of the identity.
     rebuild : int, default 100
-        Steps after which M⁻¹ is made anew, at least 1.
+        Steps after which M⁻¹ is computed again, at least 1.
     damping : float, default 1e-6
         λ in M = JᵀJ + λ·diag(JᵀJ) (dimensionless), at least 0.
 

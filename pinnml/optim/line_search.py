@@ -155,10 +155,10 @@ def rounding(f: Tensor, tolerance: float = ROUNDING) -> float:
 
 
 def _failure(start: Iterate, direction: Tensor, origin: Trial, trials: list[Trial], tolerance: float) -> Outcome:
-    """Tell why no trial lowered the loss: nothing beyond rounding was to be gained, or it should have been.
+    """Return why no trial lowered the loss: ROUNDING if no decrease beyond rounding was possible, else FAILED.
 
-    The slopes at the origin and at the trial nearest to the minimum are those of a parabola, whose minimum tells by how
-    much f and θ should have changed. Slopes, unlike values, keep their digits near a minimum.
+    The slopes at the origin and at the trial nearest to the minimum define a parabola, whose minimum
+    predicts how much f and θ should have changed. Slopes, unlike values, keep their digits near a minimum.
     """
     rising = [trial for trial in trials if trial.slope > origin.slope]
     if rising:

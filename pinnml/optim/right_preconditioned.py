@@ -72,7 +72,7 @@ class RightPreconditioned(AbstractSolver):
     def renewed(
         self, objective: AbstractObjective, iterate: Iterate, state: RightPreconditionedState
     ) -> RightPreconditionedState:
-        """Drop pairs and velocity, which belong to another function, and tell the preconditioner."""
+        """Drop pairs and velocity, which belong to the old function, and renew the preconditioner's state."""
         return self._afresh(iterate, self.preconditioner.renewed(objective, iterate, state.inner))
 
     def _afresh(self, iterate: Iterate, inner: Any) -> RightPreconditionedState:

@@ -23,7 +23,7 @@ __all__ = [
 
 @record
 class Progress:
-    """What a callback and a stop see after every iteration, and all that a run needs to go on.
+    """What callbacks and stops see after every iteration; enough to continue the run.
 
     Iterations, seconds and counts are those of the whole run, pauses left out; `state` is the solver's, None before it
     has one. Iteration 0 is the start.
@@ -37,14 +37,14 @@ class Progress:
 
 
 class Stop(ABC):
-    """A limit; `a | b` stops at whichever is reached first."""
+    """A rule for when a run ends; `a | b` stops at whichever is reached first."""
 
     @abstractmethod
     def reason(self, progress: Progress) -> str | None:
         """Return a sentence if the limit is reached after an iteration, else None."""
 
     def spent(self, seconds: float, counts: Counts) -> bool:
-        """Tell whether even one more evaluation is too many; checked before each, line searches included."""
+        """Return whether the budget is used up; checked before every evaluation, also within line searches."""
         return False
 
     def __or__(self, other: Stop) -> Stop:
@@ -68,7 +68,7 @@ class AnyOf(Stop):
         return next((reason for stop in self.stops if (reason := stop.reason(progress)) is not None), None)
 
     def spent(self, seconds: float, counts: Counts) -> bool:
-        """Tell whether any budget is spent."""
+        """Return whether any budget is spent."""
         return any(stop.spent(seconds, counts) for stop in self.stops)
 
 

@@ -1,4 +1,4 @@
-"""Runs: begun, kept, gone on with, repeated; and what they have come to, as a function, figures and a folder."""
+"""Runs: started, saved, continued, repeated; and their solutions as functions, figures and folders."""
 
 from pinnml.run.folder import summary
 from pinnml.run.interruption import SIGNALS, Interruption

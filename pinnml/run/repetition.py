@@ -22,7 +22,7 @@ class Repetition:
     """A run and its repetition with as many iterations.
 
     `first` is the first iteration at which their losses differ, None where all are equal; `difference` is
-    ‖θ − θ_before‖/‖θ_before‖ at the end (dimensionless); `changed` tells what of the machine is not as it was, by name.
+    ‖θ − θ_before‖/‖θ_before‖ at the end (dimensionless); `changed` names what is different on this machine.
     """
 
     before: Solution

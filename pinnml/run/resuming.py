@@ -1,4 +1,4 @@
-"""Going on with a run that has left a folder."""
+"""Continuing a run from its folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def resume(
     every: float = KEPT_EVERY,
     callback: Callable[[HistoryRow], None] = lambda row: None,
 ) -> Solution:
-    """Go on with the run in a folder, as if it had never been stopped, and write the folder anew.
+    """Continue the run in a folder as if it had never been stopped, and write the folder again.
 
     On one thread a resumed run repeats an uninterrupted one to the bit.
 

@@ -1,4 +1,4 @@
-"""What a run has come to: a trained network as a function, its figures, and its folder."""
+"""The solution of a run: a trained network as a function, its figures, and its folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Solution:
-    """What `solve` gives back: the problem, the network with its parameters θ, and the run's record.
+    """What `solve` returns: the problem, the network with its parameters θ, and the run's record.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Solution:
 
     @property
     def generator(self) -> Tensor | None:
-        """The state of the run's random numbers, to go on with."""
+        """The state of the run's random numbers, from which it continues."""
         return self.run.generator
 
     @property
@@ -153,7 +153,7 @@ class Solution:
         *,
         stop: Stop | None = None,
     ) -> Solution:
-        """Read a run folder: hand over what is your own, a problem above all, since functions are not stored.
+        """Read a run folder; problems, networks and solvers of your own must be given, since functions are not stored.
 
         Tensors go to the run's device, or to the CPU where there is no such device.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import RAD, Renewal
-from pinnml.io.claim import claimed
+from pinnml.io.claim import claim_folder
 from pinnml.loss import Discretisation, PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
@@ -21,8 +21,8 @@ from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
 from pinnml.run.solution import Solution
-from pinnml.setup import HistoryRow, Run, Setup, arranged, bind, drawn
-from pinnml.threads import reserved
+from pinnml.setup import HistoryRow, Run, Setup, arrange, bind, draw_points
+from pinnml.threads import reserve
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -51,7 +51,7 @@ def solve(
 ) -> Solution:
     """Train a network on a problem and return the solution.
 
-    Ctrl-C and SIGTERM end the run after the step under way, with what was reached.
+    Ctrl-C and SIGTERM end the run after the present step; what was reached is returned.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def solve(
     DeclarationError
         Before training, for anything that is declared wrongly.
     """
-    setup = arranged(
+    setup = arrange(
         problem, network, solver, points=points, refine=refine, seconds=seconds, stop=stop, seed=seed, device=device,
         dtype=dtype, chunk=chunk,
     )  # fmt: skip
@@ -112,7 +112,7 @@ def train(
     before: Run | None = None,
     every: float = KEPT_EVERY,
 ) -> Solution:
-    """Do what `solve` does with a complete setup; with `before`, go on with that run, whose stops are the setup's.
+    """Do what `solve` does with a complete setup; with `before`, continue that run until the setup's stop.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def train(
     callback : callable, default none
         Called with each row of the history.
     before : Run or None, default None
-        The run to go on with.
+        The run to continue.
     every : float, default 60
         Time between checkpoints [s].
 
@@ -140,16 +140,16 @@ def train(
         Before training, for anything that is declared wrongly.
     """
     with ExitStack() as stack:
-        folder = stack.enter_context(claimed(out, going_on=before is not None)) if out is not None else None
+        folder = stack.enter_context(claim_folder(out, going_on=before is not None)) if out is not None else None
         interruption = stack.enter_context(Interruption())
         keeper = Keeper(folder, every, setup.solver) if folder is not None else None
-        solution = Solution(_trained(problem, setup, interruption, callback, before, keeper))
+        solution = Solution(_train(problem, setup, interruption, callback, before, keeper))
         if keeper is not None:
             keeper.finish(solution)
         return solution
 
 
-def _trained(
+def _train(
     problem: Problem,
     setup: Setup,
     interruption: Interruption,
@@ -181,7 +181,7 @@ def _trained(
     stop, result = setup.stop | interruption, None
     while result is None:
         try:
-            with reserved(objective.threads.count):
+            with reserve(objective.threads.count):
                 result = minimise(last[1], last[0], setup.solver, stop, callback=watch, renew=renewal)
         except torch.OutOfMemoryError:
             renewal.halve(last[1])
@@ -195,14 +195,14 @@ def _trained(
 def _begun(
     problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator, before: Run | None
 ) -> tuple[Tensor | Progress, Collocation]:
-    """Return where the run begins or goes on, and its points; the generator is then as it was."""
+    """Return where the run begins or continues, and its points; the generator is then in the state it had there."""
     if before is not None:
         if before.generator is not None:
             generator.set_state(before.generator)
         return before.result.progress, before.collocation
     generator.manual_seed(setup.seed)
     theta = network.initial(generator, setup.dtype, torch.device(setup.device))
-    return theta, drawn(problem, setup, generator)
+    return theta, draw_points(problem, setup, generator)
 
 
 def _report(findings: list[Finding]) -> None:

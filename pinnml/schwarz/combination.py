@@ -167,7 +167,7 @@ class SubspaceMinimisation(AbstractCombination):
 class Averaged(AbstractCombination):
     """Corrections divided by the number of blocks that hold each parameter, then combined by `inner`.
 
-    Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025. Coarse corrections stay as they are.
+    Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025. Coarse corrections are not changed.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ class Owned(AbstractCombination):
     def tried(
         self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
     ) -> Iterate | Outcome:
-        """Keep what is each block's own."""
+        """Keep the entries that each block owns."""
         kept = [c if c.owned is None else _scaled(c, c.owned) for c in corrections]
         return self.inner.tried(objective, iterate, kept)
 

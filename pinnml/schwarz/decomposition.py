@@ -116,7 +116,7 @@ class ByNeurons(Decomposition):
 class AsEntries(Decomposition):
     """The blocks of another decomposition as sets of indices, so that nothing is kept of the layers below them.
 
-    The corrections are the same; it shows what the kept jets are worth.
+    The corrections are the same; it serves to measure what keeping the jets saves.
 
     Parameters
     ----------

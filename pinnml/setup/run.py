@@ -1,4 +1,4 @@
-"""What a run has left."""
+"""The record of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pinnml.setup.setup import Setup
 
 @dataclass(frozen=True)
 class Run:
-    """All that a run has left, so far where it goes on: what it was given, and what has come of it.
+    """The record of a run, finished or not: what it was given, and what it has reached.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""All that a run depends on besides the problem, and what is taken where nothing is said."""
+"""All that a run depends on besides the problem, and its defaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pinnml.settings import record
 from pinnml.setup.recipe import default_recipe
 
 DEFAULT_SECONDS = 60.0
-"""How long a run goes on where nothing is said."""
+"""The default length of a run [s]."""
 
 
 @record
@@ -60,7 +60,7 @@ class Setup:
     chunk: int | None = None
 
 
-def arranged(
+def arrange(
     problem: Problem,
     network: Architecture | nn.Module | None = None,
     solver: AbstractSolver | None = None,
@@ -113,7 +113,7 @@ def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
 
 
-def drawn(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
+def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
     """Return the points that a run begins with, drawn from the generator."""
     if isinstance(setup.points, Sampler):
         sampler = setup.points if setup.refine is None else replace(setup.points, n=setup.refine.stages[0].points)
