@@ -10,11 +10,12 @@ from pinnml import adapt, approximation, levels, methods, objective, optim, poin
 from pinnml import network as networks
 from pinnml._version import __version__
 from pinnml.adapt import RAD
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, Finding
 from pinnml.network import MLP, PeriodicEmbedding, ResNet
 from pinnml.optim import LBFGS, Adam, Iterations, LevenbergMarquardt, Loss, Seconds, Sequential, stop
 from pinnml.points import Hammersley, Sobol
 from pinnml.problem import (
+    AbstractCondition,
     Box,
     Data,
     Derivative,
@@ -30,6 +31,7 @@ from pinnml.run import DeclarationWarning, Solution, rerun, resume, solve
 from pinnml.setup import Setup
 
 load = Solution.load
+"""`Solution.load`: read a run back from its folder."""
 
 MOVED = {
     "AdditiveSchwarz": "schwarz",
@@ -100,7 +102,9 @@ __all__ = [
     "Data",
     "Lifting",
     "Reference",
+    "AbstractCondition",
     "DeclarationError",
+    "Finding",
     "DeclarationWarning",
     "MLP",
     "ResNet",

@@ -51,7 +51,7 @@ class DeclarationError(ValueError):
 
 
 def raise_fatal(findings: Iterable[Finding]) -> None:
-    """Raise one `DeclarationError` that tells every fatal finding; return where there is none."""
+    """Raise one `DeclarationError` that lists all fatal findings; do nothing where there is none."""
     fatal = [finding for finding in findings if finding.fatal]
     if fatal:
         raise DeclarationError(fatal[0].what, fatal[0].where, fatal[0].remedy, fatal[1:])

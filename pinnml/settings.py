@@ -27,7 +27,7 @@ class Bound(Protocol):
     """What a number may be beyond its type, declared beside it: `Annotated[int, AtLeast(1)]`."""
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a number is within the bound."""
+        """Return whether a number is within the bound."""
 
     def __str__(self) -> str:
         """Return what to give, as in "a number of at least 1"."""
@@ -40,7 +40,7 @@ class AtLeast:
     least: float
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a number is large enough."""
+        """Return whether a number is large enough."""
         return bool(value >= self.least)
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Above:
     bound: float
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a number is large enough."""
+        """Return whether a number is large enough."""
         return bool(value > self.bound)
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Between:
     closed: tuple[bool, bool] = (True, True)
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a number lies between the ends."""
+        """Return whether a number lies between the ends."""
         above = value >= self.low if self.closed[0] else value > self.low
         return bool(above and (value <= self.high if self.closed[1] else value < self.high))
 
@@ -148,7 +148,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value is of a type, with its bounds; a type that is not known here takes everything."""
+    """Return whether a value is of a type, with its bounds; a type that is not known here takes everything."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return _fits(value, inner[0]) and all(bound.holds(value) for bound in inner[1:] if hasattr(bound, "holds"))
@@ -178,7 +178,7 @@ def _each_fits(value: Sequence[Any], inner: tuple[Any, ...]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a value is a number of the machine's own size, infinity among them, and not NaN."""
+    """Return whether a value is a number of the machine's own size, infinity among them, and not NaN."""
     try:
         return not math.isnan(float(value))
     except OverflowError:

@@ -6,6 +6,8 @@ from importlib import import_module
 
 from pinnml.problem import DeclarationError, Problem, suggestion
 
+__all__ = ["get", "names"]
+
 _FUNCTIONS = {
     "poisson": ("poisson", "poisson_2d"),
     "poisson-multiscale": ("poisson", "poisson_multiscale"),

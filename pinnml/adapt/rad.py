@@ -18,7 +18,17 @@ from pinnml.settings import AtLeast, Between, Count, setting
 
 @setting
 class Stage:
-    """A rung of the ladder: `points` for each equation, renewed every so many iterations, until an iteration."""
+    """A rung of the ladder: `points` for each equation, renewed every so many iterations, until an iteration.
+
+    Parameters
+    ----------
+    points : int
+        Points of each equation, at least 1.
+    every : int
+        Iterations between renewals, at least 1.
+    until : int or None, default None
+        The iteration at which the next stage begins; None for the last stage.
+    """
 
     points: Count
     every: Count
@@ -26,6 +36,7 @@ class Stage:
 
 
 LADDER = (Stage(2000, 5, 30), Stage(4000, 5, 50), Stage(8000, 6, 90), Stage(12_000, 6))
+"""The stages that `RAD` goes through unless others are given."""
 
 
 @setting
@@ -37,8 +48,28 @@ class RAD:
     independent draws, and weigh the inverse of their density, so that the loss stays the mean square over the domain.
 
     A renewal that is due takes place only if the residual's mean square at `probes` fresh Sobol' points exceeds `gap`
-    times that at the present points: as long as these stand for the domain, they stay, in their number, too. The last
-    stage goes on for ever. What solvers keep from step to step is treated by their `renewed`.
+    times that at the present points: as long as these represent the domain, neither they nor their number change. The
+    last stage has no end. Solvers adapt their state in `renewed`.
+
+    Parameters
+    ----------
+    stages : sequence of Stage, default LADDER
+        How many points there are, and how often they are renewed.
+    pool : float, default 6
+        Candidates a point drawn (dimensionless), at least 1.
+    gap : float, default 1.5
+        The ratio of mean squares above which points are renewed (dimensionless), at least 0.
+    probes : int, default 2048
+        Fresh points at which the residual is compared, at least 1.
+    uniform : float, default 0.5
+        The share υ of uniform points (dimensionless), from 0 to 1.
+    floor : float, default 0.2
+        c, which keeps points where the residual is small (dimensionless).
+
+    Raises
+    ------
+    DeclarationError
+        Unless every stage but the last has an end.
     """
 
     stages: Sequence[Stage] = LADDER

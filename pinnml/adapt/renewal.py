@@ -19,9 +19,18 @@ class MemoryWarning(UserWarning):
 
 
 class Renewal:
-    """The rule in action: asked after every outer step, it returns a new loss when points are due.
+    """A rule at work in a run: called after every outer step, it returns a new loss when points are due.
 
-    `objective` is the loss on the present points, which stay for good where there is no rule.
+    `objective` is the loss on the present points.
+
+    Parameters
+    ----------
+    rule : RAD or None
+        When points are due, and where they go; None for points that stay.
+    objective : PinnObjective
+        The loss on the points to begin with.
+    generator : torch.Generator
+        What new points are drawn from.
     """
 
     def __init__(self, rule: RAD | None, objective: PinnObjective, generator: torch.Generator) -> None:
@@ -31,7 +40,7 @@ class Renewal:
 
     @property
     def collocation(self) -> Collocation:
-        """The points of every condition as they are now."""
+        """The present points of every condition."""
         return self.objective.collocation
 
     def halve(self, objective: PinnObjective) -> None:

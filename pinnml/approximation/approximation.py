@@ -21,7 +21,17 @@ from pinnml.problem import Problem, check_inside
 
 @dataclass(frozen=True)
 class Approximation:
-    """The fields of a problem as a network gives them with the parameters θ, shape (p,)."""
+    """The fields of a problem as a network gives them with the parameters θ, shape (p,).
+
+    Parameters
+    ----------
+    problem : Problem
+        What gives coordinates, fields, liftings and equations their names.
+    network : AbstractNetwork
+        The network, for the problem's coordinates and fields.
+    theta : tensor (p,)
+        Its parameters; values are computed in their precision and on their device.
+    """
 
     problem: Problem
     network: AbstractNetwork

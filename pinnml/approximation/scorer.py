@@ -27,7 +27,20 @@ class Error:
 
 
 class Scorer:
-    """Compares fields with a reference on its grid, whose values are computed once."""
+    """Compares fields with a reference on its grid, whose values are computed once.
+
+    Parameters
+    ----------
+    problem : Problem
+        What names the fields and the coordinates.
+    reference : Reference
+        What the fields are compared with.
+
+    Raises
+    ------
+    DeclarationError
+        For a reference that does not give one finite number a point.
+    """
 
     def __init__(self, problem: Problem, reference: Reference) -> None:
         self._problem = problem

@@ -40,7 +40,25 @@ def residual_values(
 ) -> Tensor:
     """Return the unweighted residuals of an interior condition at points x (n, d), shape (q, n).
 
-    Chunks of points run side by side on `threads`, one after another without them.
+    Parameters
+    ----------
+    problem : Problem
+        What the condition belongs to.
+    network : AbstractNetwork
+        The network, for the problem's coordinates and fields.
+    theta : tensor (p,)
+        Its parameters.
+    name : str
+        The condition.
+    x : tensor (n, d)
+        Points of the domain.
+    threads : Threads or None, default None
+        What evaluates chunks of points side by side; None for one after another.
+
+    Returns
+    -------
+    tensor (q, n)
+        The residuals, in the equation's own units.
     """
 
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:

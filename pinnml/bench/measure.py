@@ -12,10 +12,10 @@ from pinnml.bench.trial import Trial
 from pinnml.setup import HistoryRow
 
 THRESHOLDS = {"1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4, "1e-5": 1e-5, "1e-6": 1e-6}
-"""Relative L2 errors that the times to reach them are told of."""
+"""Relative L2 errors for which the time to reach them is reported."""
 
 MARKS = {"10": 10.0, "30": 30.0, "60": 60.0, "180": 180.0, "600": 600.0}
-"""Seconds at which the error is told."""
+"""Seconds at which the error is reported."""
 
 Number = float | None
 

@@ -67,7 +67,7 @@ class Reached:
 
 NOTES = """\
 The target is the best error of L-BFGS within the time of a run: the median over the seeds, the upper one of an even
-number, so that more than half of its runs reach it. A ratio tells how many times sooner, or with how much less work,
+number, so that more than half of its runs reach it. A ratio says how many times sooner, or with how much less work,
 than L-BFGS a solver is there, by medians. The paper's target is L-BFGS's best error after hours on a P100, and its
 ASPQN ran on several GPUs at once: compare ratios, not times, and those of ASPQN with the number of devices in mind.
 The data of Klein–Gordon are extended otherwise than in the paper, where the extension is the solution itself.

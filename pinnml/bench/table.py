@@ -12,7 +12,7 @@ from pinnml.bench.trial import Trial, complete
 
 NOTES = """\
 Medians over the seeds, with the range in brackets. An error is reached at the first scored iterate that is as good;
-the error at a time is that of the iterate held then, not the best so far. "2 of 3" tells how many runs reached an
+the error at a time is that of the iterate held then, not the best so far. "2 of 3" says how many runs reached an
 error, where not all did; "–" that none did, or that no run was that long. Scoring takes a hundredth of a run's time,
 so that short runs are scored coarsely. One work unit is one loss with gradient of the whole network on all points that
 the solver has at that time.

@@ -1,4 +1,4 @@
-"""What the command line calls by name: networks, solvers and samplers."""
+"""The names of the command line: networks, solvers and samplers."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def choose(option: str, name: str, table: Mapping[str, T]) -> T:
     return table[name]
 
 
-def fitted(network: Architecture, problem: Problem) -> Architecture:
+def fit_network(network: Architecture, problem: Problem) -> Architecture:
     """Give the network a periodic embedding where the problem asks for periodicity along one coordinate."""
     along = [condition.along for condition in problem.conditions.values() if isinstance(condition, Periodic)]
     if len(along) == 1 and isinstance(network, ResNet | MLP):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pinnml.cli.catalogue import NETWORKS, SAMPLERS, choose, fitted
+from pinnml.cli.catalogue import NETWORKS, SAMPLERS, choose, fit_network
 from pinnml.network import Architecture
 from pinnml.points import Sampler
 from pinnml.problem import Problem
 
 DEFAULTS: dict[str, Any] = {"network": "resnet", "width": 16, "depth": 9, "sampler": "hammersley", "points": 10_000}
-"""What holds where an option is left out; the parser's own default is None, so that this can be told."""
+"""The defaults of options; the parser's default is None, so that options left out can be recognised."""
 
 
 def add_discretisation(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def given(parsed: argparse.Namespace) -> list[str]:
 def network(parsed: argparse.Namespace, problem: Problem) -> Architecture:
     """Return the network asked for, fitted to a problem."""
     architecture = choose("--network", _value(parsed, "network"), NETWORKS)
-    return fitted(architecture(_value(parsed, "width"), _value(parsed, "depth")), problem)
+    return fit_network(architecture(_value(parsed, "width"), _value(parsed, "depth")), problem)
 
 
 def sampler(parsed: argparse.Namespace) -> Sampler:

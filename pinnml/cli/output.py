@@ -10,5 +10,5 @@ INTERRUPTED = 130
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print text as it is: no markup, no line breaks of our own, so that paths can be copied."""
+    """Print text unchanged: no markup and no added line breaks, so that paths can be copied."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

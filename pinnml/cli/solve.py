@@ -22,7 +22,7 @@ from pinnml.optim import Loss, Seconds, Status, Stop
 from pinnml.problem import Problem
 from pinnml.report import ProgressLine, summary_table
 from pinnml.run import Solution, rerun, resume, summary, train
-from pinnml.setup import Recipe, Setup, arranged, parameters, predicted, size_of, size_text, within
+from pinnml.setup import Recipe, Setup, arrange, parameters, predict_memory, size_of, size_text, within
 
 SHOWN = (
     "problem",
@@ -100,7 +100,7 @@ def _setup(parsed: argparse.Namespace, problem: Problem) -> Setup:
     stop: Stop = Seconds(parsed.seconds)
     if parsed.loss is not None:
         stop = stop | Loss(parsed.loss)
-    setup = arranged(
+    setup = arrange(
         problem,
         network,
         recipe.solver,
@@ -117,7 +117,7 @@ def _setup(parsed: argparse.Namespace, problem: Problem) -> Setup:
 def _dry_run(problem: Problem, setup: Setup, console: Console) -> int:
     """Check the problem and show what a run would take, without one."""
     raise_fatal(problem.check())
-    memory = predicted(problem, setup)
+    memory = predict_memory(problem, setup)
     shown = {
         "problem": problem.name,
         "network": setup.network,
@@ -136,7 +136,7 @@ def _dry_run(problem: Problem, setup: Setup, console: Console) -> int:
 
 
 def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture) -> Recipe:
-    """The recipe of the solver's name, with renewal as the user has asked for; points asked for stay as they are."""
+    """The recipe of the solver's name, with renewal as the user has asked for; points that the user chose stay."""
     recipe = choose("--solver", parsed.solver, SOLVERS)(parameters(problem, network))
     asked = parsed.refine
     if asked is None:

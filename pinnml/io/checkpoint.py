@@ -1,4 +1,4 @@
-"""checkpoint.pt: everything that a run needs to go on as if it had never been stopped."""
+"""checkpoint.pt: everything that a run needs to continue as if it had never been stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pinnml._version import __version__
 from pinnml.errors import DeclarationError, sentence
-from pinnml.io.declared import described
+from pinnml.io.declared import describe_run
 from pinnml.io.files import atomic_path
 from pinnml.io.plain import encode, is_complete, strangers
 from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run
@@ -25,7 +25,7 @@ from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
 
 FORMAT = 2
-"""Grows when older checkpoints can no longer be read."""
+"""Raised by one when older checkpoints can no longer be read."""
 
 
 class CheckpointWarning(UserWarning):
@@ -33,7 +33,7 @@ class CheckpointWarning(UserWarning):
 
 
 class UnsavedWarning(CheckpointWarning):
-    """The end of a run that its folder did not take."""
+    """The end of a run that could not be written to its folder."""
 
 
 def write_checkpoint(run: Run, folder: Path) -> None:
@@ -45,7 +45,7 @@ def write_checkpoint(run: Run, folder: Path) -> None:
 
 
 def left_out(run: Run) -> str | None:
-    """Return what of the solver's state no checkpoint can hold, as a complaint; None where it holds all."""
+    """Return a message on what a checkpoint cannot hold of the solver's state; None where it holds all."""
     found = next(strangers(encode(run.result.state)), None)
     if found is None:
         return None
@@ -65,7 +65,7 @@ def _content(run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": __version__,
-        "config": described(run),
+        "config": describe_run(run),
         "theta": iterate.theta,
         "f": iterate.f,
         "grad": iterate.grad,

@@ -1,4 +1,4 @@
-"""A run folder kept to one process, and to one run."""
+"""A lock that keeps a run folder to one process and one run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LOCK = ".lock"
 
 
 @contextmanager
-def claimed(folder: str | os.PathLike[str], *, going_on: bool) -> Iterator[Path]:
-    """Make a run folder before anything is trained, and keep other processes off it.
+def claim_folder(folder: str | os.PathLike[str], *, going_on: bool) -> Iterator[Path]:
+    """Make a run folder before anything is trained, and lock it against other processes.
 
     Raises `DeclarationError` where it cannot be written, where another process is at work, and where it holds a run
-    already, unless it is that run which goes on. The lock goes with the process, however that ends.
+    already, unless that run is continued. The lock ends with the process in any case.
     """
     path = prepare_folder(folder)
     lock = FileLock(path / LOCK)

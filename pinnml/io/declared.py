@@ -1,4 +1,4 @@
-"""What of a run can be written down in words and numbers, and the run's setup read back from it."""
+"""A run's declaration and setup as words and numbers, and the setup read back from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pinnml.problem import Problem
 from pinnml.setup import Run, Setup
 
 
-def described(run: Run) -> dict[str, Any]:
+def describe_run(run: Run) -> dict[str, Any]:
     """Return what config.json holds: the problem's declaration and the setup."""
     setup = run.setup
     return declaration(run.problem) | {
@@ -30,7 +30,7 @@ def described(run: Run) -> dict[str, Any]:
 
 
 def declaration(problem: Problem) -> dict[str, Any]:
-    """Return what of a problem can be written down, and is held against the problem handed over when a run is read."""
+    """Return what can be written down of a problem; it is compared with the given problem when a run is read."""
     domain = problem.domain
     return {
         "problem": problem.name,
@@ -45,7 +45,7 @@ def declaration(problem: Problem) -> dict[str, Any]:
 
 
 def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Collocation, where: str) -> Setup:
-    """Return the setup that a run was described with, with what is `given` in place of its own."""
+    """Return the setup that a run was described with, with the `given` parts replaced."""
     parts = {
         key: decode(config[key], where) for key in ("network", "solver", "points", "refine", "stop") if key not in given
     }

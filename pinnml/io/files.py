@@ -45,7 +45,7 @@ def atomic_path(path: str | os.PathLike[str], keep: str | os.PathLike[str] | Non
     What was at `path` then goes to `keep`, if that is given; between the two moves only `keep` is there.
 
     The temporary file has the suffix of `path`, since many writers choose their format by it. An error inside
-    the block removes it and leaves what was at `path` as it was. Raises OSError where the folder cannot be
+    the block removes it and leaves what was at `path` unchanged. Raises OSError where the folder cannot be
     written.
     """
     target = Path(path)
@@ -71,7 +71,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The value in JSON's own types; numbers that JSON has no word for (NaN, infinities) become None."""
+    """The value in JSON's types; numbers that JSON has no word for (NaN, infinities) become None."""
     if isinstance(value, enum.Enum):
         return value.name
     if value is None or isinstance(value, bool | str):

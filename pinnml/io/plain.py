@@ -19,7 +19,7 @@ _DTYPES = {str(dtype): dtype for dtype in (torch.float64, torch.float32)}
 
 
 def encode(value: Any) -> Any:
-    """Return records as dictionaries with their kind under "type"; tensors, numbers and strings stay as they are.
+    """Return records as dictionaries with their kind under "type"; tensors, numbers and strings are unchanged.
 
     Of an object that is no record, only the description is kept.
     """
@@ -44,7 +44,7 @@ def is_known(value: Any) -> bool:
 
 
 def strangers(data: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Give what `decode` cannot build of all that `encode` made: where it stands, as in "inner.trials", and what."""
+    """Yield place and description of what `decode` cannot build of encoded data; a place is as in "inner.trials"."""
     if isinstance(data, Mapping) and data.get("type") == STRANGE:
         yield path, str(data.get("description"))
     elif isinstance(data, Mapping | list):

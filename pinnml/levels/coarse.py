@@ -118,7 +118,7 @@ class FirstLayers(GalerkinRule):
 class FewerPoints(AbstractLevelRule):
     """The same unknowns with a share of every condition's points, by steps at that share of the work.
 
-    An objective that is no sum over points is used as it is.
+    An objective that is not a sum over points is used unchanged.
 
     Parameters
     ----------

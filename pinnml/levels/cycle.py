@@ -52,7 +52,17 @@ def Before() -> Cycle:  # noqa: N802 — a named order, as a constructor
 
 
 def Beside(combination: AbstractCombination | None = None) -> Cycle:  # noqa: N802 — a named order, as a constructor
-    """Return the additive order: all corrections are made from one θ, and combined (default `LineSearchedSum()`)."""
+    """Return the additive order: all corrections are made from one θ, and combined (default `LineSearchedSum()`).
+
+    Parameters
+    ----------
+    combination : AbstractCombination, default LineSearchedSum()
+        How the corrections become one step.
+
+    Returns
+    -------
+    Cycle
+    """
     return Cycle(1, 0, combination or LineSearchedSum())
 
 
@@ -66,7 +76,25 @@ def cycle(
 ) -> tuple[Iterate, CycleState, Status]:
     """Smooth on the finest level and correct by the others, whose problems any solver may solve, a cycle, too.
 
-    Return where the cycle ended, its state and RUNNING; where nothing lowered f, `begin` itself with the reason.
+    Parameters
+    ----------
+    objective : AbstractObjective
+        The objective on the finest level.
+    fine : AbstractSchwarz
+        The sweep there.
+    levels : sequence of AbstractLevel
+        The coarse levels, in the order in which they are visited.
+    order : Cycle
+        How many sweeps come before and after the coarse steps.
+    begin : Iterate
+        Where the cycle begins; the gradient need not be known.
+    state : CycleState
+        What sweep and levels keep from cycle to cycle.
+
+    Returns
+    -------
+    Iterate, CycleState, Status
+        Where the cycle ended, its state and RUNNING; where nothing lowered f, `begin` itself with the reason.
     """
     if order.combination is not None:
         return _additive(objective, fine, levels, order.combination, begin, state)

@@ -35,6 +35,13 @@ class TwoLevelFactors(AbstractPreconditioner):
     """M⁻¹ = M_fine⁻¹ + Σ_g P_g F_g⁻¹ P_gᵀ with F_g = P_gᵀJᵀJP_g + λ·diag of it (two-level additive Schwarz).
 
     P_g repeats one increment over g neighbouring blocks (see `Tied`), for every g of `groups`.
+
+    Parameters
+    ----------
+    fine : SchwarzFactors, default SchwarzFactors()
+        The factors of the blocks.
+    groups : tuple of int, default (3,)
+        The most blocks that share one increment, one number for each coarse level.
     """
 
     fine: SchwarzFactors = field(default_factory=SchwarzFactors)

@@ -37,7 +37,7 @@ class TwoLevel(AbstractSolver):
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether the iterate handed in needs its gradient: sweep and levels find their own."""
+        """Whether the given iterate needs its gradient: false, sweep and levels compute theirs."""
         return False
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> CycleState:
@@ -45,7 +45,7 @@ class TwoLevel(AbstractSolver):
         return CycleState(self.fine.init(objective, iterate), (None,) * len(self.coarse))
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: CycleState) -> CycleState:
-        """Keep what sweep and levels keep; where θ has another length, begin anew."""
+        """Keep what sweep and levels keep; begin from scratch where the length of θ has changed."""
         fine = self.fine.renewed(objective, iterate, state.fine)
         return replace(state, fine=fine) if fine is state.fine else self.init(objective, iterate)
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Shares chunks out among threads: chunk i goes to thread i modulo `count`, which has memory of its own."""
+    """Threads that share chunks: chunk i goes to thread i modulo `count`; each thread has its own memory."""
 
     def __init__(self, count: int) -> None:
         self.pool = ThreadPool(count)
@@ -31,7 +31,7 @@ class Threads:
         return self.pool.count
 
     def release(self) -> None:
-        """Give all memory back; nothing that was taken from it may be in use."""
+        """Free all memory; nothing that was taken from it may be in use."""
         self._memory = [Workspace() for _ in range(self.count)]
 
     @property
@@ -42,7 +42,7 @@ class Threads:
     def map(self, function: Callable[[PlacedTerm, Workspace], T], chunks: Sequence[PlacedTerm]) -> list[T]:
         """Apply a function to every chunk without recording a graph; results come in the chunks' order.
 
-        What a thread's last chunk took from its workspace stays good until the next call.
+        What a thread's last chunk took from its workspace stays valid until the next call.
         """
 
         def share(thread: int) -> list[T]:

@@ -48,9 +48,9 @@ class PinnObjective(ChunkedLeastSquares):
     discretisation : Discretisation
         Network, points, and weights of conditions.
     chunk : int or None, default None
-        Points evaluated at once at most; as many as suit the machine without it.
+        The most points evaluated at once; None for as many as suit the machine.
     threads : Threads or None, default None
-        Who evaluates chunks, with their memory; as many as torch has without it.
+        The threads that evaluate chunks, with their memory; None for as many as torch has.
     unit : float, default 1
         What a loss and gradient costs in work units: less than 1 on a share of the points.
 

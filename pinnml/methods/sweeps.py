@@ -16,10 +16,33 @@ def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> Switching:
     Where the coupling of layers keeps the damping of Levenberg–Marquardt large, Gauss–Newton steps on blocks of layers
     one after another, and on a level of layers tied in groups, lead to a valley, along which the accelerated method is
     fast. Where it is fast from the start, which a short trial shows, sweeps would only lead it astray.
+
+    Parameters
+    ----------
+    layers : int, default 2
+        Layers of a block.
+    group : int, default 3
+        The most layers that are tied on the coarse level.
+
+    Returns
+    -------
+    Switching
     """
     return with_sweeps(TwoLevel(MultiplicativeSchwarz(ByLayer(layers)), (TiedBlocks(group),)))
 
 
 def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver = TAIL) -> Switching:
-    """Return `schwarz_gauss_newton` with other sweeps, or with another method after them."""
+    """Return `schwarz_gauss_newton` with other sweeps, or with another method after them.
+
+    Parameters
+    ----------
+    sweeps : AbstractSolver
+        What takes the first steps, where Levenberg–Marquardt alone is not fast.
+    tail : AbstractSolver, default TAIL
+        What takes over once the sweeps have become slow.
+
+    Returns
+    -------
+    Switching
+    """
     return IfFast(LevenbergMarquardt(damping=1.0), Handover(sweeps, tail))

@@ -5,7 +5,7 @@ from pinnml.network.architectures import MLP, ResNet
 from pinnml.network.autograd import nested
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
-from pinnml.network.embedding import Embedding, FourierFeatures, Identity, Normalised, PeriodicEmbedding
+from pinnml.network.embedding import Embedding, FeatureMap, FourierFeatures, Identity, Normalised, PeriodicEmbedding
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
@@ -22,6 +22,7 @@ __all__ = [
     "Compiled",
     "Custom",
     "Embedding",
+    "FeatureMap",
     "FourierFeatures",
     "Identity",
     "Layer",

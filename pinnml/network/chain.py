@@ -226,7 +226,7 @@ class ChainNetwork(AbstractNetwork):
 
 
 def _kinds(layers: Sequence[Layer]) -> list[str]:
-    """Tell the layers of a whole chain apart by what they do."""
+    """Return the kind of each layer of a whole chain."""
     kinds = ["layer" if layer.step is None else "block" for layer in layers]
     if layers[-1].activation is None:
         kinds[-1] = "head"

@@ -1,4 +1,4 @@
-"""What a network is fed: coordinates normalised, made periodic, or spread into Fourier features."""
+"""The inputs of a network: coordinates normalised, made periodic, or spread into Fourier features."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Embedding(ABC):
 
 @setting
 class Identity(Embedding):
-    """The coordinates as they are, in the problem's own units: x ↦ x. It takes no parameters."""
+    """The coordinates unchanged, in the problem's units: x ↦ x. It takes no parameters."""
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
         """Return x ↦ x."""

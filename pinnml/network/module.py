@@ -21,7 +21,7 @@ class Custom(Architecture):
     """A network given as a module that maps points (n, d) to fields (n, m); it starts from the module's parameters.
 
     Its derivatives are taken by nested automatic differentiation, which is slower than the jets of `MLP` and `ResNet`.
-    The module is copied, and left as it is.
+    The module is copied, never changed.
 
     Parameters
     ----------

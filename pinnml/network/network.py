@@ -1,4 +1,4 @@
-"""What every network offers: its parameters as one vector θ, its jets, and their linearisation in θ."""
+"""The interface of networks: its parameters as one vector θ, its jets, and their linearisation in θ."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class AbstractLinearisation(ABC):
 
 
 class AbstractNetwork(ABC):
-    """A network whose inputs and outputs are known; stateless, its parameters θ (p,) are handed in."""
+    """A network whose inputs and outputs are known; stateless: its parameters θ (p,) are arguments."""
 
     blocks: tuple[Block, ...]
     thread_safe: bool = True
@@ -104,7 +104,7 @@ class AbstractNetwork(ABC):
 
 
 class Architecture(ABC):
-    """A network as the user says it, before inputs and outputs are known."""
+    """A network as the user declares it, before inputs and outputs are known."""
 
     @abstractmethod
     def bind(

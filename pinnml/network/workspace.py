@@ -11,7 +11,7 @@ Kind = tuple[torch.Size, torch.dtype, torch.device]
 
 
 class Workspace:
-    """Hands out uninitialised tensors; after `rewind`, the same memory is handed out again, shape by shape.
+    """A pool of uninitialised tensors; after `rewind` the same memory is used again, shape by shape.
 
     Fresh memory costs page faults, which for small networks on a CPU take longer than the arithmetic (see
     docs/benchmarks.md). What was taken before a `rewind` must not be used after it. Not to be shared by threads.

@@ -23,7 +23,7 @@ from pinnml.objective.restriction import (
     everything,
 )
 from pinnml.objective.structure import Part, Structure
-from pinnml.objective.tilted import Tilted, tilted
+from pinnml.objective.tilt import Tilted, tilted
 
 __all__ = [
     "COSTS",

@@ -1,4 +1,4 @@
-"""The meter: it counts what an objective is asked, guards the budget, and asks again for what was not finite."""
+"""The meter: it counts evaluations, guards the budget, and repeats evaluations that were not finite."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonMode
 from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.structure import Structure
-from pinnml.objective.tilted import Tilted
+from pinnml.objective.tilt import Tilted
 from pinnml.settings import record
 
 E = TypeVar("E", Tensor, Iterate, GaussNewtonModel)
@@ -86,7 +86,7 @@ class Meter:
         """Count an evaluation and make it.
 
         One that is not finite is made a second time, since a machine may err, unless `again` is False: so for products
-        of which solvers make many before they look at one, so that a GPU need not be waited for.
+        of which solvers make many before they look at one, where a check would have to wait for a GPU.
         """
         found, is_finite = self._once(kind, cost, evaluate)
         if not again or bool(is_finite):
@@ -104,12 +104,12 @@ class Meter:
         return found, is_finite
 
     def add(self, cost: float) -> None:
-        """Count work that is no evaluation of its own."""
+        """Count work that is not an evaluation."""
         self.counts = replace(self.counts, work=self.counts.work + cost)
 
     @contextmanager
     def unguarded(self) -> Iterator[None]:
-        """Count, and refuse nothing for a while."""
+        """Count without refusing anything, within a `with` block."""
         guard, self._guard = self._guard, lambda counts: False
         try:
             yield

@@ -15,7 +15,7 @@ from pinnml.objective.structure import Structure
 
 
 class Evaluation(Enum):
-    """What an objective can be asked for, for which it tells the `cost`."""
+    """The kinds of evaluation, each with its `cost` in an objective."""
 
     GRADIENT = auto()
     """f and ∇f, one work unit for the whole network on all its points."""
@@ -47,7 +47,7 @@ class AbstractObjective(ABC):
 
     @abstractmethod
     def at(self, theta: Tensor) -> Iterate:
-        """Return f and ∇f at θ; entries that are not finite are handed on for the solver to see."""
+        """Return f and ∇f at θ; entries that are not finite are passed on to the solver."""
 
     def value(self, theta: Tensor) -> Tensor:
         """Return f(θ) alone."""
@@ -56,7 +56,7 @@ class AbstractObjective(ABC):
     def restricted(
         self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
     ) -> AbstractObjective:
-        """Return x ↦ f(θ + Rᵀ(x − x₀)): what R leaves out stays as it is in θ; x₀ is `start`, Rθ without it."""
+        """Return x ↦ f(θ + Rᵀ(x − x₀)): parameters outside the block keep their values in θ; x₀ is `start`, or Rθ."""
         return Restricted(self, restriction, theta, start)
 
     def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
@@ -116,7 +116,7 @@ class Restricted(AbstractObjective):
     def restricted(
         self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
     ) -> AbstractObjective:
-        """Restrict the objective inside to the part of the block, as it knows best how to."""
+        """Restrict the objective inside to the part of the block."""
         start = restriction(theta) if start is None else start
         return self._inner.restricted(restriction @ self._restriction, self._whole(theta), start)
 
@@ -135,7 +135,7 @@ class Restricted(AbstractObjective):
         return self._restriction.structure(self._inner.structure)
 
     def cost(self, kind: Evaluation) -> float:
-        """Return the cost inside, without what gradients and products of the frozen parameters take."""
+        """Return the cost inside, without the share of the frozen parameters in gradients and products."""
         free = self._restriction.shape[0] / self._restriction.shape[1]
         cost, passes = self._inner.cost(kind), 2 * self._inner.cost(Evaluation.RESIDUAL)
         match kind:

@@ -28,6 +28,15 @@ class Adam(AbstractSolver):
     """Adam (Kingma, Ba 2015, algorithm 1); one step is one evaluation, and the loss may rise.
 
     A step to a point that is not finite is undone and ends the run with that reason.
+
+    Parameters
+    ----------
+    rate : float, default 1e-3
+        The length of a step in each parameter (the parameters' units), above 0.
+    betas : pair of float, default (0.9, 0.999)
+        What is kept of the first and second moments from step to step (dimensionless).
+    epsilon : float, default 1e-8
+        What is added to the root of the second moment, in units of the gradient.
     """
 
     rate: Annotated[float, Above(0)] = 1e-3

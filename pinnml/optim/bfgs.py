@@ -82,6 +82,13 @@ class AbstractDense(AbstractSolver):
 
     A pair enters only if s·y > `curvature`·‖s‖‖y‖. A failed search drops H and tries steepest descent; if that fails
     too, the run ends at the best iterate with the reason, as it does at rounding (see `LBFGS`).
+
+    Parameters
+    ----------
+    search : Search, default StrongWolfe()
+        How far to go along −H∇f.
+    curvature : float, default 1e-10
+        The least s·y/‖s‖‖y‖ of a pair that enters (dimensionless).
     """
 
     search: Search = field(default_factory=StrongWolfe)
@@ -129,7 +136,15 @@ class AbstractDense(AbstractSolver):
 
 @setting
 class BFGS(AbstractDense):
-    """θ⁺ = θ − αH∇f with H by the BFGS update, H₀ = (s·y/y·y)I of the first pair (Nocedal, Wright 2006, § 6.1)."""
+    """θ⁺ = θ − αH∇f with H by the BFGS update, H₀ = (s·y/y·y)I of the first pair (Nocedal, Wright 2006, § 6.1).
+
+    Parameters
+    ----------
+    search : Search, default StrongWolfe()
+        How far to go along −H∇f.
+    curvature : float, default 1e-10
+        The least s·y/‖s‖‖y‖ of a pair that enters (dimensionless).
+    """
 
     def scalings(self, b: float, h: float, size: int, first: bool) -> tuple[float, float]:
         """Return τ = 1 and φ = 1; for the first pair τ = y·y/s·y."""
@@ -146,6 +161,13 @@ class SelfScaledBroyden(AbstractDense):
     τ = ρ min(σ^(1/(1−p)), 1/θ). For the first pair τ = h/σ. Source: arXiv 2405.04230, which takes the two factors from
     Al-Baali and Khalfan's self-scaling methods; the formulas were compared with the authors' own code, where this
     variant is called SSBroyden2.
+
+    Parameters
+    ----------
+    search : Search, default StrongWolfe()
+        How far to go along −H∇f.
+    curvature : float, default 1e-10
+        The least s·y/‖s‖‖y‖ of a pair that enters (dimensionless).
     """
 
     def scalings(self, b: float, h: float, size: int, first: bool) -> tuple[float, float]:

@@ -33,7 +33,7 @@ class ConjugateGradients(AbstractLinearSolve):
     Parameters
     ----------
     preconditioner : AbstractPreconditioner, default JacobiFactors()
-        The rule that makes M⁻¹, anew for each λ.
+        The rule that computes M⁻¹, again for each λ.
     forcing : float, default 0.1
         The largest relative residual (dimensionless), between 0 and 1.
     max_iterations : int, default 100
@@ -46,7 +46,7 @@ class ConjugateGradients(AbstractLinearSolve):
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether `at` wants an iterate with its gradient: it does."""
+        """Whether `at` needs an iterate with its gradient: true."""
         return True
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:

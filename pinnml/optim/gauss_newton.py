@@ -25,9 +25,10 @@ ROUNDING = 1e-15
 
 @record
 class GaussNewtonState:
-    """λ (a 0-dimensional tensor on the host), D (p,), the running maximum of diag JᵀJ, the streak, and the systems'.
+    """λ (a 0-dimensional tensor on the host), D (p,), the running maximum of diag JᵀJ, and two more.
 
-    The streak is how many steps in a row, up to the last one, were taken without a refusal.
+    `streak` is how many steps in a row, up to the last one, were taken without a refusal; `linear` is the state of the
+    linear solve.
     """
 
     damping: Tensor
@@ -72,7 +73,7 @@ class GaussNewton(AbstractSolver):
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether the systems want it: a direct one finds it by itself."""
+        """Whether the linear solve needs it; direct solves compute it themselves."""
         return self.linear.needs_gradient
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
@@ -85,7 +86,7 @@ class GaussNewton(AbstractSolver):
         return GaussNewtonState(_number(self.globalisation.first()), scale, 0, self.linear.init(iterate))
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: GaussNewtonState) -> GaussNewtonState:
-        """Raise the damping; where θ has another length, D begins anew."""
+        """Raise the damping; reset D where the length of θ has changed."""
         damping = _number(self.globalisation.renewed(float(state.damping)))
         same = len(state.scale) == len(iterate.theta)
         return replace(state, damping=damping, scale=state.scale if same else torch.zeros_like(iterate.theta))

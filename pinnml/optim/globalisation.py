@@ -14,7 +14,7 @@ EASED = 1.3
 """What λ is divided by after a step that was refused at first: the next one would be refused with much less."""
 
 FASTEST = 30.0
-"""At most so much λ falls or grows at once."""
+"""The largest factor by which λ falls or grows at once."""
 
 
 class AbstractGlobalisation(ABC):

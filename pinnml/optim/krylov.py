@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 REPEATS = 5
-"""How often a product is made again that is not finite, before that ends the solve."""
+"""How often a product that is not finite is repeated before the solve ends."""
 
 Product = Callable[[Tensor], Tensor]
 
@@ -39,9 +39,25 @@ def solve_by_conjugate_gradients(
 ) -> Solved:
     """Solve Ax = b from x = 0 by preconditioned conjugate gradients (Hestenes, Stiefel 1952).
 
-    `matvec` is v ↦ Av and `inverse` v ↦ M⁻¹v, both symmetric and positive definite. The iteration ends once
-    √(r·M⁻¹r) ≤ `rtol`·√(b·M⁻¹b), a measure that does not depend on the scaling of the unknowns. What comes back after a
-    limit or a breakdown is the last x that was finite: a direction of descent all the same.
+    The iteration ends once √(r·M⁻¹r) ≤ `rtol`·√(b·M⁻¹b), a measure that does not depend on the scaling of the unknowns.
+
+    Parameters
+    ----------
+    matvec : callable
+        v ↦ Av for v of shape (p,), symmetric and positive definite.
+    b : tensor (p,)
+        The right-hand side.
+    inverse : callable
+        v ↦ M⁻¹v, symmetric and positive definite.
+    rtol : float
+        The relative tolerance (dimensionless).
+    max_iterations : int
+        Iterations after which the solve ends in any case.
+
+    Returns
+    -------
+    Solved
+        After a limit or a breakdown with the last x that was finite: a direction of descent all the same.
     """
     x, residual = torch.zeros_like(b), b
     z = inverse(residual)

@@ -21,7 +21,7 @@ __all__ = ["LBFGS", "PATIENCE", "PROGRESS", "LBFGSState", "Plateau"]
 class LBFGSState:
     """The secant pairs of the past steps, and how long nothing but rounding has changed.
 
-    With an initial matrix, `inverse` is it, and `due` the number of steps until it is made anew.
+    `inverse` is the initial matrix, if there is one, and `due` the number of steps until it is computed again.
     """
 
     memory: SecantMemory
@@ -38,10 +38,29 @@ class LBFGS(AbstractSolver):
     fails too, the run ends at the best iterate with the reason. It ends at rounding, too, when for `PATIENCE` steps
     neither the loss nor the gradient's norm has fallen by more than rounding.
 
-    `initial` makes the matrix M⁻¹ whose multiple the pairs update, in place of one of the identity: with
-    M = JᵀJ + `damping`·diag(JᵀJ), or a Schwarz approximation of it, L-BFGS preconditioned by domain decomposition. It
-    is made anew after `rebuild` steps, when the objective has changed, and when a search with one made earlier fails;
-    pairs outlive it.
+    With `initial` the pairs update a multiple of M⁻¹ instead of one of the identity: L-BFGS preconditioned by domain
+    decomposition, or by the whole Gauss–Newton matrix. M⁻¹ is computed again after `rebuild` steps, when the
+    objective has changed, and when a search with one made earlier fails; the pairs are kept.
+
+    Parameters
+    ----------
+    memory : int, default 100
+        The most secant pairs, at least 1; each takes two vectors of θ.
+    search : Search, default StrongWolfe()
+        How far to go along −H∇f.
+    curvature : float, default 1e-10
+        The least s·y/‖s‖‖y‖ of a pair (dimensionless).
+    initial : AbstractPreconditioner or None, default None
+        What makes M⁻¹; None for a multiple of the identity.
+    rebuild : int, default 100
+        Steps after which M⁻¹ is computed again, at least 1.
+    damping : float, default 1e-6
+        λ in M = JᵀJ + λ·diag(JᵀJ) (dimensionless), at least 0.
+
+    Raises
+    ------
+    TypeError
+        In a step, with `initial` for an objective without a Gauss–Newton model.
     """
 
     memory: Count = 100

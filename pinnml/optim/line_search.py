@@ -52,7 +52,15 @@ class Search(ABC):
 
 @setting
 class Armijo(Search):
-    """Halve the step until f(θ + αd) ≤ f + c₁α∇f·d (Armijo 1966)."""
+    """Halve the step until f(θ + αd) ≤ f + c₁α∇f·d (Armijo 1966).
+
+    Parameters
+    ----------
+    c1 : float, default 1e-4
+        The share c₁ of the decrease that the slope promises (dimensionless), between 0 and 1.
+    max_trials : int, default 20
+        Trials after which the search has failed, at least 1.
+    """
 
     c1: Annotated[float, Between(0, 1, (False, False))] = 1e-4
     max_trials: Count = 20
@@ -80,6 +88,20 @@ class StrongWolfe(Search):
     Near rounding, where |f(α) − f(0)| ≤ ε|f(0)|, the approximate Wolfe condition (2c₁ − 1)f′(0) ≥ f′(α) ≥ c₂f′(0) is
     enough (Hager, Zhang, SIAM J. Optim. 16, 2005); ε is `rounding`, or 100 units in the last place if that is
     more. A trial that is not finite shortens the step.
+
+    Parameters
+    ----------
+    c1, c2 : float, default 1e-3 and 0.9
+        The constants of the conditions (dimensionless).
+    max_trials : int, default 20
+        Trials after which the best of them is taken, at least 1.
+    rounding : float, default 1e-13
+        The relative change ε of f that counts as rounding (dimensionless).
+
+    Raises
+    ------
+    DeclarationError
+        Unless 0 < c1 < c2 < 1.
     """
 
     c1: float = 1e-3
@@ -133,10 +155,10 @@ def rounding(f: Tensor, tolerance: float = ROUNDING) -> float:
 
 
 def _failure(start: Iterate, direction: Tensor, origin: Trial, trials: list[Trial], tolerance: float) -> Outcome:
-    """Tell why no trial lowered the loss: nothing beyond rounding was to be gained, or it should have been.
+    """Return why no trial lowered the loss: ROUNDING if no decrease beyond rounding was possible, else FAILED.
 
-    The slopes at the origin and at the trial nearest to the minimum are those of a parabola, whose minimum tells by how
-    much f and θ should have changed. Slopes, unlike values, keep their digits near a minimum.
+    The slopes at the origin and at the trial nearest to the minimum define a parabola, whose minimum
+    predicts how much f and θ should have changed. Slopes, unlike values, keep their digits near a minimum.
     """
     rising = [trial for trial in trials if trial.slope > origin.slope]
     if rising:

@@ -1,4 +1,4 @@
-"""The damped systems (JᵀJ + λD)x = b of Gauss–Newton methods: what every way to solve them offers."""
+"""The damped systems (JᵀJ + λD)x = b of Gauss–Newton methods: the interface of all linear solves."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class AbstractSystem(ABC):
 
     @property
     def state(self) -> Any:
-        """What the way to solve keeps for the next θ."""
+        """What the linear solve keeps for the next θ."""
         return None
 
 
 class AbstractLinearSolve(ABC):
-    """A way to solve damped systems."""
+    """A method that solves damped systems."""
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether `at` wants an iterate with its gradient."""
+        """Whether `at` needs an iterate with its gradient."""
         return False
 
     def init(self, iterate: Iterate) -> Any:
-        """Return what is kept from one system to the next, None where that is nothing."""
+        """Return what is kept from one system to the next, None for nothing."""
         return None
 
     @abstractmethod

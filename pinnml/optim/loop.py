@@ -15,20 +15,22 @@ from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import Progress, Stop
 
 ATTEMPTS = 4
-"""How often a step is taken where evaluations within it are not finite, before that ends the run."""
+"""How often a step with evaluations that are not finite is tried before the run ends."""
 
 Callback = Callable[[Progress], None]
+"""What is called before the first iteration and after every one."""
 
 
 @dataclass(frozen=True)
 class Renewed:
-    """Another objective to go on with, and θ for it, which may have another length."""
+    """Another objective to continue with, and θ for it, which may have another length."""
 
     objective: AbstractObjective
     theta: Tensor
 
 
 Renew = Callable[[Progress], Renewed | None]
+"""What may return another objective after an iteration, None where the present one stays."""
 
 
 def minimise(
@@ -43,26 +45,26 @@ def minimise(
 ) -> Result:
     """Lower f from a start until the solver or a stop says so, and return the last accepted iterate.
 
-    From a `Progress` the run that it belongs to goes on; stops then count what it has had. NaN and infinities never
-    enter the iterate: a step that came to nothing because of them is taken again, and ends the run only where that does
-    not help; the message says how many evaluations were not finite.
+    From a `Progress` the run that it belongs to continues; stops then count the whole run. NaN and infinities never
+    enter the iterate: a step that fails because of them is repeated, and ends the run only if that fails, too. The
+    message says how many evaluations were not finite.
 
     Parameters
     ----------
     objective : AbstractObjective
         The function to lower.
     start : tensor (p,), Iterate or Progress
-        Where to begin, or what to go on from.
+        Where to begin, or which run to continue.
     solver : AbstractSolver
         The method.
     stop : Stop
-        When to end. A budget of seconds, work or evaluations also ends a step half way, which is then dropped, and so
-        does an interrupt from the keyboard.
+        When to end. A budget of seconds, work or evaluations can also end a step in the middle, which is then
+        dropped; so can an interrupt from the keyboard.
     callback : callable, default none
         Called with the `Progress` before the first iteration and after every one.
     renew : callable, default never
         Called before the callback; may return another objective and θ to go on with, as when points are renewed or a
-        network grows, of which the solver learns by its `renewed`.
+        network grows, and the solver's `renewed` is called then.
     clock : callable, default time.perf_counter
         Seconds.
 
@@ -110,7 +112,7 @@ def minimise(
 
 
 def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress) -> Progress:
-    """Return what the run has had before; an unknown gradient is always evaluated, whatever the budget, and counted."""
+    """Return the progress to start from; an unknown gradient is evaluated whatever the budget, and counted."""
     if isinstance(start, Progress):
         return start
     if isinstance(start, Iterate) and start.gradient is not None:
@@ -123,7 +125,7 @@ def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress) -
 def _stepped(
     budget: AbstractObjective, meter: Meter, solver: AbstractSolver, iterate: Iterate, state: Any
 ) -> tuple[Iterate, Any, Status]:
-    """Take one step; where it came to nothing and evaluations in it were not finite, take it again.
+    """Take one step; if it fails and evaluations in it were not finite, repeat it.
 
     The last attempt begins with a fresh state. If that fails, too, iterate and state come back as they were.
     """

@@ -52,7 +52,7 @@ class Bracket:
         return trial.value <= self._origin.value + trial.step * self._decrease
 
     def accepts(self, trial: Trial) -> bool:
-        """Tell whether a trial satisfies the strong Wolfe conditions."""
+        """Return whether a trial satisfies the strong Wolfe conditions."""
         return self._sufficient(trial) and abs(trial.slope) <= self._curvature
 
     def next(self, trial: Trial) -> float | None:

@@ -39,7 +39,7 @@ class Plateau:
 class Descent:
     """One step of a quasi-Newton method: where it ended, along which direction, how far, and what becomes of H.
 
-    `trusted` tells whether H lives on: it does not where its direction was none of descent, or its search failed.
+    `trusted` is whether H is kept: not if its direction was no direction of descent, or its search failed.
     """
 
     iterate: Iterate
@@ -55,7 +55,7 @@ def descend(
 ) -> Descent:
     """Search along `direction` = −H∇f, or along −∇f where that is no direction of descent.
 
-    `trusted` tells whether H knows anything of f: then the first trial is the full step, else one of length 1. A failed
+    `trusted` is whether H holds information on f: then the first trial is the full step, else one of length 1. A failed
     search ends the run only if H was not trusted, for then steepest descent has failed.
     """
     slope = float(start.grad.dot(direction))

@@ -36,6 +36,19 @@ class RightPreconditioned(AbstractSolver):
     direction of descent, v ← p. A preconditioner that fails does not end the run: the global step goes on from where it
     ended; the run ends when both have failed, or where the gradient is zero.
     Source: SPQN (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024).
+
+    Parameters
+    ----------
+    preconditioner : AbstractSolver
+        Any solver, such as a sweep.
+    memory : int, default 3
+        The most secant pairs of global steps, at least 1.
+    search : Search, default StrongWolfe()
+        How far to go in a global step.
+    momentum : float, default 0
+        μ (dimensionless), from 0 to 1.
+    curvature : float, default 1e-10
+        The least s·y/‖s‖‖y‖ of a pair that enters (dimensionless).
     """
 
     preconditioner: AbstractSolver
@@ -59,7 +72,7 @@ class RightPreconditioned(AbstractSolver):
     def renewed(
         self, objective: AbstractObjective, iterate: Iterate, state: RightPreconditionedState
     ) -> RightPreconditionedState:
-        """Drop pairs and velocity, which belong to another function, and tell the preconditioner."""
+        """Drop pairs and velocity, which belong to the old function, and renew the preconditioner's state."""
         return self._afresh(iterate, self.preconditioner.renewed(objective, iterate, state.inner))
 
     def _afresh(self, iterate: Iterate, inner: Any) -> RightPreconditionedState:

@@ -1,4 +1,4 @@
-"""The rules by which a switching solver goes over from one of its solvers to another."""
+"""The rules for when a switching solver moves on to its next solver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pinnml.settings import Between, Count, record, setting
 
 @record
 class SwitchingState:
-    """The solver under way by its number, None before the choice of the first; what it has had; and its state.
+    """The number of the active solver (None before one is chosen), what it has used so far, and its state.
 
     `decreases` are ln f before minus ln f after each of its last steps.
     """
@@ -29,33 +29,39 @@ class SwitchingState:
 
 
 class AbstractRule(ABC):
-    """When a switching solver goes over from one of its solvers to another, and when it ends."""
+    """A rule for when a switching solver moves on to its next solver."""
 
     def first(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int | None:
         """Return the number of the solver to begin with, None to choose it in the first step by `chosen`."""
         return 0
 
     def chosen(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int:
-        """Return the number of the solver to begin with, at the price of evaluations."""
+        """Return the number of the solver to begin with; may evaluate the objective."""
         return 0
 
     def stop(self, phase: int) -> Stop | None:
-        """Return the stop of a solver, whose budget holds within its steps, too; None where it has none."""
+        """Return the stop of a solver, None where it has none; its budget holds within steps, too."""
         return None
 
     @property
     def window(self) -> int:
-        """How many of the last steps' decreases the rule wants to know."""
+        """How many of the last decreases the rule needs."""
         return 0
 
     @abstractmethod
     def is_over(self, state: SwitchingState, status: Status) -> bool:
-        """Return whether the solver under way, which is not the last, has had its turn after a step."""
+        """Return after a step whether the next solver takes over; never asked of the last one."""
 
 
 @setting
 class UntilStops(AbstractRule):
-    """Each solver until its own stop, or until it ends by itself."""
+    """Each solver runs until its stop is reached or it ends.
+
+    Parameters
+    ----------
+    stops : tuple of Stop or None
+        One for each solver; None for a solver that goes on until it ends.
+    """
 
     stops: tuple[Stop | None, ...]
 
@@ -64,13 +70,21 @@ class UntilStops(AbstractRule):
         return self.stops[phase]
 
     def is_over(self, state: SwitchingState, status: Status) -> bool:
-        """Return whether the solver has ended; its stop is looked at elsewhere."""
+        """Return whether the solver has ended; `Switching` checks its stop."""
         return status is not Status.RUNNING
 
 
 @setting
 class WhileFalling(AbstractRule):
-    """The first solver until its last `window` steps lowered ln f by less than `decrease` each on average."""
+    """The first solver until its last `window` steps lowered ln f by less than `decrease` each on average.
+
+    Parameters
+    ----------
+    decrease : float, default 0.3
+        A fall of ln f a step (dimensionless).
+    steps : int, default 4
+        How many steps are averaged, at least 1.
+    """
 
     decrease: float = 0.3
     steps: Count = 4
@@ -81,7 +95,7 @@ class WhileFalling(AbstractRule):
         return self.steps
 
     def is_over(self, state: SwitchingState, status: Status) -> bool:
-        """Compare what the last steps have gained; a solver that has ended hands over, too."""
+        """Return whether the last decreases were small, or the solver has ended."""
         slow = len(state.decreases) == self.steps and sum(state.decreases) < self.steps * self.decrease
         return slow or status is not Status.RUNNING
 
@@ -90,8 +104,17 @@ class WhileFalling(AbstractRule):
 class AfterTrial(AbstractRule):
     """The first solver if the last one of `trial` steps lowers ln f by at least `decrease`, else the second.
 
-    The trial is made once, from the first iterate, on a `share` of the points, and forgotten: whichever is chosen
-    begins where the trial began.
+    The trial is made once, from the first iterate, on a `share` of the points. Its result is discarded: the chosen
+    solver begins where the trial began.
+
+    Parameters
+    ----------
+    trial : int, default 3
+        Steps of the trial, at least 1.
+    decrease : float, default 0.5
+        A fall of ln f (dimensionless).
+    share : float, default 0.25
+        The share of the points that the trial is made on (dimensionless), above 0 up to 1.
     """
 
     trial: Count = 3
@@ -99,11 +122,11 @@ class AfterTrial(AbstractRule):
     share: Annotated[float, Between(0, 1, (False, True))] = 0.25
 
     def first(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int | None:
-        """Choose nothing yet."""
+        """Return None: the choice needs a trial."""
         return None
 
     def chosen(self, objective: AbstractObjective, iterate: Iterate, solvers: tuple[AbstractSolver, ...]) -> int:
-        """Make the trial; a solver that ends within it has nothing left to do, or cannot go on."""
+        """Make the trial; if the first solver ends within it, its status decides."""
         coarse = objective.coarse(ShareOfPoints(self.share)) if self.share < 1 else None
         fewer = objective if coarse is None else coarse.objective
         iterate, gained = fewer.at(iterate.theta), 0.0

@@ -56,5 +56,5 @@ class SecantMemory:
 
 
 def has_curvature(s: Tensor, y: Tensor, tolerance: float) -> bool:
-    """Tell whether s·y > tolerance·‖s‖‖y‖, so that the pair keeps H positive definite (False where not finite)."""
+    """Return whether s·y > tolerance·‖s‖‖y‖, so that the pair keeps H positive definite (False where not finite)."""
     return bool(s.dot(y) > tolerance * s.norm() * y.norm())

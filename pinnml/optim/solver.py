@@ -30,37 +30,37 @@ class AbstractSolver(ABC):
     def step(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> tuple[Iterate, Any, Status]:
         """Return the next iterate, the next state, and whether to go on.
 
-        The iterate handed in has its gradient where `needs_gradient` says so; the one returned need not have it. Its f
-        is never larger than that of the iterate handed in, but for methods that say so.
+        The given iterate has its gradient if `needs_gradient` is true; the returned one need not have it. Its f is
+        never larger than the given one's, except for methods that say so.
         """
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether `init` and `step` want the gradient of the iterate that they are handed."""
+        """Whether `init` and `step` need the gradient of the given iterate."""
         return True
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: Any) -> Any:
         """Return the state to go on with after the objective has changed, and perhaps the length of θ with it.
 
-        Solvers begin afresh unless they say otherwise.
+        The default is a fresh start.
         """
         return self.init(objective, iterate)
 
     def carried(self, state: Any) -> Any:
-        """Return what of the state at the end of an inner solve the next one on the same block starts with.
+        """Return the part of the state after an inner solve that the next one on the same block starts with.
 
-        Solvers begin afresh, with None, unless they say otherwise: secant pairs of another restriction are stale.
+        The default is None, a fresh start: secant pairs of another restriction are stale.
         """
         return None
 
     def parts(self, state: Any) -> tuple[Component, ...]:
-        """Return the solvers that this one switches between or is made of; empty for a method of one piece."""
+        """Return the solvers that this one switches between or is made of; none for a simple method."""
         return ()
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return how many numbers the solver keeps at once beside vectors of θ (size,), to predict a run's memory.
 
-        `rows` is the number of residuals. It is that of the part with most unless a solver says otherwise.
+        `rows` is the number of residuals. The default is the largest number among the parts.
         """
         return max((part.solver.storage(structure, size, rows) for part in self.parts(None)), default=0)
 
@@ -78,7 +78,7 @@ def phase(solver: AbstractSolver, state: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Improved:
-    """Where an inner solve ended, the state to hand in next time, and whether the loss fell."""
+    """Where an inner solve ended, the state to pass in next time, and whether the loss fell."""
 
     iterate: Iterate
     state: Any
@@ -88,8 +88,25 @@ class Improved:
 def improve(solver: AbstractSolver, objective: AbstractObjective, start: Iterate, state: Any, steps: int) -> Improved:
     """Take up to `steps` steps from a point whose f is known, as the inner solve of a block or a coarse level.
 
-    `state` is the one of the last inner solve, None at first. Reaching the step limit is no failure; where the loss did
-    not fall, the start itself comes back.
+    Reaching the limit of steps is no failure.
+
+    Parameters
+    ----------
+    solver : AbstractSolver
+        The inner solver.
+    objective : AbstractObjective
+        The objective of the block or level.
+    start : Iterate
+        Where to begin; f is known there, the gradient need not be.
+    state : object
+        The state returned by the last inner solve, None at first.
+    steps : int
+        The most steps.
+
+    Returns
+    -------
+    Improved
+        Where the solve ended; where the loss did not fall, that is `start` itself.
     """
     iterate = start.with_gradient(objective) if solver.needs_gradient else start
     if state is None:

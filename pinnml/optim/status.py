@@ -23,13 +23,13 @@ class Status(Enum):
 
     @property
     def success(self) -> bool:
-        """Whether the run ended as it should: at a stop, or where nothing more can be gained."""
+        """Whether the run ended normally: at a stop, or where f cannot be lowered further."""
         return self in (Status.STOPPED, Status.CONVERGED, Status.AT_ROUNDING, Status.FINISHED)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gives back, in SciPy's manner; `state` is the solver's."""
+    """The result of a run, with SciPy's names; `state` is the solver's."""
 
     status: Status
     message: str
@@ -41,12 +41,12 @@ class Result:
 
     @property
     def success(self) -> bool:
-        """Whether the run ended as it should."""
+        """Whether the run ended normally."""
         return self.status.success
 
     @property
     def progress(self) -> Progress:
-        """Where the run stands, to go on from."""
+        """The state of the run, from which it can be continued."""
         return Progress(self.nit, self.iterate, self.seconds, self.counts, self.state)
 
     @property

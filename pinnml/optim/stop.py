@@ -8,10 +8,22 @@ from typing import Annotated, Any
 from pinnml.objective import Counts, Iterate
 from pinnml.settings import AtLeast, record, setting
 
+__all__ = [
+    "AnyOf",
+    "Evaluations",
+    "GradientNorm",
+    "Iterations",
+    "Loss",
+    "Progress",
+    "Seconds",
+    "Stop",
+    "Work",
+]
+
 
 @record
 class Progress:
-    """What a callback and a stop see after every iteration, and all that a run needs to go on.
+    """What callbacks and stops see after every iteration; enough to continue the run.
 
     Iterations, seconds and counts are those of the whole run, pauses left out; `state` is the solver's, None before it
     has one. Iteration 0 is the start.
@@ -25,14 +37,14 @@ class Progress:
 
 
 class Stop(ABC):
-    """A limit; `a | b` stops at whichever is reached first."""
+    """A rule for when a run ends; `a | b` stops at whichever is reached first."""
 
     @abstractmethod
     def reason(self, progress: Progress) -> str | None:
         """Return a sentence if the limit is reached after an iteration, else None."""
 
     def spent(self, seconds: float, counts: Counts) -> bool:
-        """Tell whether even one more evaluation is too many; checked before each, line searches included."""
+        """Return whether the budget is used up; checked before every evaluation, also within line searches."""
         return False
 
     def __or__(self, other: Stop) -> Stop:
@@ -41,7 +53,13 @@ class Stop(ABC):
 
 @setting
 class AnyOf(Stop):
-    """Stops when any of its limits is reached."""
+    """Stops when any of its limits is reached.
+
+    Parameters
+    ----------
+    stops : tuple of Stop
+        The limits.
+    """
 
     stops: tuple[Stop, ...]
 
@@ -50,7 +68,7 @@ class AnyOf(Stop):
         return next((reason for stop in self.stops if (reason := stop.reason(progress)) is not None), None)
 
     def spent(self, seconds: float, counts: Counts) -> bool:
-        """Tell whether any budget is spent."""
+        """Return whether any budget is spent."""
         return any(stop.spent(seconds, counts) for stop in self.stops)
 
 
@@ -63,7 +81,13 @@ class Limit(Stop):
 
 @setting
 class Seconds(Limit):
-    """Wall-clock seconds; no evaluation is begun after them."""
+    """Wall-clock seconds; no evaluation is begun after them.
+
+    Parameters
+    ----------
+    limit : float
+        Wall time [s], at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the time since the start."""
@@ -76,7 +100,13 @@ class Seconds(Limit):
 
 @setting
 class Work(Limit):
-    """Work units (one is one loss and gradient of the whole network on all points); never exceeded by a whole one."""
+    """Work units (one is one loss and gradient of the whole network on all points); never exceeded by a whole one.
+
+    Parameters
+    ----------
+    limit : float
+        Work units, at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the work done."""
@@ -90,7 +120,13 @@ class Work(Limit):
 
 @setting
 class Evaluations(Limit):
-    """Evaluations of any kind, line searches included; never exceeded."""
+    """Evaluations of any kind, line searches included; never exceeded.
+
+    Parameters
+    ----------
+    limit : float
+        How many, at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the count."""
@@ -103,7 +139,13 @@ class Evaluations(Limit):
 
 @setting
 class Iterations(Limit):
-    """Iterations of the outer solver."""
+    """Iterations of the outer solver.
+
+    Parameters
+    ----------
+    limit : float
+        How many, at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the count."""
@@ -113,7 +155,13 @@ class Iterations(Limit):
 
 @setting
 class Loss(Limit):
-    """A loss f at or below a value."""
+    """A loss f at or below a value.
+
+    Parameters
+    ----------
+    limit : float
+        f = ½‖r‖² (dimensionless), at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare f (reads one number from the device)."""
@@ -122,7 +170,13 @@ class Loss(Limit):
 
 @setting
 class GradientNorm(Limit):
-    """A Euclidean norm ‖∇f‖ at or below a value."""
+    """A Euclidean norm ‖∇f‖ at or below a value.
+
+    Parameters
+    ----------
+    limit : float
+        ‖∇f‖ (dimensionless), at least 0.
+    """
 
     def reason(self, progress: Progress) -> str | None:
         """Compare the norm (reads one number from the device)."""

@@ -18,10 +18,10 @@ from pinnml.settings import UNKEPT, setting
 
 @setting
 class Switching(AbstractSolver):
-    """Several solvers, one at a time, in an order that a rule decides by what steps have gained, or by stops.
+    """Several solvers, one at a time; a rule decides when the next one takes over, by the decrease of f or by stops.
 
     Named rules of it are `Sequential`, `Handover` and `IfFast`. A limit of seconds, work or evaluations that a rule
-    sets holds like that of a run: the step under way is dropped.
+    sets holds like that of a run: the step in progress is dropped.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Switching(AbstractSolver):
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False, metadata=UNKEPT)
 
     def parts(self, state: SwitchingState | None) -> tuple[Component, ...]:
-        """Return all solvers; the one under way is at work."""
+        """Return all solvers; the active one is at work."""
         at_work = None if state is None else state.phase
         inner = None if state is None else state.inner
         return tuple(
@@ -57,7 +57,7 @@ class Switching(AbstractSolver):
         return iterate, SwitchingState(phase, inner=solver.init(objective, iterate))
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: SwitchingState) -> SwitchingState:
-        """Tell the solver under way."""
+        """Renew the state of the active solver."""
         if state.phase is None:
             return state
         return replace(state, inner=self.solvers[state.phase].renewed(objective, iterate, state.inner))
@@ -65,7 +65,7 @@ class Switching(AbstractSolver):
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: SwitchingState
     ) -> tuple[Iterate, SwitchingState, Status]:
-        """Take one step of the solver under way, and begin with the next where its turn has ended."""
+        """Take one step of the active solver, and start the next solver if its turn has ended."""
         if state.phase is None:
             chosen = self.rule.chosen(objective, iterate, self.solvers)
             iterate, state = self._begin(chosen, objective, iterate)
@@ -92,7 +92,7 @@ class Switching(AbstractSolver):
     def _stepped(
         self, objective: AbstractObjective, iterate: Iterate, state: SwitchingState
     ) -> tuple[Iterate, SwitchingState, Status]:
-        """Take one step within the solver's budget; STOPPED says that the budget ended it half way."""
+        """Take one step within the solver's budget; STOPPED means that the budget ran out in the middle of the step."""
         number = _number(state)
         solver, stop = self.solvers[number], self.rule.stop(number)
         if stop is None:
@@ -169,8 +169,8 @@ def Handover(  # noqa: N802 — a named rule, as a constructor
 ) -> Switching:
     """Return `first` until its last `window` steps lowered ln f by less than `decrease` each on average, then `second`.
 
-    It is handed over, too, when `first` ends. What a step gains is measured within the step, so that neither renewed
-    points nor the speed of the machine decide: a run repeats to the bit.
+    `second` also takes over when `first` ends. The decrease is measured within each step, so that neither renewed
+    points nor the speed of the machine matter: a run repeats to the bit.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def IfFast(  # noqa: N802 — a named rule, as a constructor
 ) -> Switching:
     """Return `first` if the last one of `trial` steps lowers ln f by at least `decrease`, else `otherwise`.
 
-    What counts is what steps gain, not the time that they take: a run repeats to the bit.
+    Only the decrease counts, not the time that steps take: a run repeats to the bit.
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ def given(
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> dict[str, ConditionPoints]:
-    """Take the user's own points with equal weights.
+    """Take the user's points with equal weights.
 
     Parameters
     ----------

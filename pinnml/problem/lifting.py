@@ -22,7 +22,7 @@ FaceData = dict[Face, BoundFunction | float]
 
 
 class Lifting:
-    """g and ℓ handed over by the user for some fields: `Lifting(u=(lambda t, x: …, lambda t, x: …))`.
+    """g and ℓ given by the user for some fields: `Lifting(u=(lambda t, x: …, lambda t, x: …))`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Regions: where the points of a condition lie, and all that depends on it."""
+"""Regions: where the points of a condition lie."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class AbstractRegion(ABC):
         return 0
 
     def checked(self, points: Tensor | None, domain: AbstractDomain, where: str) -> Tensor:
-        """Return points (n, d) handed over by the user as floating-point numbers.
+        """Return points (n, d) given by the user as floating-point numbers.
 
         Raises `DeclarationError` where there are none, and where they have the wrong shape or lie elsewhere.
         """
@@ -161,7 +161,7 @@ class Given(AbstractRegion):
         return self.points
 
     def checked(self, points: Tensor | None, domain: AbstractDomain, where: str) -> Tensor:
-        """Return the points of the declaration, whatever was handed over."""
+        """Return the points of the declaration, whatever the user gave."""
         return self.points
 
 

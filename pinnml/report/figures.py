@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Okabe and Ito (2008), "Color Universal Design": told apart by colour-blind readers and on paper.
+# Okabe and Ito (2008), "Color Universal Design": distinguishable for colour-blind readers and on paper.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#000000")
 GRID: dict[str, Any] = {"color": "#dddddd", "linewidth": 0.6}
@@ -21,5 +21,5 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def math_label(name: str) -> str:
-    """Return the name of a coordinate or field for a label: one letter in italics, others as they are."""
+    """Return the name of a coordinate or field for a label: one letter in italics, others unchanged."""
     return f"${name}$" if len(name) == 1 and name.isalpha() else name

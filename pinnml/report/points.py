@@ -14,7 +14,7 @@ MOST = 5000  # points drawn of one condition
 
 
 def _thinned(points: Array) -> Array:
-    """At most `MOST` of the points, drawn evenly at random: a fixed stride would pick lines out of a grid."""
+    """At most `MOST` of the points, chosen uniformly at random: a fixed stride would pick lines out of a grid."""
     if len(points) <= MOST:
         return points
     chosen = np.random.default_rng(0).choice(len(points), MOST, replace=False)
@@ -22,7 +22,7 @@ def _thinned(points: Array) -> Array:
 
 
 def _size(count: int) -> float:
-    """A marker's area [points^2]: large enough to see few points, small enough to tell many apart."""
+    """A marker's area [points^2]: large enough to see few points, small enough to see many as separate."""
     return float(np.clip(4000.0 / max(count, 1), 2.0, 8.0))
 
 

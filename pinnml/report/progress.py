@@ -1,4 +1,4 @@
-"""One line that tells how far a run has come."""
+"""The progress line of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: begun, kept, gone on with, repeated; and what they have come to, as a function, figures and a folder."""
+"""Runs: started, saved, continued, repeated; and their solutions as functions, figures and folders."""
 
 from pinnml.run.folder import summary
 from pinnml.run.interruption import SIGNALS, Interruption
@@ -6,13 +6,16 @@ from pinnml.run.repetition import Repetition, rerun
 from pinnml.run.resuming import resume
 from pinnml.run.solution import Solution
 from pinnml.run.training import KEPT_EVERY, DeclarationWarning, solve, train
+from pinnml.setup import HistoryRow, Run
 
 __all__ = [
     "KEPT_EVERY",
     "SIGNALS",
     "DeclarationWarning",
+    "HistoryRow",
     "Interruption",
     "Repetition",
+    "Run",
     "Solution",
     "rerun",
     "resume",

@@ -14,7 +14,7 @@ from pinnml.approximation import Error
 from pinnml.errors import DeclarationError
 from pinnml.io import prepare_folder, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
-from pinnml.io.declared import declaration, described, setup_of
+from pinnml.io.declared import declaration, describe_run, setup_of
 from pinnml.io.plain import decode
 from pinnml.network import Architecture, Custom
 from pinnml.objective import Iterate
@@ -34,7 +34,7 @@ def save(run: Run, error: Callable[[], Error | None], folder: str | os.PathLike[
     path = prepare_folder(folder)
     # numbers first: they are what a run costs, all else can be made again from them
     write_checkpoint(run, path)
-    write_json(path / CONFIG, described(run))
+    write_json(path / CONFIG, describe_run(run))
     write_history(path / HISTORY, run.history)
     write_json(path / SUMMARY, summary(run, error()))
     return path

@@ -11,13 +11,14 @@ from pinnml.objective import Counts
 from pinnml.optim import Progress, Status, Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a run: Ctrl-C, and what batch systems send."""
 
 
 class Interruption(Stop):
     """Within its `with` block, a signal to end the process ends the run instead.
 
-    After the first the step under way is finished, after the second dropped; at the third the process ends at once, as
-    it would without this. Only the main thread can listen; elsewhere signals do what they did.
+    After the first signal the present step is finished, after the second it is dropped; at the third the process ends
+    at once, as it would without this. Only the main thread receives signals; in other threads nothing changes.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class Interruption(Stop):
             signal.raise_signal(number)
 
     def reason(self, progress: Progress) -> str | None:
-        """Stop after the step under way."""
+        """Stop after the present step."""
         return Status.INTERRUPTED.value if self.signals else None
 
     def spent(self, seconds: float, counts: Counts) -> bool:

@@ -1,4 +1,4 @@
-"""What is kept of a run under way: its history, and now and then all of it on the disk."""
+"""The history of a run in progress, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class History:
 class Keeper:
     """The callback that writes a checkpoint at the start, every so many seconds, and at every change of phase.
 
-    What no disk takes, and what of a solver's state no checkpoint can hold, is told once, and the run goes on.
+    A checkpoint that cannot be written, and a solver state that it cannot hold, are reported once; the run continues.
     """
 
     def __init__(self, folder: Path, every: float, solver: AbstractSolver) -> None:

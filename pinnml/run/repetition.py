@@ -22,7 +22,7 @@ class Repetition:
     """A run and its repetition with as many iterations.
 
     `first` is the first iteration at which their losses differ, None where all are equal; `difference` is
-    ‖θ − θ_before‖/‖θ_before‖ at the end (dimensionless); `changed` tells what of the machine is not as it was, by name.
+    ‖θ − θ_before‖/‖θ_before‖ at the end (dimensionless); `changed` names what is different on this machine.
     """
 
     before: Solution
@@ -48,8 +48,32 @@ def rerun(
 ) -> Repetition:
     """Repeat the run in a folder from its seed and settings, for as many iterations, and compare.
 
-    On one thread of the same machine a run repeats to the bit; a solver with limits of seconds inside does not. Hand
-    over what is your own, as to `Solution.load`, which also tells what is raised.
+    On one thread of the same machine a run repeats to the bit; a solver with limits of seconds inside does not.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder.
+    problem : Problem or None, default None
+        The problem of the run; needed unless it is a bundled one, since functions are not stored.
+    network : Architecture, torch.nn.Module or None, default None
+        The network of the run; needed where it is a module of your own.
+    solver : AbstractSolver or None, default None
+        The solver; needed where the folder could not keep the run's.
+    out : path or None, default None
+        A folder for the repetition.
+    callback : callable, default none
+        Called with each row of the repetition's history.
+
+    Returns
+    -------
+    Repetition
+        Both runs, and how they differ.
+
+    Raises
+    ------
+    DeclarationError
+        As `Solution.load`.
     """
     before = Solution.load(folder, problem, network, solver, stop=Iterations(0))
     setup = replace(before.setup, stop=Iterations(before.result.nit))

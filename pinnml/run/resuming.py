@@ -1,4 +1,4 @@
-"""Going on with a run that has left a folder."""
+"""Continuing a run from its folder."""
 
 from __future__ import annotations
 
@@ -28,11 +28,38 @@ def resume(
     every: float = KEPT_EVERY,
     callback: Callable[[HistoryRow], None] = lambda row: None,
 ) -> Solution:
-    """Go on with the run in a folder, as if it had never been stopped, and write the folder anew.
+    """Continue the run in a folder as if it had never been stopped, and write the folder again.
 
-    It goes on to its own stop, or for 60 s more where it has reached that; with `seconds` for so many more, with `stop`
-    until that, which counts the whole run. On one thread a resumed run repeats an uninterrupted one to the bit. Hand
-    over what is your own, as to `Solution.load`, which also tells what is raised.
+    On one thread a resumed run repeats an uninterrupted one to the bit.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder.
+    problem : Problem or None, default None
+        The problem of the run; needed unless it is a bundled one, since functions are not stored.
+    network : Architecture, torch.nn.Module or None, default None
+        The network of the run; needed where it is a module of your own.
+    solver : AbstractSolver or None, default None
+        The solver; needed where the folder could not keep the run's.
+    seconds : float or None, default None
+        Wall time from now on [s].
+    stop : Stop or None, default None
+        When to end; it counts the whole run. Without `seconds` and `stop` the run goes on to its own stop, or for 60 s
+        where it has reached that.
+    every : float, default 60
+        Time between checkpoints [s].
+    callback : callable, default none
+        Called with each new row of the history.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    DeclarationError
+        As `Solution.load`.
     """
     before = load(folder, problem, network, solver, stop=stop)
     had, setup = before.result.progress, before.setup

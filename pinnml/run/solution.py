@@ -1,4 +1,4 @@
-"""What a run has come to: a trained network as a function, its figures, and its folder."""
+"""The solution of a run: a trained network as a function, its figures, and its folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Solution:
-    """What `solve` gives back: the problem, the network with its parameters θ, and the run's record."""
+    """What `solve` returns: the problem, the network with its parameters θ, and the run's record.
+
+    Parameters
+    ----------
+    run : Run
+        The record that the run has left.
+    """
 
     run: Run
 
@@ -65,7 +71,7 @@ class Solution:
 
     @property
     def generator(self) -> Tensor | None:
-        """The state of the run's random numbers, to go on with."""
+        """The state of the run's random numbers, from which it continues."""
         return self.run.generator
 
     @property
@@ -147,10 +153,32 @@ class Solution:
         *,
         stop: Stop | None = None,
     ) -> Solution:
-        """Read a run folder: hand over what is your own, a problem above all, since functions are not stored.
+        """Read a run folder; problems, networks and solvers of your own must be given, since functions are not stored.
 
-        Tensors go to the run's device, or to the CPU where there is no such device. Raises `DeclarationError` for a
-        folder without a run, a damaged file, something of your own that is missing, or another problem than the run's.
+        Tensors go to the run's device, or to the CPU where there is no such device.
+
+        Parameters
+        ----------
+        folder : path
+            The run folder.
+        problem : Problem or None, default None
+            The problem of the run; needed unless it is a bundled one, since functions are not stored.
+        network : Architecture, torch.nn.Module or None, default None
+            The network of the run; needed where it is a module of your own.
+        solver : AbstractSolver or None, default None
+            The solver; needed where the folder could not keep the run's.
+        stop : Stop or None, default None
+            A stop in place of the run's.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        DeclarationError
+            For a folder without a run, a damaged file, something of your own that is missing, or another problem than
+            the run's.
         """
         return Solution(load(folder, problem, network, solver, stop=stop))
 

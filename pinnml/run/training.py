@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import RAD, Renewal
-from pinnml.io.claim import claimed
+from pinnml.io.claim import claim_folder
 from pinnml.loss import Discretisation, PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
@@ -21,8 +21,8 @@ from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
 from pinnml.run.solution import Solution
-from pinnml.setup import HistoryRow, Run, Setup, arranged, bind, drawn
-from pinnml.threads import reserved
+from pinnml.setup import HistoryRow, Run, Setup, arrange, bind, draw_points
+from pinnml.threads import reserve
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -51,16 +51,52 @@ def solve(
 ) -> Solution:
     """Train a network on a problem and return the solution.
 
-    Without network or points the defaults of `Setup` are taken; without `seconds` or `stop`, 60 seconds; without
-    solver, what `default_recipe` says for the network's size, with points that follow the residual unless `points` are
-    handed over. With `refine` the points of the equations follow the residual in any case; their numbers are then the
-    rule's, not the sampler's. At most `chunk` points are evaluated at once, as many as suit the machine without it.
-    `device` is "auto" (a GPU where there is one), "cpu" or "cuda". With `out` the run folder is written at the end, and
-    its checkpoint from the start on, `every` so many seconds; that it is writable and holds no other run is seen to
-    before. `callback` gets every row of the history. Ctrl-C and SIGTERM end the run after the step under way, with what
-    was reached. Raises `DeclarationError` before training for anything that is declared wrongly.
+    Ctrl-C and SIGTERM end the run after the present step; what was reached is returned.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    network : Architecture, torch.nn.Module or None, default ResNet()
+        The network.
+    solver : AbstractSolver or None, default None
+        The method; None for that of `default_recipe` for the network's size, with points that follow the residual
+        unless `points` are given.
+    points : Sampler, mapping from str to tensor (n, d) or None, default Hammersley()
+        What draws the points, or the points of each condition.
+    refine : RAD or None, default None
+        How the points of the equations are renewed; their numbers are then the rule's, not the sampler's.
+    seconds : float or None, default 60 without `stop`
+        Wall time [s].
+    stop : Stop or None, default None
+        When to end; with `seconds`, at whichever is reached first.
+    seed : int, default 0
+        The seed of the first parameters and of all points that are drawn.
+    device : str, default "auto"
+        "cpu", "cuda", or "auto": a GPU where there is one.
+    dtype : torch.dtype, default torch.float64
+        The precision, or torch.float32.
+    chunk : int or None, default None
+        The most points evaluated at once; None for as many as suit the machine.
+    out : path or None, default None
+        The run folder, written at the end, its checkpoint from the start on. That it is writable and holds no other run
+        is checked first.
+    every : float, default 60
+        Time between checkpoints [s].
+    callback : callable, default none
+        Called with each row of the history.
+
+    Returns
+    -------
+    Solution
+        The trained network as a function, and the record of the run.
+
+    Raises
+    ------
+    DeclarationError
+        Before training, for anything that is declared wrongly.
     """
-    setup = arranged(
+    setup = arrange(
         problem, network, solver, points=points, refine=refine, seconds=seconds, stop=stop, seed=seed, device=device,
         dtype=dtype, chunk=chunk,
     )  # fmt: skip
@@ -76,21 +112,44 @@ def train(
     before: Run | None = None,
     every: float = KEPT_EVERY,
 ) -> Solution:
-    """Do what `solve` does with a complete setup; with `before`, go on with that run, whose stops are the setup's.
+    """Do what `solve` does with a complete setup; with `before`, continue that run until the setup's stop.
 
-    With `out` a checkpoint is written there at the start, `every` so many seconds, and when the solver's phase changes.
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    setup : Setup
+        All else that the run depends on.
+    out : path or None, default None
+        The run folder; a checkpoint is written there at the start, after every `every` seconds, and when the solver's
+        phase changes.
+    callback : callable, default none
+        Called with each row of the history.
+    before : Run or None, default None
+        The run to continue.
+    every : float, default 60
+        Time between checkpoints [s].
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    DeclarationError
+        Before training, for anything that is declared wrongly.
     """
     with ExitStack() as stack:
-        folder = stack.enter_context(claimed(out, going_on=before is not None)) if out is not None else None
+        folder = stack.enter_context(claim_folder(out, going_on=before is not None)) if out is not None else None
         interruption = stack.enter_context(Interruption())
         keeper = Keeper(folder, every, setup.solver) if folder is not None else None
-        solution = Solution(_trained(problem, setup, interruption, callback, before, keeper))
+        solution = Solution(_train(problem, setup, interruption, callback, before, keeper))
         if keeper is not None:
             keeper.finish(solution)
         return solution
 
 
-def _trained(
+def _train(
     problem: Problem,
     setup: Setup,
     interruption: Interruption,
@@ -122,7 +181,7 @@ def _trained(
     stop, result = setup.stop | interruption, None
     while result is None:
         try:
-            with reserved(objective.threads.count):
+            with reserve(objective.threads.count):
                 result = minimise(last[1], last[0], setup.solver, stop, callback=watch, renew=renewal)
         except torch.OutOfMemoryError:
             renewal.halve(last[1])
@@ -136,14 +195,14 @@ def _trained(
 def _begun(
     problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator, before: Run | None
 ) -> tuple[Tensor | Progress, Collocation]:
-    """Return where the run begins or goes on, and its points; the generator is then as it was."""
+    """Return where the run begins or continues, and its points; the generator is then in the state it had there."""
     if before is not None:
         if before.generator is not None:
             generator.set_state(before.generator)
         return before.result.progress, before.collocation
     generator.manual_seed(setup.seed)
     theta = network.initial(generator, setup.dtype, torch.device(setup.device))
-    return theta, drawn(problem, setup, generator)
+    return theta, draw_points(problem, setup, generator)
 
 
 def _report(findings: list[Finding]) -> None:

@@ -15,7 +15,7 @@ from pinnml.settings import setting
 
 @setting
 class AdditiveSchwarz(AbstractSchwarz):
-    """One sweep: every block is improved by a local solve of the full loss, the others frozen as in the same θ.
+    """One sweep: every block is improved by a local solve of the full loss, the others frozen at the same θ.
 
     Source: ASPQN's local phase (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024); overlap and the search
     block by block, `Synchronised`: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025.

@@ -67,6 +67,18 @@ class LineSearchedSum(AbstractCombination):
     """θ + αΣ_s w_sE_sδ_s with α from a search whose first trial is 1; without `weights`, w_s = 1.
 
     Source: ASPQN (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024).
+
+    Parameters
+    ----------
+    search : Search, default StrongWolfe()
+        How far to go along the sum.
+    weights : tuple of float or None, default None
+        w_s (dimensionless), one for each correction; None for ones.
+
+    Raises
+    ------
+    DeclarationError
+        On solving, where there are more or fewer weights than corrections.
     """
 
     search: Search = field(default_factory=StrongWolfe)
@@ -90,6 +102,11 @@ class Synchronised(AbstractCombination):
     """One search for each block in network order, each along E_sδ_s from the iterate updated by those before.
 
     Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025.
+
+    Parameters
+    ----------
+    search : Search, default StrongWolfe()
+        How far to go along each correction.
     """
 
     search: Search = field(default_factory=StrongWolfe)
@@ -116,6 +133,13 @@ class SubspaceMinimisation(AbstractCombination):
     For least squares these are steps of `local` with the Jacobian's columns J E_sδ_s, one jvp each; for other
     objectives steps of `plain`. The best single correction is taken where it is better. Source: Salvadó-Benasco et
     al., MP-LBFGS, arXiv 2601.08709; PETSc's additive-optimal composition.
+
+    Parameters
+    ----------
+    local : Local, default two plain Gauss–Newton steps
+        What finds β for least squares.
+    plain : Local, default five steps of LBFGS()
+        What finds β for other objectives.
     """
 
     local: Local = field(default_factory=lambda: Local(LevenbergMarquardt(geodesic=False, damping=1e-4), steps=2))
@@ -143,7 +167,12 @@ class SubspaceMinimisation(AbstractCombination):
 class Averaged(AbstractCombination):
     """Corrections divided by the number of blocks that hold each parameter, then combined by `inner`.
 
-    Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025. Coarse corrections stay as they are.
+    Source: Lee, Kopaničáková, Karniadakis, CMAME 448, 2025. Coarse corrections are not changed.
+
+    Parameters
+    ----------
+    inner : AbstractCombination, default LineSearchedSum()
+        How the corrections become one step after that.
     """
 
     inner: AbstractCombination = field(default_factory=LineSearchedSum)
@@ -165,6 +194,11 @@ class Owned(AbstractCombination):
     """Corrections without the overlap, then combined by `inner`: restricted additive Schwarz.
 
     Each parameter is changed by the one block that owns it. Source: Cai, Sarkis, SIAM J. Sci. Comput. 21, 1999.
+
+    Parameters
+    ----------
+    inner : AbstractCombination, default LineSearchedSum()
+        How the corrections become one step after that.
     """
 
     inner: AbstractCombination = field(default_factory=LineSearchedSum)
@@ -172,7 +206,7 @@ class Owned(AbstractCombination):
     def tried(
         self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
     ) -> Iterate | Outcome:
-        """Keep what is each block's own."""
+        """Keep the entries that each block owns."""
         kept = [c if c.owned is None else _scaled(c, c.owned) for c in corrections]
         return self.inner.tried(objective, iterate, kept)
 

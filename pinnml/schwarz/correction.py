@@ -1,4 +1,4 @@
-"""Corrections: what the solve on one block proposes to change."""
+"""Corrections: the steps that local solves propose."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pinnml.settings import Count, setting
 
 @setting
 class Local:
-    """What is done on one block: some steps of any solver on the restricted objective.
+    """The local solve on one block: some steps of any solver on the restricted objective.
 
     Parameters
     ----------
     solver : AbstractSolver
-        The solver; what of its state outlives an inner solve is the solver's to say.
+        The solver; its `carried` decides what is kept between inner solves.
     steps : int, default 1
         Steps of it, at least 1.
     """

@@ -38,6 +38,18 @@ class ByLayer(Decomposition):
 
     Block s holds the layers [s·n − o, (s + 1)·n + o) (Lee, Kopaničáková, Karniadakis 2025); the last block is shorter
     where n does not divide the number of layers.
+
+    Parameters
+    ----------
+    layers : int, default 1
+        The layers n of a block, at least 1.
+    overlap : int, default 0
+        The layers o by which a block reaches into each neighbour.
+
+    Raises
+    ------
+    DeclarationError
+        On solving, where the objective has no layers.
     """
 
     layers: Count = 1
@@ -68,6 +80,16 @@ class ByNeurons(Decomposition):
 
     A layer's groups are of nearly one size. A block of g neurons with w inputs has g(w + 1) parameters, so that its
     Jacobian stays small in wide layers.
+
+    Parameters
+    ----------
+    neurons : int, default 32
+        The most neurons of a block, at least 1.
+
+    Raises
+    ------
+    DeclarationError
+        On solving, where nothing is known of the parts of θ.
     """
 
     neurons: Count = 32
@@ -94,7 +116,12 @@ class ByNeurons(Decomposition):
 class AsEntries(Decomposition):
     """The blocks of another decomposition as sets of indices, so that nothing is kept of the layers below them.
 
-    The corrections are the same; it shows what the kept jets are worth.
+    The corrections are the same; it serves to measure what keeping the jets saves.
+
+    Parameters
+    ----------
+    inner : Decomposition
+        The decomposition that makes the blocks.
     """
 
     inner: Decomposition
@@ -108,7 +135,18 @@ class AsEntries(Decomposition):
 
 @setting
 class ByIndices(Decomposition):
-    """Blocks given as sets of indices of θ; raises `DeclarationError` unless they reach every parameter."""
+    """Blocks given as sets of indices of θ; raises `DeclarationError` unless they reach every parameter.
+
+    Parameters
+    ----------
+    blocks : sequence of sequences of int
+        The indices of each block, from 0 to p − 1; blocks may overlap.
+
+    Raises
+    ------
+    DeclarationError
+        For a block that is empty or repeats an index; on solving, for parameters in no block and indices beyond θ.
+    """
 
     blocks: Sequence[Sequence[int]]
 

@@ -35,6 +35,11 @@ class SchwarzFactors(AbstractPreconditioner):
     """M⁻¹ = Σ_s W E_s F_s⁻¹ R_s W with F_s = J_sᵀJ_s + λ·diag(J_sᵀJ_s) and J_s = JE_s (additive Schwarz, one level).
 
     W is 1/√(number of blocks that hold a parameter), so that M⁻¹ stays symmetric where blocks overlap.
+
+    Parameters
+    ----------
+    decomposition : Decomposition, default ByLayer()
+        Which parameters are a block.
     """
 
     decomposition: Decomposition = field(default_factory=ByLayer)

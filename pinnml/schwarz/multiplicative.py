@@ -15,7 +15,7 @@ from pinnml.settings import setting
 
 @setting
 class MultiplicativeSchwarz(AbstractSchwarz):
-    """One sweep: each block in order is improved by a local solve of the full loss, the others frozen as they are now.
+    """One sweep: each block in order is improved by a local solve of the full loss, the others frozen as they are then.
 
     Source: MSPQN's local phase (Kopaničáková, Kothari, Karniadakis, Krause, SISC 46(5), 2024).
 

@@ -1,4 +1,4 @@
-"""What every Schwarz method offers: a sweep of local solves, for itself and for methods of several levels."""
+"""The interface of Schwarz methods: a sweep of local solves, alone or within a method of several levels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AbstractSchwarz(AbstractSolver):
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether the iterate handed in needs its gradient: local solves find their own."""
+        """Whether the given iterate needs its gradient: false, local solves compute theirs."""
         return False
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
@@ -55,7 +55,7 @@ class AbstractSchwarz(AbstractSolver):
         return SchwarzState((None,) * len(self.blocks(objective, iterate)), len(iterate.theta))
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: SchwarzState) -> SchwarzState:
-        """Keep what the local solvers keep, as from sweep to sweep; where θ has another length, begin anew."""
+        """Keep the local states, as from sweep to sweep; begin from scratch where the length of θ has changed."""
         return state if state.size == len(iterate.theta) else self.init(objective, iterate)
 
     def carried(self, state: SchwarzState) -> SchwarzState:
@@ -110,7 +110,22 @@ def solve_in_turn(
 
 
 def extrapolate(objective: AbstractObjective, begin: Iterate, end: Iterate, factors: tuple[float, ...]) -> Iterate:
-    """Return θ_begin + c(θ_end − θ_begin) for the last of the growing factors c with which f still fell."""
+    """Return θ_begin + c(θ_end − θ_begin) for the last of the growing factors c with which f still fell.
+
+    Parameters
+    ----------
+    objective : AbstractObjective
+        The objective; one value is evaluated for each factor tried.
+    begin, end : Iterate
+        Where the step began and ended; f is known at both.
+    factors : tuple of float
+        c (dimensionless), growing and above 1.
+
+    Returns
+    -------
+    Iterate
+        `end` itself where no factor lowers f.
+    """
     best = end
     for factor in factors:
         theta = begin.theta + factor * (end.theta - begin.theta)

@@ -2,10 +2,10 @@
 
 from pinnml.setup.environment import machine
 from pinnml.setup.history import COLUMNS, INTEGERS, HistoryRow
-from pinnml.setup.memory import Memory, predicted, size_of, size_text, within
+from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, within
 from pinnml.setup.recipe import LARGEST, Recipe, default_recipe
 from pinnml.setup.run import Run
-from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arranged, bind, drawn, parameters
+from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, draw_points, parameters
 
 __all__ = [
     "COLUMNS",
@@ -17,13 +17,13 @@ __all__ = [
     "Recipe",
     "Run",
     "Setup",
-    "arranged",
+    "arrange",
     "bind",
     "default_recipe",
-    "drawn",
+    "draw_points",
     "machine",
     "parameters",
-    "predicted",
+    "predict_memory",
     "size_of",
     "size_text",
     "within",

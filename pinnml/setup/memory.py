@@ -1,4 +1,4 @@
-"""How much memory a run will take, told before it."""
+"""How much memory a run will take, predicted before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pinnml.loss import Discretisation, PinnObjective, Threads, chunk_size
 from pinnml.network import AbstractNetwork
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import Problem
-from pinnml.setup.setup import Setup, bind, drawn
+from pinnml.setup.setup import Setup, bind, draw_points
 
 SAMPLE = 48
 """Points on which one step of the solver is taken to see what an evaluation of a point needs."""
@@ -28,7 +28,7 @@ FEWEST = 16
 class Memory:
     """Bytes that a run holds at its peak: the process itself, points, evaluations, and the solver.
 
-    The process counts 0 on a GPU, and where the system does not tell.
+    The process counts 0 on a GPU, and where the system does not report it.
     `chunk` is how many points each of the threads evaluates at once, of which each takes `per_point` bytes.
     """
 
@@ -50,11 +50,11 @@ class Memory:
         return self.process + self.points + self.evaluation + self.solver
 
 
-def predicted(problem: Problem, setup: Setup) -> Memory:
+def predict_memory(problem: Problem, setup: Setup) -> Memory:
     """Predict a run's peak from its points, network and solver by one step on a few points."""
     network, generator = bind(problem, setup), torch.Generator().manual_seed(setup.seed)
     theta = network.initial(generator, setup.dtype, torch.device("cpu"))
-    collocation = drawn(problem, replace(setup, device="cpu"), generator)
+    collocation = draw_points(problem, replace(setup, device="cpu"), generator)
     counts = _counts(problem, setup, collocation)
     sample = {name: points.thinned(_share(points)) for name, points in collocation.items()}
     small = PinnObjective(problem, Discretisation(network, sample), chunk=SAMPLE, threads=Threads(1))
@@ -83,7 +83,7 @@ def within(problem: Problem, setup: Setup, limit: int) -> Setup:
 
     Raises `DeclarationError` where points, solver and the process itself leave no room for an evaluation.
     """
-    memory = predicted(problem, setup)
+    memory = predict_memory(problem, setup)
     left = limit - (memory.total - memory.evaluation)
     chunk = min(memory.chunk, int(left / (memory.threads * memory.per_point)))
     if chunk < FEWEST:
@@ -134,7 +134,7 @@ def _starts(network: AbstractNetwork) -> list[int]:
 
 
 def _resident() -> int:
-    """The memory that this process holds now, 0 where the system does not tell."""
+    """The memory that this process holds now, 0 where the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):

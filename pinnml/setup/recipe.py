@@ -13,14 +13,22 @@ LARGEST = 6000
 
 @record
 class Recipe:
-    """A solver together with the way its points are renewed; without `refine` they stay as they are."""
+    """A solver together with the way its points are renewed; without `refine` they stay.
+
+    Parameters
+    ----------
+    solver : AbstractSolver
+        The method.
+    refine : RAD or None, default None
+        How points are renewed.
+    """
 
     solver: AbstractSolver
     refine: RAD | None = None
 
 
 def default_recipe(size: int) -> Recipe:
-    """Return what is taken for a network of `size` parameters where nothing is asked for.
+    """Return the default solver and renewal for a network of `size` parameters.
 
     `schwarz_gauss_newton` on points that follow the residual measures best (docs/benchmarks.md); L-BFGS on fixed points
     where JᵀJ is too large for it.

@@ -1,4 +1,4 @@
-"""What a run has left."""
+"""The record of a run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,26 @@ from pinnml.setup.setup import Setup
 
 @dataclass(frozen=True)
 class Run:
-    """All that a run has left, so far where it goes on: what it was given, and what has come of it.
+    """The record of a run, finished or not: what it was given, and what it has reached.
 
-    `collocation` are the points it has come to, `generator` is the state of its random numbers, to go on with, and
-    `machine` tells what it ran on.
+    Parameters
+    ----------
+    problem : Problem
+        What was solved.
+    setup : Setup
+        All else that the run depends on.
+    network : AbstractNetwork
+        The network, for the problem's coordinates and fields.
+    result : Result
+        How the run ended, and where.
+    history : sequence of HistoryRow
+        One row after each iteration.
+    collocation : mapping from str to ConditionPoints
+        The points at the end of the run.
+    generator : tensor or None, default None
+        The state of the random numbers, to go on with.
+    machine : mapping from str to object, default this one
+        Versions, processor and threads of the machine that it ran on.
     """
 
     problem: Problem

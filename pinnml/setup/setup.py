@@ -1,4 +1,4 @@
-"""All that a run depends on besides the problem, and what is taken where nothing is said."""
+"""All that a run depends on besides the problem, and its defaults."""
 
 from __future__ import annotations
 
@@ -20,14 +20,33 @@ from pinnml.settings import record
 from pinnml.setup.recipe import default_recipe
 
 DEFAULT_SECONDS = 60.0
-"""How long a run goes on where nothing is said."""
+"""The default length of a run [s]."""
 
 
 @record
 class Setup:
     """All that a run depends on besides the problem: the same setup on one thread repeats a run to the bit.
 
-    `chunk` is how many points are evaluated at once at most; None leaves it to the machine.
+    Parameters
+    ----------
+    network : Architecture, default ResNet()
+        The network.
+    solver : AbstractSolver, default schwarz_gauss_newton()
+        The method.
+    points : Sampler or mapping from str to tensor (n, d), default Hammersley()
+        What draws the points, or the points of each condition.
+    refine : RAD or None, default None
+        How points are renewed; None for points that stay.
+    stop : Stop, default Seconds(60)
+        When the run ends.
+    seed : int, default 0
+        The seed of the first parameters and of all points that are drawn.
+    device : str, default "cpu"
+        "cpu" or "cuda".
+    dtype : torch.dtype, default torch.float64
+        The precision.
+    chunk : int or None, default None
+        The most points evaluated at once; None leaves it to the machine.
     """
 
     network: Architecture = field(default_factory=ResNet)
@@ -41,7 +60,7 @@ class Setup:
     chunk: int | None = None
 
 
-def arranged(
+def arrange(
     problem: Problem,
     network: Architecture | nn.Module | None = None,
     solver: AbstractSolver | None = None,
@@ -94,7 +113,7 @@ def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
 
 
-def drawn(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
+def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
     """Return the points that a run begins with, drawn from the generator."""
     if isinstance(setup.points, Sampler):
         sampler = setup.points if setup.refine is None else replace(setup.points, n=setup.refine.stages[0].points)

@@ -1,4 +1,4 @@
-"""Who may use the machine's threads when: the pool that evaluates a loss, or a solver's own large operations."""
+"""The machine's threads, shared between the pool that evaluates a loss and large operations of a solver."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _RESERVED: ContextVar[int] = ContextVar("threads that a pool has reserved", defa
 
 
 @contextmanager
-def reserved(count: int) -> Iterator[None]:
-    """Give `count` threads to a pool for a while, and run the caller's own operations on one, where there are several.
+def reserve(count: int) -> Iterator[None]:
+    """Leave `count` threads to a pool, and run the caller's operations on one thread, within a `with` block.
 
     A thread of OpenMP goes on spinning for some milliseconds after a product of vectors in a solver, and takes a
     core from the pool meanwhile: a fifth of each iteration's time (docs/experiments.md).
@@ -31,7 +31,7 @@ def reserved(count: int) -> Iterator[None]:
 
 @contextmanager
 def all_threads() -> Iterator[None]:
-    """Take the threads back, within `reserved`, for a large operation of the caller's own, such as a factorisation."""
+    """Use all threads within `reserve` for one large operation, such as a factorisation."""
     count = _RESERVED.get()
     if count == 1:
         yield

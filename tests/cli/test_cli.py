@@ -150,8 +150,8 @@ def test_every_option_arrives(options: str, expected: str, without_figures: None
 
 
 def test_periodic_problems_get_a_periodic_network() -> None:
-    assert catalogue.fitted(TINY, ring()) == replace(TINY, embedding=PeriodicEmbedding("x", harmonics=3))
-    assert catalogue.fitted(TINY, heat()) == TINY
+    assert catalogue.fit_network(TINY, ring()) == replace(TINY, embedding=PeriodicEmbedding("x", harmonics=3))
+    assert catalogue.fit_network(TINY, heat()) == TINY
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,16 @@ from pinnml import cli
 from pinnml.adapt import MemoryWarning
 from pinnml.loss import chunk_size
 from pinnml.loss.pinn import PinnObjective
-from pinnml.setup import arranged, predicted, size_of, size_text, within
+from pinnml.setup import arrange, predict_memory, size_of, size_text, within
 
 RUN = """
 import re, sys, pinnml as pm
-from pinnml.setup import predicted
-from pinnml.setup import arranged
+from pinnml.setup import predict_memory
+from pinnml.setup import arrange
 problem = pm.problems.get("burgers")
-setup = arranged(problem, pm.ResNet(16, 9), eval(sys.argv[1]), points=pm.Hammersley(int(sys.argv[2])),
+setup = arrange(problem, pm.ResNet(16, 9), eval(sys.argv[1]), points=pm.Hammersley(int(sys.argv[2])),
                  stop=pm.Iterations(3), device="cpu", chunk=eval(sys.argv[3]))
-said = predicted(problem, setup)
+said = predict_memory(problem, setup)
 pm.solve(problem, setup.network, setup.solver, points=setup.points, stop=setup.stop, device="cpu", chunk=setup.chunk)
 peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
 print(said.total, 1024 * peak, said.process)
@@ -55,28 +55,31 @@ def test_a_run_takes_what_was_predicted(case: str) -> None:
 
 
 def setup(**settings: Any) -> pm.Setup:
-    return arranged(heat(), pm.ResNet(8, 3), pm.LevenbergMarquardt(), device="cpu", **settings)
+    return arrange(heat(), pm.ResNet(8, 3), pm.LevenbergMarquardt(), device="cpu", **settings)
 
 
 def test_more_points_and_wider_networks_take_more() -> None:
-    few, many = (predicted(heat(), setup(points=pm.Sobol(n))) for n in (500, 50_000))
+    few, many = (predict_memory(heat(), setup(points=pm.Sobol(n))) for n in (500, 50_000))
     assert many.points > 50 * few.points and many.chunk >= few.chunk and many.solver == few.solver
-    wide = predicted(heat(), arranged(heat(), pm.ResNet(16, 3), pm.LevenbergMarquardt(), device="cpu"))
+    wide = predict_memory(heat(), arrange(heat(), pm.ResNet(16, 3), pm.LevenbergMarquardt(), device="cpu"))
     assert wide.solver > 8 * few.solver
 
 
 def test_the_last_stage_of_renewed_points_counts() -> None:
     rule = pm.RAD(stages=(pm.adapt.Stage(100, 1, until=3), pm.adapt.Stage(30_000, 1)))
-    assert predicted(heat(), setup(refine=rule)).points == predicted(heat(), setup(points=pm.Sobol(30_000))).points
+    assert (
+        predict_memory(heat(), setup(refine=rule)).points
+        == predict_memory(heat(), setup(points=pm.Sobol(30_000))).points
+    )
 
 
 def test_chunks_are_made_small_enough_for_a_limit() -> None:
     generous = setup(points=pm.Sobol(20_000))
-    memory = predicted(heat(), generous)
+    memory = predict_memory(heat(), generous)
     limit = memory.total - memory.evaluation // 2
     tight = within(heat(), generous, limit)
     assert tight.chunk is not None and 0.3 * memory.chunk < tight.chunk < 0.6 * memory.chunk
-    assert predicted(heat(), tight).total <= 1.01 * limit
+    assert predict_memory(heat(), tight).total <= 1.01 * limit
     assert within(heat(), generous, 2 * memory.total).chunk == memory.chunk
     with pytest.raises(pm.DeclarationError, match=r"The run needs .*where: --memory 1\.0 MiB"):
         within(heat(), generous, 2**20)
