@@ -16,7 +16,9 @@ from pinnml.optim import Iterations, minimise
 from pinnml.points import sample
 
 
-def loss(problem: pm.Problem, architecture: pm.Custom | pm.ResNet | pm.MLP) -> tuple[PinnObjective, torch.Tensor]:
+def loss(
+    problem: pm.Problem, architecture: pm.networks.Custom | pm.ResNet | pm.MLP
+) -> tuple[PinnObjective, torch.Tensor]:
     domain, generator = problem.domain, torch.Generator().manual_seed(0)
     network = architecture.bind(domain.names, domain.lower, domain.upper, 1)
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
@@ -33,7 +35,7 @@ def groups(objective: PinnObjective, group: int = 100) -> list[list[str]]:
 def test_no_weight_of_a_module_is_tied_with_a_bias() -> None:
     """W (4 × 1), b (4), W (4 × 4), b (4), W (1 × 4), b (1): three neighbours of four entries, two of them no layers."""
     module = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1)).double()
-    objective, theta = loss(string(), pm.Custom(module))
+    objective, theta = loss(string(), pm.networks.Custom(module))
     names = [part.name for part in objective.structure.parts]
     assert names == ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]
     assert groups(objective) == [[name] for name in names]
