@@ -132,11 +132,11 @@ def test_without_a_folder_each_run_gets_its_own(without_figures: None) -> None:
         ("--network mlp --width 5 --depth 2", "MLP(width=5, depth=2"),
         ("--network resnet --width 5 --depth 2", "ResNet(width=5, blocks=2"),
         ("--solver adam", "Adam("),
-        ("--solver default", "IfFast("),
+        ("--solver default", "rule=AfterTrial("),
         ("--solver default", '"refine": null'),  # the points that were asked for stay
         ("--solver default --refine", '"type": "RAD"'),
         ("--refine", '"type": "RAD"'),
-        ("--solver adam-lbfgs", "Sequential((Adam("),
+        ("--solver adam-lbfgs", "Switching(solvers=(Adam("),
         ("--sampler sobol --points 64", '"type": "Sobol"'),
         ("--dtype float32", '"torch.float32"'),
         ("--loss 1e9 --seconds 9", "The loss fell to 1e+09."),
