@@ -76,6 +76,7 @@ def _content(run: Run) -> dict[str, Any]:
         "seconds": result.seconds,
         "counts": encode(result.counts),
         "points": {name: [p.x, p.weights, dict(p.data)] for name, p in run.collocation.items()},
+        "weights": dict(run.discretisation.weights),
         "generator": run.generator,
         "history": _table(run.history),
     }

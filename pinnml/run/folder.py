@@ -16,6 +16,7 @@ from pinnml.io import prepare_folder, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
 from pinnml.io.declared import declaration, describe_run, setup_of
 from pinnml.io.plain import decode
+from pinnml.loss import Discretisation
 from pinnml.network import Architecture, Custom
 from pinnml.objective import Iterate
 from pinnml.optim import AbstractSolver, Result, Status, Stop
@@ -86,7 +87,7 @@ def load(
         collocation = {name: ConditionPoints(*parts) for name, parts in checkpoint["points"].items()}
         setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
         result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
-        generator = checkpoint["generator"]
+        generator, weights = checkpoint["generator"], checkpoint["weights"]
     except (KeyError, TypeError, AttributeError) as error:
         what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}"
         raise DeclarationError(what, where, "restore the file") from error
@@ -94,7 +95,8 @@ def load(
     if bound.size != len(result.iterate.theta):
         what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
         raise DeclarationError(what, where, "hand over the run's network")
-    return Run(problem, setup, bound, result, rows, collocation, generator, config["machine"])
+    discretisation = Discretisation(bound, collocation, weights)
+    return Run(problem, setup, discretisation, result, rows, generator, config["machine"])
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:

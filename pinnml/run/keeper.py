@@ -24,22 +24,20 @@ SCORING_SHARE = 0.01
 
 
 class History:
-    """The callback that turns progress into rows, scoring against the reference now and then."""
+    """Turns progress into rows, scoring against the reference now and then."""
 
     def __init__(
         self,
         problem: Problem,
-        network: AbstractNetwork,
         callback: Callable[[HistoryRow], None],
         earlier: list[HistoryRow],
     ) -> None:
-        self._network = network
         self._scorer = Scorer(problem, problem.reference) if problem.reference is not None else None
         self._callback = callback
         self._due = 0.0
         self.rows = earlier
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress, network: AbstractNetwork) -> None:
         if self.rows and progress.iteration <= self.rows[-1].iteration:
             return  # where a run goes on
         iterate = progress.iterate
@@ -50,23 +48,23 @@ class History:
             float(iterate.f),
             float(iterate.grad.norm()),
             progress.counts.evaluations,
-            self._score(progress),
+            self._score(progress, network),
         )
         self.rows.append(row)
         self._callback(row)
 
-    def finish(self, result: Result) -> None:
+    def finish(self, result: Result, network: AbstractNetwork) -> None:
         """Score the last iterate, so that the history ends with the error that the solution has."""
-        self(result.progress)  # an interrupt may have come between a step and its row
+        self(result.progress, network)  # an interrupt may have come between a step and its row
         if self._scorer is not None and self.rows[-1].relative_l2 is None:
-            error = self._scorer.relative_l2(self._network, result.iterate.theta)
+            error = self._scorer.relative_l2(network, result.iterate.theta)
             self.rows[-1] = replace(self.rows[-1], relative_l2=error)
 
-    def _score(self, progress: Progress) -> float | None:
+    def _score(self, progress: Progress, network: AbstractNetwork) -> float | None:
         if self._scorer is None or progress.seconds < self._due:
             return None
         began = time.perf_counter()
-        error = self._scorer.relative_l2(self._network, progress.iterate.theta)
+        error = self._scorer.relative_l2(network, progress.iterate.theta)
         self._due = progress.seconds + (time.perf_counter() - began) / SCORING_SHARE
         return error
 

@@ -16,7 +16,7 @@ from pinnml.io.claim import claim_folder
 from pinnml.loss import Discretisation, PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
-from pinnml.points import Collocation, Sampler
+from pinnml.points import Sampler
 from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
@@ -159,22 +159,22 @@ def _train(
 ) -> Run:
     _report(problem.check())
     network, generator = bind(problem, setup), torch.Generator()
-    start, collocation = _begun(problem, setup, network, generator, before)
-    objective = PinnObjective(problem, Discretisation(network, collocation), chunk=setup.chunk)
+    start, discretisation = _begun(problem, setup, network, generator, before)
+    objective = PinnObjective(problem, discretisation, chunk=setup.chunk)
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
-    history = History(problem, network, callback, list(before.history) if before is not None else [])
+    history = History(problem, callback, list(before.history) if before is not None else [])
     renewal = Renewal(setup.refine, objective, generator)
     last: tuple[Tensor | Progress, PinnObjective] = start, objective
 
     def left(result: Result) -> Run:
         state = generator.get_state()
         now = replace(setup, chunk=renewal.objective.chunk)
-        return Run(problem, now, network, result, history.rows, renewal.collocation, state)
+        return Run(problem, now, renewal.objective.discretisation, result, history.rows, state)
 
     def watch(progress: Progress) -> None:
         nonlocal last
         last = progress, renewal.objective
-        history(progress)
+        history(progress, renewal.objective.network)
         if keeper is not None:
             keeper(progress, left)
 
@@ -188,21 +188,21 @@ def _train(
             last = last[0], renewal.objective
     if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
-    history.finish(result)
+    history.finish(result, renewal.objective.network)
     return left(result)
 
 
 def _begun(
     problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator, before: Run | None
-) -> tuple[Tensor | Progress, Collocation]:
-    """Return where the run begins or continues, and its points; the generator is then in the state it had there."""
+) -> tuple[Tensor | Progress, Discretisation]:
+    """Return where the run begins or continues, and its discretisation; the generator then has the state of that time."""
     if before is not None:
         if before.generator is not None:
             generator.set_state(before.generator)
-        return before.result.progress, before.collocation
+        return before.result.progress, before.discretisation
     generator.manual_seed(setup.seed)
     theta = network.initial(generator, setup.dtype, torch.device(setup.device))
-    return theta, draw_points(problem, setup, generator)
+    return theta, Discretisation(network, draw_points(problem, setup, generator))
 
 
 def _report(findings: list[Finding]) -> None:

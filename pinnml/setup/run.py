@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from pinnml.loss import Discretisation
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Result
 from pinnml.points import Collocation
@@ -26,14 +27,12 @@ class Run:
         What was solved.
     setup : Setup
         All else that the run depends on.
-    network : AbstractNetwork
-        The network, for the problem's coordinates and fields.
+    discretisation : Discretisation
+        The network, the points and the conditions' weights at the end of the run.
     result : Result
         How the run ended, and where.
     history : sequence of HistoryRow
         One row after each iteration.
-    collocation : mapping from str to ConditionPoints
-        The points at the end of the run.
     generator : tensor or None, default None
         The state of the random numbers, to go on with.
     machine : mapping from str to object, default this one
@@ -42,9 +41,18 @@ class Run:
 
     problem: Problem
     setup: Setup
-    network: AbstractNetwork
+    discretisation: Discretisation
     result: Result
     history: Sequence[HistoryRow]
-    collocation: Collocation
     generator: Tensor | None = None
     machine: Mapping[str, object] = field(default_factory=machine)
+
+    @property
+    def network(self) -> AbstractNetwork:
+        """The network, for the problem's coordinates and fields."""
+        return self.discretisation.network
+
+    @property
+    def collocation(self) -> Collocation:
+        """The points of every condition."""
+        return self.discretisation.collocation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,10 @@ def test_a_section_is_drawn_where_the_solution_varies_most_and_says_where() -> N
     (mesh,) = panel.collections
     drawn = np.asarray(mesh.get_array()).T  # type: ignore[union-attr]
     assert drawn == pytest.approx(solution(x=x, y=y, z=z), abs=1e-14)
+
+
+def test_a_folder_keeps_weights_that_adaptation_has_set(tmp_path: Path) -> None:
+    run = tiny(heat()).run
+    weighed = replace(run, discretisation=replace(run.discretisation, weights={"pde": 3.0}))
+    pm.Solution(weighed).save(tmp_path)
+    assert pm.load(tmp_path, heat()).run.discretisation.weights == {"pde": 3.0}
