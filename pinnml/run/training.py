@@ -195,7 +195,7 @@ def _train(
 def _begun(
     problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator, before: Run | None
 ) -> tuple[Tensor | Progress, Discretisation]:
-    """Return where the run begins or continues, and its discretisation; the generator then has the state of that time."""
+    """Return where the run begins or continues, and its discretisation; the generator then has its state of then."""
     if before is not None:
         if before.generator is not None:
             generator.set_state(before.generator)
