@@ -1,12 +1,13 @@
 # make solve    set up where needed, then solve Burgers' equation and leave a run folder
-# make test     set up where needed, then run the whole test suite
+# make test     set up where needed, then run the whole test suite, one worker a core
 # make soak     run the long tests of kills and faults, up to 15 minutes
 # make lint     style, format, types, import contracts
 # make docs     build the documentation into site/
 # make bench    time the kernels
 # make clean    remove builds and caches; .venv and runs/ stay
 #
-# PYTHON=... chooses the interpreter of .venv; ARGS=... goes to pytest, as in: make test ARGS='-k burgers'
+# PYTHON=... chooses the interpreter of .venv; ARGS=... goes to pytest, as in: make test ARGS='-k burgers';
+# with -n0 among them there are no workers, and output is seen as it comes
 
 PYTHON ?= python3
 ARGS ?=
@@ -21,7 +22,7 @@ solve: $(installed)
 	$(bin)/pinnml solve burgers --seconds 60
 
 test: $(installed)
-	$(bin)/python -m pytest $(ARGS)
+	$(bin)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 soak: $(installed)
 	$(bin)/python -m pytest -m soak $(ARGS)

@@ -76,7 +76,7 @@ def _folder() -> Path | None:
 def _read(path: Path) -> dict[str, np.ndarray] | None:
     """Return the arrays of a file, or None where it is missing or corrupt."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:  # NumPy leaves a torn file open
             return {key: stored[key] for key in stored.files}
     except _UNREADABLE:
         return None

@@ -29,9 +29,8 @@ TINY: dict[str, tuple[dict[str, Any], Callable[[float], bool]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "bundled_problem")) for name in TINY]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
 def test_examples_reach_what_they_should(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     settings, reached = TINY[name]
     result = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](**settings)

@@ -15,10 +15,20 @@ def answer(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
+SHARE = """
+from time import process_time
+start = process_time()
+import torch
+between = process_time()
+import pinnml
+print((process_time() - between) / (between - start))
+"""
+
+
 @pytest.mark.slow
 def test_the_package_adds_little_to_torch() -> None:
-    code = "import time, torch; t = time.perf_counter(); import pinnml; print(time.perf_counter() - t)"
-    assert min(float(answer(code)) for _ in range(3)) < 0.3
+    """A share of torch's own import, 0.21: seconds depend on the machine, and on what else it does."""
+    assert min(float(answer(SHARE)) for _ in range(3)) < 0.3
 
 
 @pytest.mark.slow

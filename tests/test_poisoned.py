@@ -65,7 +65,8 @@ def test_a_problem_that_diverges_ends_with_a_status() -> None:
     def walled(u: torch.Tensor, u_x: torch.Tensor) -> torch.Tensor:
         return u_x - torch.sqrt(9 - u.square())
 
-    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions={"pde": pm.Interior(walled)})
+    conditions = {"pde": pm.Interior(walled), "left": pm.Value(u=0.0, on="x=0")}
+    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions=conditions)
     solution = pm.solve(problem, TINY, pm.Adam(rate=10.0), points=pm.Sobol(8), stop=pm.Iterations(30), device="cpu")
     assert solution.result.status is Status.NOT_FINITE
     assert solution.result.iterate.is_finite() and "not finite" in solution.result.message

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinnml.objective.coarsening import AbstractCoarsening
 from pinnml.objective.iterate import Iterate
-from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonModel
+from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonModel, Observed
 from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.structure import Structure
@@ -85,11 +85,11 @@ class Meter:
     def ask(self, kind: Evaluation, cost: float, evaluate: Callable[[], E], again: bool = True) -> E:
         """Count an evaluation and make it.
 
-        One that is not finite is made a second time, since a machine may err, unless `again` is False. Products are not
-        checked: solvers make many before they look at one, and a check would have to wait for a GPU.
+        One that is not finite is made a second time, since a machine may err, unless `again` is False: so for products
+        of which solvers make many before they look at one, where a check would have to wait for a GPU.
         """
         found, is_finite = self._once(kind, cost, evaluate)
-        if not again or kind is Evaluation.PRODUCT or bool(is_finite):
+        if not again or bool(is_finite):
             return found
         return self._once(kind, cost, evaluate)[0]
 
@@ -132,9 +132,10 @@ class Metered(AbstractObjective):
         self._inner = inner
         self._meter = meter
 
-    def _ask(self, kind: Evaluation, evaluate: Callable[[], E]) -> E:
+    def _ask(self, kind: Evaluation, evaluate: Callable[[], E], again: bool = True) -> E:
         # of several meters, as of a phase within a run, the innermost asks again
-        return self._meter.ask(kind, self._inner.cost(kind), evaluate, again=not isinstance(self._inner, Metered))
+        again = again and not isinstance(self._inner, Metered)
+        return self._meter.ask(kind, self._inner.cost(kind), evaluate, again)
 
     def at(self, theta: Tensor) -> Iterate:
         """Count one gradient."""
@@ -191,11 +192,15 @@ class MeteredLeastSquares(Metered, AbstractLeastSquares):
 
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Count one product."""
-        return self._ask(Evaluation.PRODUCT, lambda: self._inner.jvp(theta, direction))
+        return self._ask(Evaluation.PRODUCT, lambda: self._inner.jvp(theta, direction), again=False)
 
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """Count one product."""
-        return self._ask(Evaluation.PRODUCT, lambda: self._inner.vjp(theta, cotangent))
+        return self._ask(Evaluation.PRODUCT, lambda: self._inner.vjp(theta, cotangent), again=False)
+
+    def pull_back(self, theta: Tensor, observed: Observed) -> Tensor:
+        """Count one product, which is a step's right-hand side: spoilt, it would spoil the step."""
+        return self._ask(Evaluation.PRODUCT, lambda: self._inner.pull_back(theta, observed))
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """Count one Jacobian."""

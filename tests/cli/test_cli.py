@@ -72,6 +72,7 @@ def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> N
     assert problems.get("burgers").description in out
 
 
+@pytest.mark.slow
 def test_solve_resume_plot(capsys: pytest.CaptureFixture[str]) -> None:
     assert pinnml(f"solve poisson --seconds 0.5 {SLOW} --seed 3 --out run") == 0
     out = capsys.readouterr().out

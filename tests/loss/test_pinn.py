@@ -166,6 +166,7 @@ def ranges(objective: PinnObjective) -> list[tuple[int, int]]:
     return [*whole, (1, size), (0, layers[0].stop - 1), (layers[1].start, layers[1].stop + 1)]
 
 
+@pytest.mark.slow
 def test_restricted_to_layers_equals_the_default(expected: Expected) -> None:
     """Frozen layers kept aside or not: the same function of a range of θ, whatever is asked of it."""
     objective, theta, residual = expected.objective(7), expected.theta, expected.residual[7]

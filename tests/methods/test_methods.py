@@ -33,6 +33,7 @@ def test_right_preconditioned_methods_never_raise_the_loss(name: str) -> None:
     assert found[-1] < 0.1 * found[0]
 
 
+@pytest.mark.slow
 def test_a_sweep_before_each_step_saves_steps() -> None:
     plain = losses(pm.LBFGS(memory=3), 15)
     assert losses(mspqn(steps=10), 15)[-1] < 0.5 * plain[-1]

@@ -209,6 +209,9 @@ class Spoilt(Dense):
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         return self._spoilt("jvp", super().jvp(theta, direction))
 
+    def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
+        return self._spoilt("vjp", super().vjp(theta, cotangent))
+
 
 def finite(found: Any) -> bool:
     return found.is_finite() if isinstance(found, Iterate) else bool(torch.isfinite(found).all())
@@ -225,11 +228,24 @@ def test_what_is_not_finite_is_asked_for_once_more(kind: str, times: int) -> Non
     assert meter.faults == min(times, 2)
 
 
-def test_products_are_not_asked_for_again() -> None:
+@pytest.mark.parametrize("kind", ["jvp", "vjp", "gram_product"])
+def test_products_are_not_asked_for_again(kind: str) -> None:
     """Solvers make many before they look at one; the fault is counted all the same."""
-    objective, meter = Spoilt("jvp", 1), Meter()
-    found = counting(objective, meter).jvp(vector(SIZE, 1), vector(SIZE, 2))
-    assert not finite(found) and (objective.made, meter.counts.products, meter.faults) == (1, 1, 1)
+    objective, meter = Spoilt("jvp" if kind == "jvp" else "vjp", 1), Meter()
+    other = vector(RESIDUALS if kind == "vjp" else SIZE, 2)
+    found = getattr(counting(objective, meter), kind)(vector(SIZE, 1), other)
+    assert not finite(found) and (objective.made, meter.faults) == (1, 1)
+    assert meter.counts == Counts(products=1 + (kind == "gram_product"), work=1.0 + (kind == "gram_product"))
+
+
+@pytest.mark.parametrize("wrap", [metered, lambda o, m: metered(tilted(o, vector(SIZE, 3), vector(SIZE, 4)), m)])
+def test_a_right_hand_side_is_asked_for_again(wrap: Callable[[Dense, Meter], AbstractGaussNewton]) -> None:
+    """It is a product, too, but one alone, and a whole step is made of it."""
+    objective, meter, theta = Spoilt("vjp", 1), Meter(), vector(SIZE, 1)
+    problem = wrap(objective, meter)
+    seen = problem.observe(theta)
+    assert finite(problem.pull_back(theta, seen)) and objective.made == 2
+    assert same(meter.counts, Counts(residuals=1, products=2, work=2 + 1 / 3))
 
 
 def test_the_second_evaluation_needs_a_budget_of_its_own() -> None:

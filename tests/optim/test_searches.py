@@ -291,10 +291,10 @@ def test_bracket_survives_underflow() -> None:
         (lambda: StrongWolfe(c1=0.9, c2=0.1), ["c1=0.9, c2=0.1", "StrongWolfe", "0 < c1 < c2 < 1"]),
         (lambda: StrongWolfe(c1=0.0), ["c1=0.0", "StrongWolfe"]),
         (lambda: StrongWolfe(c2=1.0), ["c2=1.0", "StrongWolfe"]),
-        (lambda: StrongWolfe(max_trials=0), ["max_trials is 0", "StrongWolfe", "at least one"]),
-        (lambda: Armijo(max_trials=0), ["max_trials is 0", "Armijo", "at least one"]),
+        (lambda: StrongWolfe(max_trials=0), ["max_trials is 0", "StrongWolfe", "a whole number of at least 1"]),
+        (lambda: Armijo(max_trials=0), ["max_trials is 0", "Armijo", "a whole number of at least 1"]),
         (lambda: Armijo(max_trials=2.5), ["max_trials is 2.5", "Armijo"]),  # type: ignore[arg-type]
-        (lambda: Armijo(c1=1.0), ["c1=1.0", "Armijo", "0 < c1 < 1"]),
+        (lambda: Armijo(c1=1.0), ["c1 is 1.0", "Armijo", "a number between 0 and 1"]),
         (lambda: Armijo(c1=math.nan), ["c1 is nan", "Armijo"]),
     ],
 )

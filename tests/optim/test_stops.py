@@ -12,7 +12,7 @@ import torch
 from classical_functions import CLASSICS, Differentiated, rosenbrock
 from torch import Tensor
 
-from pinnml.objective import AbstractLeastSquares, AbstractObjective, Counts, Iterate
+from pinnml.objective import AbstractLeastSquares, AbstractObjective, Counts, Evaluation, Iterate
 from pinnml.optim import (
     LBFGS,
     AbstractSolver,
@@ -164,6 +164,25 @@ def test_start_known_already_is_not_evaluated_again() -> None:
     result = minimise(objective, start, LBFGS(), Evaluations(5))
     assert objective.evaluations == 6
     assert result.counts.gradients == 5
+
+
+class Half(Differentiated):
+    """On half of the points, say."""
+
+    def cost(self, kind: Evaluation) -> float:
+        return 0.5 * super().cost(kind)
+
+
+@pytest.mark.parametrize(("kind", "cost"), [(Differentiated, 1.0), (Half, 0.5)])
+def test_what_is_not_known_of_the_start_is_evaluated_and_counted(kind: type[Differentiated], cost: float) -> None:
+    """A θ alone, or an iterate without its gradient; a budget of nothing does not prevent it."""
+    known = Differentiated(rosenbrock).at(START)
+    for start in (START, Iterate(START, known.f)):
+        objective = kind(rosenbrock)
+        result = minimise(objective, start, LBFGS(), Evaluations(0))
+        assert objective.evaluations == 1
+        assert result.counts == Counts(gradients=1, work=cost)
+        assert torch.equal(result.iterate.grad, known.grad)
 
 
 def test_start_is_left_alone() -> None:

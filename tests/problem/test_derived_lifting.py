@@ -134,9 +134,9 @@ def test_disagreement_on_an_edge_is_found(dimension: int) -> None:
 def test_twenty_coordinates_are_checked_quickly() -> None:
     domain = Box(**{f"x{axis}": (0.0, 1.0) for axis in range(20)})
     faces = ["x0=0", "x7=1"]
-    began = time.perf_counter()
+    began = time.process_time()
     assert hard_problem(domain, faces, 2.0).check() == []
-    assert time.perf_counter() - began < 0.3  # with all corners, a second
+    assert time.process_time() - began < 0.3  # with all corners, a second
     conditions = {"pde": Interior(lambda u: u), "a": Value(u=2.0, on=faces[0]), "b": Value(u=3.0, on=faces[1])}
     findings = Problem(domain, ["u"], conditions=conditions, hard={"a", "b"}).check()
     assert [finding.where for finding in findings] == ["hard condition 'a'"]

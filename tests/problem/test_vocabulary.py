@@ -66,10 +66,10 @@ def test_ambiguous_suffix(name: str, ways: int) -> None:
 @pytest.mark.parametrize("name", ["u_" + "x" * 60, "u_" + "x" * 2000 + "y"])
 def test_long_suffixes_are_read_quickly(name: str) -> None:
     """There are about 10¹² ways to write sixty letters x with coordinates x and xx."""
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(DeclarationError):
         Vocabulary(("x", "xx"), ("u",), {}).symbol(name, "here")
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_functions_get_what_their_names_say() -> None:

@@ -52,6 +52,7 @@ def check_equal(found: pm.Solution, expected: pm.Solution) -> None:
     assert found.result.counts == expected.result.counts and found.result.nit == expected.result.nit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SOLVERS | ABLATIONS))
 def test_a_resumed_run_equals_an_uninterrupted_one(name: str, tmp_path: Path) -> None:
     whole = solved(name, STEPS)

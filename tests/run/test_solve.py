@@ -42,12 +42,14 @@ def test_every_kind_of_problem_is_solved(kind: str) -> None:
     assert float(solution.result.iterate.f) == losses[-1]
 
 
+@pytest.mark.slow
 def test_the_heat_equation_is_solved_to_four_digits() -> None:
     solution = tiny(heat(), 200, network=pm.MLP(width=8, depth=1), points=pm.Hammersley(200))
     error = solution.error()
     assert error is not None and error.relative_l2 < 2e-4  # 6e-5; 2.6e-4 after 100 iterations
 
 
+@pytest.mark.slow
 def test_penalties_alone_lead_to_the_solution_too() -> None:
     solution = tiny(heat(hard=()), 300, network=pm.MLP(width=8, depth=1), points=pm.Hammersley(200))
     assert set(solution.collocation) == {"pde", "start", "walls"}
