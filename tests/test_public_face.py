@@ -197,6 +197,13 @@ def test_rooms_name_what_they_have(room: str) -> None:
     assert [name for name in names if not hasattr(ROOMS[room], name)] == []
 
 
+def test_every_name_in_the_table_of_words_is_public() -> None:
+    words = (ROOT / "docs" / "notation.md").read_text().partition("## Words")[2]
+    names = re.findall(r"\*([A-Z]\w*)\*", words)
+    known = {dotted.rpartition(".")[2] for dotted, _ in public()}
+    assert len(names) > 30 and [name for name in names if name not in known] == []
+
+
 def test_constants_are_found_with_their_docstring() -> None:
     source = 'A = 1\n"""One.\n\nAnd more."""\nB: int = 2\n"""Two."""\nC = 3\n\n\ndef f():\n    """No."""\n'
     assert dict(constants(source)) == {"A": "One.\n\nAnd more.", "B": "Two."}

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from small_problems import heat
+from torch import Tensor
 
 from pinnml import settings
+from pinnml.io import plain
+from pinnml.loss import Discretisation, PinnObjective
+from pinnml.network import ResNet
+from pinnml.objective import AbstractObjective, Iterate
+from pinnml.optim import LBFGS, Iterations, StrongWolfe, minimise
+from pinnml.points import Uniform, sample
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
 
@@ -53,3 +62,37 @@ def test_a_sampler(generator: torch.Generator) -> None:
     unit = recipe("Add a sampler", "pinnml.points.samplers")["Antithetic"]().unit(7, 2, generator)
     assert unit.shape == (7, 2) and unit.dtype == torch.float64
     torch.testing.assert_close(unit[:3] + unit[4:], torch.ones(3, 2, dtype=torch.float64))
+
+
+def test_a_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "nesting"))
+    monkeypatch.setattr(plain, "RECORDS", settings.RECORDS)
+    checks = importlib.import_module("solver_conformance").CHECKS
+    solver = recipe("Add a solver", "pinnml.optim.lbfgs")["NonlinearCG"]()
+    for check in checks.values():
+        check(solver)
+
+
+def test_a_solver_finds_a_minimum_in_as_many_steps_as_unknowns() -> None:
+    names = recipe("Add a solver", "pinnml.optim.lbfgs")
+    scales = torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64)
+
+    class Bowl(AbstractObjective):
+        def at(self, theta: Tensor) -> Iterate:
+            return Iterate(theta, 0.5 * (scales * theta * theta).sum(), scales * theta)
+
+    exact = StrongWolfe(c1=1e-9, c2=1e-8, max_trials=60)
+    result = minimise(Bowl(), torch.ones(3, dtype=torch.float64), names["NonlinearCG"](exact), Iterations(3))
+    assert float(result.iterate.f) < 1e-12
+
+
+def test_an_adaptation_rule(generator: torch.Generator) -> None:
+    fresh = recipe("Add an adaptation rule", "pinnml.adapt.renewal")["Fresh"]
+    network = ResNet(width=3, blocks=1).bind(("t", "x"), (0.0, 0.0), (1.0, math.pi), 1)
+    objective = PinnObjective(heat(), Discretisation(network, sample(heat(), Uniform(30), generator)))
+    theta = network.initial(generator, torch.float64, torch.device("cpu"))
+    rule, seen = fresh(objective, 40, 2, generator), []
+    minimise(objective, theta, LBFGS(), Iterations(4), renew=rule, callback=lambda _: seen.append(rule.objective))
+    assert seen[0] is seen[1] is objective and seen[2] is seen[3] and len({id(one) for one in seen}) == 3
+    assert [len(one.collocation["pde"].weights) for one in seen] == [30, 30, 40, 40, 40]
+    assert not torch.equal(seen[2].collocation["pde"].x, seen[4].collocation["pde"].x)
