@@ -1,10 +1,11 @@
 # make solve    set up where needed, then solve Burgers' equation and leave a run folder
 # make test     set up where needed, then run the whole test suite, one worker a core
 # make soak     run the long tests of kills and faults, up to 15 minutes
+# make lowest   run a fast part of the tests with the lowest versions that pyproject.toml declares
 # make lint     style, format, types, import contracts
 # make docs     build the documentation into site/
 # make bench    time the kernels
-# make clean    remove builds and caches; .venv and runs/ stay
+# make clean    remove builds and caches; the environments and runs/ stay
 #
 # PYTHON=... chooses the interpreter of .venv; ARGS=... goes to pytest, as in: make test ARGS='-k burgers';
 # with -n0 among them there are no workers, and output is seen as it comes
@@ -14,9 +15,12 @@ ARGS ?=
 
 bin := .venv/bin
 installed := .venv/.installed
+lowest := .venv-lowest/.installed
+# where NumPy, SciPy, matplotlib, meshio, rich and filelock are used
+lowest_tests := tests/io tests/report tests/points tests/problem tests/problems tests/run/test_run_folder.py
 
 .DELETE_ON_ERROR:
-.PHONY: solve test soak lint docs bench clean
+.PHONY: solve test soak lowest lint docs bench clean
 
 solve: $(installed)
 	$(bin)/pinnml solve burgers --seconds 60
@@ -26,6 +30,11 @@ test: $(installed)
 
 soak: $(installed)
 	$(bin)/python -m pytest -m soak $(ARGS)
+
+# Deprecations are told by the newest versions; of the lowest ones they are old news.
+lowest: $(lowest)
+	.venv-lowest/bin/python -m pytest -n auto --dist worksteal -m 'not slow and not soak and not gpu' \
+	    -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(lowest_tests) $(ARGS)
 
 lint: $(installed)
 	$(bin)/ruff check .
@@ -42,12 +51,22 @@ bench: $(installed)
 clean:
 	rm -rf site build dist *.egg-info
 	rm -rf .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # setuptools goes in first and builds the package outside an isolated environment, so that the pins hold for it too.
 $(installed): pyproject.toml constraints.txt | $(bin)/python
 	$(bin)/python -m pip install --disable-pip-version-check -c constraints.txt setuptools
 	$(bin)/python -m pip install --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+# What is pinned lowest takes the place of its pin; files are compiled when they are imported, which few of them are.
+$(lowest): pyproject.toml constraints.txt constraints-lowest.txt | $(bin)/python
+	$(bin)/python -m venv .venv-lowest
+	awk -F== 'NR == FNR { if (/^[^#]/) lowest[$$1]; print; next } !($$1 in lowest)' \
+	    constraints-lowest.txt constraints.txt > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --disable-pip-version-check --no-compile -c .venv-lowest/constraints.txt setuptools
+	.venv-lowest/bin/python -m pip install --disable-pip-version-check --no-compile -c .venv-lowest/constraints.txt \
+	    --no-build-isolation -e . pytest pytest-xdist hypothesis
 	@touch $@
 
 $(bin)/python:

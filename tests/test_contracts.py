@@ -142,6 +142,20 @@ def test_constraints_pin_every_declared_dependency_exactly() -> None:
     assert declared - {normalised(line) for line in lines} == set()
 
 
+def test_the_lowest_versions_tested_are_those_declared() -> None:
+    """All but torch, which stays at its pin."""
+    lines = [line for line in (ROOT / "constraints-lowest.txt").read_text().splitlines() if not line.startswith("#")]
+    tested = {name: re.sub(r"(\.0)+$", "", version) for name, version in (line.split("==") for line in lines)}
+    bounds = (re.match(r"([\w-]+)>=([\d.]+)", requirement) for requirement in pyproject()["project"]["dependencies"])
+    declared = {bound[1]: re.sub(r"(\.0)+$", "", bound[2]) for bound in bounds if bound is not None}
+    assert tested == {name: version for name, version in declared.items() if name != "torch"}
+
+
+def test_every_folder_of_tests_is_where_types_are_looked_up() -> None:
+    looked_up = re.findall(r"DIR/tests/(\w+)", pyproject()["tool"]["mypy"]["mypy_path"])
+    assert looked_up == sorted({path.parent.name for path in (ROOT / "tests").glob("*/*.py")})
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "problems").rglob("*.py")), ids=lambda path: path.stem)
 def test_bundled_problems_know_of_nothing_but_declarations(path: Path) -> None:
     assert strangers(path.read_text()) == []
