@@ -45,6 +45,8 @@ SAMPLES: dict[str, Any] = {
     "levels": pm.levels.TwoLevel(
         coarse=(pm.levels.FewerPoints(), pm.levels.FirstLayers(2)), placement=pm.levels.Beside()
     ),
+    "layer": pm.networks.Layer(2, 3, pm.networks.Tanh(), 1.0),
+    "share": pm.objective.ShareOfPoints(0.5),
     "inner": pm.LBFGS(search=pm.optim.Armijo(), initial=pm.optim.GaussNewtonFactors()),
 }
 
@@ -79,6 +81,7 @@ def test_the_samples_hold_every_kind_of_setting() -> None:
     known = {
         name for name, kind in RECORDS.items()
         if kind.__dict__.get("__post_init__") is not None and not name.startswith("Abstract")
+        and ":" not in name  # a record of another test
         and not getattr(kind, "__abstractmethods__", None)
     }  # fmt: skip
     missing = {name for name in known if name not in KINDS and dataclasses.fields(RECORDS[name])}
