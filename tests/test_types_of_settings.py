@@ -36,7 +36,7 @@ def every(**given: Any) -> Every:
     "given",
     [
         {"number": 3}, {"share": 1}, {"rate": 2.0}, {"pairs": ((1, 2.0), (3, 4))}, {"listed": []}, {"named": {}},
-        {"mapped": {"x": 1}}, {"order": "down"}, {"order": 3}, {"several": ["a", "b"]}, {"function": lambda x: x},
+        {"mapped": {"x": 1}}, {"order": "down"}, {"order": 3}, {"several": ["a", "b"]}, {"function": round},
     ],
     ids=str,
 )  # fmt: skip
