@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from pinnml.objective import Counts, Iterate
 from pinnml.optim.stop import Progress
@@ -37,7 +38,7 @@ class Result:
     nit: int
     seconds: float
     counts: Counts
-    state: object
+    state: Any
 
     @property
     def success(self) -> bool:

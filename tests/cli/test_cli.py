@@ -26,7 +26,7 @@ from pinnml.io import read_history
 from pinnml.io.vtu import read_vtu
 from pinnml.network import PeriodicEmbedding
 from pinnml.optim import Status
-from pinnml.run import resuming
+from pinnml.run import resuming, training
 
 SMALL = "--width 4 --depth 1 --points 60"
 SLOW = "--width 8 --depth 4 --points 1000 --solver lbfgs"  # goes on falling for seconds, however fast the machine
@@ -107,7 +107,7 @@ def test_solve_resume_plot(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_resume_goes_on_with_the_solvers_memory(monkeypatch: pytest.MonkeyPatch, without_figures: None) -> None:
     assert pinnml(f"solve poisson --seconds 60 --loss 40 --solver lbfgs {SMALL} --out run") == 0
-    before, seen, train = load("run"), {}, resuming.train
+    before, seen, train = load("run"), {}, training.train
 
     def watched(*arguments: Any, **settings: Any) -> Any:
         seen.update(settings)
@@ -117,7 +117,7 @@ def test_resume_goes_on_with_the_solvers_memory(monkeypatch: pytest.MonkeyPatch,
     assert pinnml("resume run --seconds 0") == 0
     state = seen["before"].result.state
     assert torch.equal(seen["before"].result.iterate.theta, before.theta) and len(state.memory) > 0
-    assert torch.equal(state.memory.s, before.result.state.memory.s)  # type: ignore[attr-defined]
+    assert torch.equal(state.memory.s, before.result.state.memory.s)
 
 
 def test_without_a_folder_each_run_gets_its_own(without_figures: None) -> None:
@@ -224,7 +224,7 @@ def test_warnings_are_told_and_the_interpreters_way_is_put_back(
 ) -> None:
     import warnings
 
-    before, train = warnings.showwarning, cli.solve.train
+    before, train = warnings.showwarning, training.train
 
     def warn(*arguments: Any, **settings: Any) -> Any:
         warnings.warn("a wall is missing", stacklevel=1)

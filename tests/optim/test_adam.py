@@ -26,7 +26,7 @@ def test_steps_are_those_of_torch(
     for expected in mine:
         assert torch.equal(theta.detach(), expected)
         optimiser.zero_grad()
-        classic.function(theta).backward()  # type: ignore[no-untyped-call]
+        classic.function(theta).backward()
         optimiser.step()
 
 

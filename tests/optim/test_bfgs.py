@@ -29,7 +29,7 @@ def trajectory(solver: AbstractSolver, start: Tensor, steps: int) -> tuple[list[
         start,
         solver,
         Iterations(steps),
-        callback=lambda p: (thetas.append(p.iterate.theta), grads.append(p.iterate.grad)),  # type: ignore[func-returns-value]
+        callback=lambda p: (thetas.append(p.iterate.theta), grads.append(p.iterate.grad)),  # type: ignore[func-returns-value, arg-type]
     )
     return thetas, grads, result
 
@@ -74,7 +74,7 @@ def test_matrix_is_that_of_the_formula(name: str) -> None:
         s, y = thetas[k] - thetas[k - 1], grads[k] - grads[k - 1]
         expected = REFERENCES[name](expected, s, y, s, k == 1)
         if k in (1, 2, PENDING // 2 - 1, PENDING // 2, PENDING // 2 + 1, STEPS):
-            found = trajectory(SOLVERS[name], start, k)[2].state.inverse.dense()  # type: ignore[attr-defined]
+            found = trajectory(SOLVERS[name], start, k)[2].state.inverse.dense()
             scale = float(torch.linalg.matrix_norm(expected, 2))
             assert float((found - expected).abs().max()) < SAME * scale
             assert float((found @ y - s).norm()) < SAME * scale * float(y.norm())
@@ -132,7 +132,7 @@ def test_a_failed_search_drops_the_inverse_and_then_ends(solver: str) -> None:
     following, state, status = SOLVERS[solver].step(blocked, good.iterate, state)
     assert following is good.iterate and status is Status.SEARCH_FAILED
     renewed = SOLVERS[solver].renewed(Differentiated(rosenbrock), good.iterate, good.state)
-    assert renewed.inverse.is_identity and not good.state.inverse.is_identity  # type: ignore[attr-defined]
+    assert renewed.inverse.is_identity and not good.state.inverse.is_identity
 
 
 def test_self_scaling_shrinks_what_is_too_large() -> None:

@@ -34,7 +34,7 @@ def test_the_trial_is_made_once() -> None:
     result = minimise(metered(norm(), meter), START, solver, Iterations(5))
     # the start, and again for the trial with its four steps, then five steps
     assert meter.counts.gradients == 1 + 1 + 4 + 5
-    assert phase(solver, result.state) == (0,) and result.state.inner == 5  # type: ignore[attr-defined]
+    assert phase(solver, result.state) == (0,) and result.state.inner == 5
 
 
 def test_a_trial_that_ends_well_is_a_good_one() -> None:

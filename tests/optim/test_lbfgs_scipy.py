@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +54,7 @@ def test_iterates_and_evaluations_are_those_of_scipy(start: list[float]) -> None
         torch.tensor(start, dtype=torch.float64),
         LBFGS(10),
         GradientNorm(1e-9) | Iterations(200),
-        callback=lambda p: (mine.append(p.iterate.theta.numpy()), evaluations.append(p.counts.evaluations)),  # type: ignore[func-returns-value]
+        callback=lambda p: (mine.append(p.iterate.theta.numpy()), evaluations.append(p.counts.evaluations)),  # type: ignore[func-returns-value, arg-type]
     )
     assert evaluations[1 : STEPS + 1] == counts[:STEPS]
     worst = max(np.abs(a - b).max() for a, b in zip(iterates[:STEPS], mine[1 : STEPS + 1], strict=True))
@@ -98,6 +100,11 @@ def flattening_line(height: float, pace: float, phase: float, rate: float, slope
     return lambda a: torch.expm1(-rate * a) / rate - slope * a + wave * (torch.sin(pace * a + phase) - math.sin(phase))
 
 
+def along_first(line: Callable[[Any], Any], x: torch.Tensor) -> torch.Tensor:
+    value: torch.Tensor = line(x[0])
+    return value
+
+
 def test_searches_try_the_steps_of_scipy() -> None:
     """On rough functions, with up to a dozen trials each, the sequences of trials are the same.
 
@@ -110,7 +117,7 @@ def test_searches_try_the_steps_of_scipy() -> None:
         if number % 2:
             line = flattening_line(height, 10 ** (3 * pace), 6 * phase, 10 ** (4 * power), 10 ** (3 * curvature - 6))
         expected = scipy_trials(line)
-        objective = Differentiated(lambda x, line=line: line(x[0]))
+        objective = Differentiated(partial(along_first, line))
         start = objective.at(torch.zeros(1, dtype=torch.float64))
         StrongWolfe()(objective, start, torch.ones(1, dtype=torch.float64), float(start.grad[0]), 1.0)
         mine = [float(theta[0]) for theta in objective.visited[1:]]

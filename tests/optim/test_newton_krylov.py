@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +29,7 @@ from pinnml.optim import (
     KrylovStatus,
     LevenbergMarquardt,
     NewtonKrylov,
+    Progress,
     Status,
     minimise,
     solve_by_conjugate_gradients,
@@ -98,6 +100,10 @@ def tight(**settings: Any) -> GaussNewton:
     return NewtonKrylov(forcing=1e-13, **settings)
 
 
+def note_theta(thetas: list[torch.Tensor], progress: Progress) -> None:
+    thetas.append(progress.iterate.theta)
+
+
 @pytest.mark.parametrize("geodesic", [True, False])
 @pytest.mark.parametrize("name", PRECONDITIONERS)
 def test_steps_are_those_of_levenberg_and_marquardt(name: str, geodesic: bool) -> None:
@@ -110,9 +116,7 @@ def test_steps_are_those_of_levenberg_and_marquardt(name: str, geodesic: bool) -
         tight(preconditioner=PRECONDITIONERS[name], geodesic=geodesic),
     ):
         thetas: list[Tensor] = []
-        minimise(
-            problem, start, solver, Iterations(6), callback=lambda p, thetas=thetas: thetas.append(p.iterate.theta)
-        )
+        minimise(problem, start, solver, Iterations(6), callback=partial(note_theta, thetas))
         ways.append(torch.stack(thetas))
     torch.testing.assert_close(ways[1], ways[0], rtol=0, atol=1e-8)
     assert float((ways[0][1] - ways[0][0]).norm()) > 0.1

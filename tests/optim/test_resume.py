@@ -91,7 +91,7 @@ def test_a_state_is_a_frozen_record_that_later_steps_leave_alone(name: str) -> N
 
 def check_frozen(state: Any) -> None:
     if dataclasses.is_dataclass(state):
-        assert state.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        assert state.__dataclass_params__.frozen  # type: ignore[union-attr]
         for part in dataclasses.fields(state):
             check_frozen(getattr(state, part.name))
     elif isinstance(state, tuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,16 @@ import torch
 from classical_functions import CLASSICS, Differentiated, rosenbrock
 
 from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim import LBFGS, AbstractSolver, Iterations, RightPreconditioned, SecantMemory, Status, minimise
+from pinnml.optim import (
+    LBFGS,
+    AbstractSolver,
+    Iterations,
+    Progress,
+    RightPreconditioned,
+    SecantMemory,
+    Status,
+    minimise,
+)
 
 START = torch.tensor([-1.2, 1.0] * 5, dtype=torch.float64)
 
@@ -43,6 +53,10 @@ class Gradient(Identity):
         return objective.at(iterate.theta - self.rate * iterate.grad), state + 1, self.status
 
 
+def note_theta(thetas: list[torch.Tensor], progress: Progress) -> None:
+    thetas.append(progress.iterate.theta)
+
+
 @pytest.mark.parametrize("memory", [1, 3, 10])
 def test_without_a_preconditioner_it_is_lbfgs(memory: int) -> None:
     seen: list[list[torch.Tensor]] = []
@@ -53,7 +67,7 @@ def test_without_a_preconditioner_it_is_lbfgs(memory: int) -> None:
             START,
             solver,
             Iterations(400),
-            callback=lambda p, thetas=thetas: thetas.append(p.iterate.theta),
+            callback=partial(note_theta, thetas),
         )
         seen.append(thetas)
         assert result.status in (Status.AT_ROUNDING, Status.CONVERGED)
@@ -135,7 +149,7 @@ def test_momentum_that_rises_is_left_out() -> None:
     objective = Differentiated(rosenbrock)
     solver = RightPreconditioned(Identity(Status.RUNNING), momentum=0.5)
     before = minimise(objective, START, solver, Iterations(3))
-    state: Any = dataclasses.replace(before.state, velocity=1e6 * before.iterate.grad)  # type: ignore[type-var]
+    state: Any = dataclasses.replace(before.state, velocity=1e6 * before.iterate.grad)
     plain = -state.memory.inverse_times(before.iterate.grad)
     following, state, status = solver.step(objective, before.iterate, state)
     assert status is Status.RUNNING and float(following.f) < float(before.iterate.f)
@@ -147,7 +161,7 @@ def test_renewed_drops_pairs_and_tells_the_preconditioner() -> None:
     solver = RightPreconditioned(Identity(Status.RUNNING), momentum=0.9)
     result = minimise(objective, START, solver, Iterations(4))
     state = solver.renewed(objective, result.iterate, result.state)
-    assert (len(result.state.memory), len(state.memory), state.inner) == (3, 0, -1)  # type: ignore[attr-defined]
+    assert (len(result.state.memory), len(state.memory), state.inner) == (3, 0, -1)
     assert not bool(state.velocity.any())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -135,6 +136,10 @@ def test_trials_are_limited_exactly(trials: int) -> None:
         assert found.iterate is start
 
 
+def raised_bowl(offset: float, x: torch.Tensor) -> torch.Tensor:
+    return ((x - 1) ** 2).sum() + offset
+
+
 @pytest.mark.parametrize("search", [StrongWolfe(max_trials=60), Armijo(max_trials=60)], ids=["wolfe", "armijo"])
 def test_wrong_gradient_is_a_failure(search: Search) -> None:
     """Where the gradient has the wrong sign no step is better, however short; that is not rounding."""
@@ -143,7 +148,7 @@ def test_wrong_gradient_is_a_failure(search: Search) -> None:
         return Iterate(iterate.theta, iterate.f, -iterate.grad)
 
     for offset in (0.0, 1.0):
-        objective = Differentiated(lambda x, offset=offset: ((x - 1) ** 2).sum() + offset, flipped)
+        objective = Differentiated(partial(raised_bowl, offset), flipped)
         start = objective.at(torch.zeros(3, dtype=torch.float64))
         direction = -start.grad
         found = search(objective, start, direction, -float(start.grad.dot(start.grad)), 0.3)
@@ -260,6 +265,7 @@ def test_bracket_survives_any_trials(data: st.DataObject, first: float) -> None:
     bracket = Bracket(Trial(0.0, data.draw(NUMBERS), slope), first, 1e-3, 0.9)
     step: float | None = first
     for _ in range(12):
+        assert step is not None
         step = bracket.next(Trial(step, data.draw(NUMBERS), data.draw(NUMBERS)))
         if step is None:
             return

@@ -154,7 +154,7 @@ def test_the_first_of_several_limits_stops() -> None:
 @pytest.mark.parametrize("kind", [Seconds, Work, Evaluations, Iterations, Loss, GradientNorm])
 @pytest.mark.parametrize("limit", [-1, float("nan"), "3", None, True])
 def test_wrong_limits_are_refused(kind: Callable[[Any], Stop], limit: Any) -> None:
-    with pytest.raises(ValueError, match=f"where: {kind.__name__}; give a number"):  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=f"where: {kind.__name__}; give a number"):
         kind(limit)
 
 

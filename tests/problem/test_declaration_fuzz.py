@@ -123,7 +123,9 @@ def conditions(draw: st.DrawFn) -> Any:
     return Data(**mostly_good(draw, good, measured | at | weight))
 
 
-LIFTINGS = st.dictionaries(st.sampled_from(["u", "v", "x"]), st.one_of(st.tuples(FUNCTIONS, FUNCTIONS), ODD))
+LIFTINGS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.sampled_from(["u", "v", "x"]), st.one_of(st.tuples(FUNCTIONS, FUNCTIONS), ODD)
+)
 
 
 @st.composite

@@ -24,7 +24,7 @@ def test_every_solver_has_a_line_and_a_band_of_one_colour() -> None:
     shades = [shade for shade in axes.collections if isinstance(shade, PolyCollection)]
     for line, shade, level in zip(axes.lines, shades, (1.0, 1e-2), strict=True):
         assert np.array_equal(line.get_ydata(), level / AT)
-        heights = shade.get_paths()[0].vertices[:, 1]
+        heights = np.asarray(shade.get_paths()[0].vertices)[:, 1]
         assert np.isclose(heights.max(), 2 * level) and np.isclose(heights.min(), 0.5 * level / 100)
     assert [line.get_color() for line in axes.lines] == list(PALETTE[:2])
 

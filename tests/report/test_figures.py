@@ -7,6 +7,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 
 from pinnml.io import save_figure
 from pinnml.report import plot_convergence, plot_field, plot_points, plot_slices
@@ -106,10 +107,10 @@ def test_points_have_a_colour_and_a_count_for_every_condition() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["pde (12,000)", "walls (40)", "start (1)"]
     inside, walls, _ = (collection.get_offsets() for collection in axes.collections)
     assert np.array_equal(walls, points["walls"][:, [2, 0]])
-    assert len(inside) == MOST
+    assert len(np.asarray(inside)) == MOST
     given = {tuple(row) for row in points["pde"][:, [2, 0]]}
     assert len({tuple(row) for row in np.asarray(inside)} & given) == MOST
-    assert len({tuple(collection.get_facecolor()[0]) for collection in axes.collections}) == 3
+    assert len({tuple(np.asarray(collection.get_facecolor())[0]) for collection in axes.collections}) == 3
 
 
 def test_points_of_one_coordinate_lie_in_rows() -> None:
@@ -131,6 +132,7 @@ def test_save_figure_writes_figures_and_axes_in_the_suffix_format(tmp_path: Path
     picture = matplotlib.image.imread(save_figure(axes, tmp_path / "a.png", dpi=100))
     assert picture.shape == (400, 640, 4)
     assert np.any(np.all(np.isclose(picture, to_rgba("#0072B2"), atol=1e-2), axis=-1))  # the line is there
+    assert isinstance(axes.figure, Figure)
     assert save_figure(axes.figure, tmp_path / "b.pdf").read_bytes().startswith(b"%PDF")
     assert save_figure(axes, tmp_path / "c") == tmp_path / "c.png"
     with pytest.raises(ValueError, match="nosuch"):
@@ -140,7 +142,7 @@ def test_save_figure_writes_figures_and_axes_in_the_suffix_format(tmp_path: Path
 
 def test_save_figure_takes_the_whole_of_nested_figures_and_refuses_removed_axes(tmp_path: Path) -> None:
     figure = new_figure(4, 2)
-    axes = figure.subfigures(1, 2)[1].add_subplot()
+    axes = np.asarray(figure.subfigures(1, 2))[1].add_subplot()
     plot_field({"x": np.arange(3.0)}, np.arange(3.0), "", "", axes=axes)
     assert matplotlib.image.imread(save_figure(axes, tmp_path / "a.png", dpi=50)).shape == (100, 200, 4)
     axes.remove()

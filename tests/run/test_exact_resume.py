@@ -70,7 +70,7 @@ def test_measured_values_are_resumed(tmp_path: Path) -> None:
 
 def test_a_run_is_resumed_as_often_as_it_stops(tmp_path: Path) -> None:
     whole = solved("default", STEPS)
-    solved("default", 1, out=tmp_path)
+    last = solved("default", 1, out=tmp_path)
     for until in range(2, STEPS + 1):
         last = pm.resume(tmp_path, heat(), stop=pm.Iterations(until))
     check_equal(last, whole)

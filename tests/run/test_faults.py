@@ -11,7 +11,7 @@ import resource
 import signal
 import time
 import warnings
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def train(folder: Path, steps: int, pause: float) -> None:
     """Begin a run, or go on with it; a checkpoint is written after every step."""
     torch.set_num_threads(1)
     pm.Solution.figures = lambda self: {}  # type: ignore[method-assign]
-    watch = {"stop": pm.Iterations(steps), "callback": lambda row: time.sleep(pause)}
+    watch: dict[str, Any] = {"stop": pm.Iterations(steps), "callback": lambda row: time.sleep(pause)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CheckpointWarning)  # a kill between two moves leaves the one before
         if written(folder):
@@ -44,7 +44,7 @@ def train(folder: Path, steps: int, pause: float) -> None:
             pm.solve(heat(), NETWORK, pm.LBFGS(5), out=folder, every=0.0, **watch, **SETTINGS)
 
 
-def begun(*arguments: Any) -> SpawnProcess:
+def begun(*arguments: Any) -> BaseProcess:
     process = SERVER.Process(target=train, args=arguments)
     process.start()
     return process

@@ -130,7 +130,7 @@ def test_a_folder_reads_back_to_the_bit(saved: tuple[pm.Solution, Path]) -> None
     for name, points in solution.collocation.items():
         assert torch.equal(loaded.collocation[name].x, points.x)
         assert torch.equal(loaded.collocation[name].weights, points.weights)
-    memory, before = loaded.result.state.memory, solution.result.state.memory  # type: ignore[attr-defined]
+    memory, before = loaded.result.state.memory, solution.result.state.memory
     assert torch.equal(memory.s, before.s) and torch.equal(memory.y, before.y) and len(memory) == 6
     x = np.linspace(0, math.pi, 30)
     assert np.array_equal(loaded(t=0.3, x=x), solution(t=0.3, x=x))
@@ -226,7 +226,7 @@ def test_a_network_of_ones_own_must_be_handed_over(tmp_path: Path, without_figur
 
 
 def test_other_objects_of_ones_own_are_handed_over_too(tmp_path: Path, without_figures: None) -> None:
-    settings = {"network": MLP(width=4, depth=1), "stop": Patient(2), "points": Corners(12)}
+    settings: dict[str, Any] = {"network": MLP(width=4, depth=1), "stop": Patient(2), "points": Corners(12)}
     solution = tiny(heat(), out=tmp_path, **settings)
     with pytest.raises(pm.DeclarationError, match=r"(?s)MLP.*object of your own"):
         pm.load(tmp_path, heat(), stop=Patient(2))
@@ -300,9 +300,9 @@ def test_records_of_ones_own_are_kept(tmp_path: Path, without_figures: None) -> 
         solution = tiny(heat(), 2, solver=Shrinking(0.75), out=tmp_path)
     loaded = pm.load(tmp_path, heat())
     assert loaded.setup.solver == Shrinking(0.75) and isinstance(loaded.result.state, Trials)
-    assert loaded.result.state.count == 2 and torch.equal(loaded.result.state.last, solution.result.state.last)  # type: ignore[attr-defined]
+    assert loaded.result.state.count == 2 and torch.equal(loaded.result.state.last, solution.result.state.last)
     resumed = pm.resume(tmp_path, heat(), stop=pm.Iterations(4))
-    assert torch.equal(resumed.theta, whole.theta) and resumed.result.state.count == 4  # type: ignore[attr-defined]
+    assert torch.equal(resumed.theta, whole.theta) and resumed.result.state.count == 4
 
 
 def test_a_record_of_ones_own_that_is_not_defined_yet_is_asked_for(

@@ -137,7 +137,7 @@ def test_the_error_of_several_fields_is_taken_together() -> None:
 
 
 def test_a_residual_is_the_equation_with_the_derivatives_put_in(solved: pm.Solution) -> None:
-    at = {"t": np.array([0.2, 0.7]), "x": np.array([[1.0], [2.0], [3.0]])}
+    at: dict[str, Any] = {"t": np.array([0.2, 0.7]), "x": np.array([[1.0], [2.0], [3.0]])}
     residual = solved.residual(**at)
     assert residual.shape == (3, 2)
     assert residual == pytest.approx(solved("u_t", **at) - 0.5 * solved("u_xx", **at), abs=1e-13)
@@ -187,7 +187,7 @@ def test_a_vtu_file_holds_what_the_solution_says(make: Any, tmp_path: Path) -> N
     solution.to_vtu(tmp_path / "u.vtu")
     points, data = read_vtu(tmp_path / "u.vtu")
     names = solution.problem.domain.names
-    coordinates = {name: points[:, axis] for axis, name in enumerate(names)}
+    coordinates: dict[str, Any] = {name: points[:, axis] for axis, name in enumerate(names)}
     assert len(points) == math.prod(len(axis) for axis in solution.axes().values())
     assert data["u"] == pytest.approx(solution(**coordinates), abs=1e-14)
     assert data["residual"] == pytest.approx(solution.residual(**coordinates), abs=1e-12)
@@ -221,7 +221,7 @@ def test_a_section_is_drawn_where_the_solution_varies_most_and_says_where() -> N
     assert panel.get_title() == f"Solution u at z = {z:g}" == "Solution u at z = 1.5"
     x, y = np.meshgrid(solution.axes()["x"], solution.axes()["y"], indexing="ij")
     (mesh,) = panel.collections
-    drawn = np.asarray(mesh.get_array()).T  # type: ignore[union-attr]
+    drawn = np.asarray(mesh.get_array()).T
     assert drawn == pytest.approx(solution(x=x, y=y, z=z), abs=1e-14)
 
 

@@ -17,7 +17,7 @@ from torch import nn
 import pinnml as pm
 from pinnml.approximation import Scorer
 from pinnml.optim import Status
-from pinnml.setup import Setup
+from pinnml.setup import HistoryRow, Setup
 
 
 class Product(nn.Module):
@@ -88,6 +88,8 @@ def test_a_module_of_ones_own_is_trained_and_left_as_it_was() -> None:
 
 class Waves(nn.Module):
     """A module with a buffer, as for random Fourier features; buffers are in single precision like all of torch."""
+
+    frequencies: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +162,7 @@ def test_an_interrupt_keeps_what_was_reached() -> None:
 
 
 def test_an_interrupt_before_the_first_row_leaves_a_whole_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    score, interrupted = Scorer.relative_l2, []
+    score, interrupted = Scorer.relative_l2, list[bool]()
 
     def interrupt_once(self: Scorer, *arguments: Any) -> float:
         if not interrupted:
@@ -214,7 +216,7 @@ def test_wrong_declarations_are_refused_before_training(declare: Callable[[], pm
 
 
 NOT_A_NUMBER = pm.Reference({"u": lambda t, x: np.full_like(t, np.nan)}, {"t": 3, "x": 3}, "none", 1.0)
-ONE_NUMBER = pm.Reference({"u": lambda t, x: 0.0}, {"t": 3, "x": 3}, "none", 1.0)
+ONE_NUMBER = pm.Reference({"u": lambda t, x: 0.0}, {"t": 3, "x": 3}, "none", 1.0)  # type: ignore
 OTHER_FIELD = pm.Reference({"v": lambda t, x: t}, {"t": 3, "x": 3}, "none", 1.0)
 
 
@@ -281,7 +283,7 @@ def test_a_missing_gpu_is_named() -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path: Path) -> None:
-    file, rows = tmp_path / "file", []
+    file, rows = tmp_path / "file", list[HistoryRow]()
     file.write_text("in the way")
     with pytest.raises(pm.DeclarationError, match=r"(?s)folder cannot be written.*file"):
         tiny(heat(), out=file / "run", callback=rows.append)

@@ -112,7 +112,7 @@ def test_the_subspace_costs_one_product_a_direction_and_no_jacobian() -> None:
     problem, iterate, corrections = linear()
     problem.calls.clear()
     calls: list[str] = []
-    problem.jvp = lambda theta, v: (calls.append("jvp"), problem.A @ v)[1]  # type: ignore[method-assign]
+    problem.jvp = lambda theta, direction: (calls.append("jvp"), problem.A @ direction)[1]  # type: ignore
     problem.jacobian = lambda *rest: pytest.fail("a Jacobian was formed")  # type: ignore[method-assign]
     SubspaceMinimisation(Local(LevenbergMarquardt(geodesic=False)))(problem, iterate, corrections)
     assert len(calls) == len(BLOCKS)

@@ -62,7 +62,7 @@ def test_the_coarse_jacobian_is_the_fine_one_times_the_prolongation() -> None:
     tied = tie(objective.structure, len(theta), 2)
     J = objective.jacobian(theta)
     P = torch.stack([tied.adjoint(unit) for unit in torch.eye(tied.shape[0], dtype=theta.dtype)], 1)
-    model = objective.restricted(tied, theta).gauss_newton(tied(theta))  # type: ignore[attr-defined]
+    model = objective.restricted(tied, theta).gauss_newton(tied(theta))
     torch.testing.assert_close(model.gram, (J @ P).T @ (J @ P), rtol=1e-11, atol=1e-12)
     torch.testing.assert_close(model.grad, (J @ P).T @ objective.residual(theta), rtol=1e-11, atol=1e-12)
 
