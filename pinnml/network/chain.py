@@ -178,11 +178,6 @@ class ChainNetwork(AbstractNetwork):
         self._rules: dict[tuple[MultiIndex, ...], dict[Activation, ChainRule]] = {}
         self._parts: dict[tuple[int, int], ChainNetwork] = {}
 
-    @property
-    def neurons(self) -> tuple[int, ...]:
-        """The outputs of each layer."""
-        return tuple(layer.outputs for layer in self.layers)
-
     def rules(self, indices: Sequence[MultiIndex]) -> dict[Activation, ChainRule]:
         """Return the chain rule of each activation for jets with these multi-indices, built once."""
         key = tuple(indices)

@@ -75,11 +75,6 @@ class AbstractNetwork(ABC):
         """The number p of parameters."""
         return self.blocks[-1].stop
 
-    @property
-    def neurons(self) -> tuple[int, ...]:
-        """The outputs of each block that holds W (outputs × inputs) by rows, then b; none where blocks hold others."""
-        return ()
-
     @abstractmethod
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Draw θ (p,) to start from."""

@@ -108,12 +108,10 @@ def improve(solver: AbstractSolver, objective: AbstractObjective, start: Iterate
     Improved
         Where the solve ended; where the loss did not fall, that is `start` itself.
     """
-    iterate = start.with_gradient(objective) if solver.needs_gradient else start
-    if state is None:
-        state = solver.init(objective, iterate)
-    for number in range(steps):
-        if number and solver.needs_gradient:
-            iterate = iterate.with_gradient(objective)
+    iterate = start
+    for _ in range(steps):
+        iterate = iterate.with_gradient(objective) if solver.needs_gradient else iterate
+        state = solver.init(objective, iterate) if state is None else state
         following, state, status = solver.step(objective, iterate, state)
         if status is not Status.NOT_FINITE:
             iterate = following
