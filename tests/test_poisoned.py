@@ -20,6 +20,15 @@ STEPS = {
 }  # fmt: skip
 """Outer iterations by solver, 15 where it is not named; all of them far from rounding."""
 
+MADE_OF_OTHERS = {"adam-lbfgs", "aspqn", "two-level-aspqn", "newton-krylov-schwarz"}
+"""Long runs of methods whose parts have runs of their own."""
+
+SEQUENCES = [
+    pytest.param(name, numbers, id=f"{name}-{len(numbers)}", marks=pytest.mark.soak if name in soak else ())
+    for numbers, soak in (((1, 2, 3), MADE_OF_OTHERS), ((4, 5, 6, 7, 8), set(SOLVERS)))
+    for name in SOLVERS
+]
+
 
 def ended(name: str, seed: int) -> pm.Solution:
     recipe = SOLVERS[name](1)
@@ -35,8 +44,7 @@ def error(solution: pm.Solution) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("numbers", [(1, 2, 3), pytest.param((4, 5, 6, 7, 8), marks=pytest.mark.soak)], ids=len)
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize(("name", "numbers"), SEQUENCES)
 def test_a_poisoned_run_ends_near_the_clean_one(name: str, numbers: tuple[int, ...]) -> None:
     clean, found = ended(name, 0), []
     for number in numbers:

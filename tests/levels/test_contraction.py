@@ -1,4 +1,7 @@
-"""Contraction factors on a chain with modes that are smooth in depth, and what the coarse level is worth there."""
+"""Contraction factors on a chain with modes that are smooth in depth, and what the coarse level is worth there.
+
+`pytest -n0 -rP tests/levels/test_contraction.py` prints them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ def contraction(solver: AbstractSolver, depth: int = 18) -> float:
     minimise(
         problem, problem.start(), solver, Iterations(2 * SWEEPS), callback=lambda p: losses.append(float(p.iterate.f))
     )
-    return (losses[2 * SWEEPS] / losses[SWEEPS]) ** (0.5 / SWEEPS)
+    factor = (losses[2 * SWEEPS] / losses[SWEEPS]) ** (0.5 / SWEEPS)
+    print(f"{depth} layers: factor {factor:.3f}")
+    return float(factor)
 
 
 def two_level(fine: AbstractSchwarz, placement: Cycle) -> TwoLevel:
@@ -57,14 +62,13 @@ THREE_LEVELS = TwoLevel(MULTIPLICATIVE, (TiedBlocks(3),), Local(INNER))
 
 ON_BLOCKS = AdditiveSchwarz(ByLayer(6), Local(INNER, 4), SubspaceMinimisation(EXACT))
 
-STRETCHED = MultiplicativeSchwarz(ByLayer(), EXACT)
-
 COMPOSITIONS: dict[str, tuple[AbstractSolver, float]] = {
     "two levels on a coarse level": (THREE_LEVELS, 0.8),
     "blocks within blocks": (
         MultiplicativeSchwarz(ByLayer(9), Local(MultiplicativeSchwarz(ByLayer(), EXACT), 20)),
         0.97,
     ),
+    "two levels as every solver of two levels": (TwoLevel(local=Local(TwoLevel(local=EXACT))), 0.6),
     "two levels on blocks": (TwoLevel(ON_BLOCKS, (TiedBlocks(3),), EXACT), 0.65),
     "two levels on fewer points": (TwoLevel(MULTIPLICATIVE, (FewerPoints(0.5, Local(INNER)),)), 0.65),
 }

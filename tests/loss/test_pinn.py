@@ -160,9 +160,11 @@ def test_single_precision_agrees(expected: Expected) -> None:
 
 
 def ranges(objective: PinnObjective) -> list[tuple[int, int]]:
-    """Every run of neighbouring layers, and some that cut a layer."""
+    """One and two neighbouring layers, all from the first or to the last one, and some that cut a layer."""
     layers, size = objective.structure.parts, objective.network.size
-    whole = [(a.start, b.stop) for a in layers for b in layers if a.start < b.stop]
+    last = len(layers) - 1
+    chosen = [(i, j) for i in range(last + 1) for j in range(i, last + 1) if j <= i + 1 or i == 0 or j == last]
+    whole = [(layers[i].start, layers[j].stop) for i, j in chosen]
     return [*whole, (1, size), (0, layers[0].stop - 1), (layers[1].start, layers[1].stop + 1)]
 
 

@@ -26,7 +26,7 @@ from pinnml.setup import predict_memory
 from pinnml.setup import arrange
 problem = pm.problems.get("burgers")
 setup = arrange(problem, pm.ResNet(16, 9), eval(sys.argv[1]), points=pm.Hammersley(int(sys.argv[2])),
-                 stop=pm.Iterations(2), device="cpu", chunk=eval(sys.argv[3]))
+                 stop=pm.Iterations(3), device="cpu", chunk=eval(sys.argv[3]))
 said = predict_memory(problem, setup)
 pm.solve(problem, setup.network, setup.solver, points=setup.points, stop=setup.stop, device="cpu", chunk=setup.chunk)
 peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
@@ -35,16 +35,18 @@ print(said.total, 1024 * peak, said.process)
 
 CASES = {
     "gradients": ("pm.LBFGS()", 12_000, "None"),
-    "small chunks": ("pm.LevenbergMarquardt()", 3_000, "500"),
+    "small chunks": ("pm.LevenbergMarquardt()", 12_000, "500"),
     "Jacobians": ("pm.LevenbergMarquardt()", 6_000, "None"),
     "sweeps": ("pm.levels.TwoLevel()", 12_000, "None"),
     "dense": ("pm.optim.BFGS()", 2_000, "None"),
 }
+LONG = {"small chunks", "Jacobians"}
+"""They take half a minute each."""
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's peak without its parent's")
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=pytest.mark.soak if case in LONG else ()) for case in CASES])
 def test_a_run_takes_what_was_predicted(case: str) -> None:
     solver, points, chunk = CASES[case]
     words = [sys.executable, "-c", "import pinnml.problems;" + RUN, solver, str(points), chunk]
