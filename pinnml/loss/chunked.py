@@ -12,7 +12,14 @@ from torch import Tensor
 
 from pinnml.loss.placed import LinearisedTerm, PlacedTerm
 from pinnml.network import Workspace
-from pinnml.objective import AbstractLeastSquares, AbstractRestriction, GaussNewtonModel, Iterate
+from pinnml.objective import (
+    AbstractLeastSquares,
+    AbstractRestriction,
+    GaussNewtonModel,
+    Iterate,
+    RootModel,
+    RowStack,
+)
 from pinnml.threads import ThreadPool
 
 T = TypeVar("T")
@@ -134,6 +141,21 @@ class ChunkedLeastSquares(AbstractLeastSquares):
         assert gram is not None
         values, gradients = zip(*parts, strict=True)
         return GaussNewtonModel(torch.stack(values).sum(), torch.stack(gradients).sum(0), _symmetric(gram))
+
+    def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
+        """Reduce J and r chunk by chunk: of J some chunks and one block of rows are in memory."""
+
+        def part(term: LinearisedTerm) -> Tensor:
+            rows = term.rows(0, self._size)
+            columns = rows if restriction is None else restriction(rows)
+            return torch.cat([columns, term.residual.view(-1, 1)], 1)
+
+        whole, stack = self._complete(theta), RowStack()
+        for begin in range(0, len(self.chunks), self.threads.count):
+            batch = self.chunks[begin : begin + self.threads.count]
+            for rows in self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch):
+                stack.push(rows)
+        return stack.model()
 
     def _wide_gram(self, columns: Sequence[Tensor]) -> Tensor:
         """Return the lower triangle of JᵀJ for the rows of several chunks, with a panel on each thread."""

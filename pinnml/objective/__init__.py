@@ -22,11 +22,13 @@ from pinnml.objective.restriction import (
     Tied,
     everything,
 )
+from pinnml.objective.root import ROWS, RootModel, RowStack
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tilt import Tilted, tilted
 
 __all__ = [
     "COSTS",
+    "ROWS",
     "AbstractCoarsening",
     "AbstractGaussNewton",
     "AbstractLeastSquares",
@@ -49,6 +51,8 @@ __all__ = [
     "Ranges",
     "Restricted",
     "RestrictedLeastSquares",
+    "RootModel",
+    "RowStack",
     "ShareOfPoints",
     "Structure",
     "Tied",

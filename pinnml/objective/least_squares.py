@@ -11,6 +11,7 @@ from torch import Tensor
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.objective import AbstractObjective, Restricted
 from pinnml.objective.restriction import AbstractRestriction
+from pinnml.objective.root import RootModel, RowStack
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class AbstractGaussNewton(AbstractObjective):
     @abstractmethod
     def linear_model(self, theta: Tensor) -> LinearModel:
         """Return the model with r and J at θ."""
+
+    @abstractmethod
+    def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
+        """Return the model with the triangle of J at θ, or with that of JRᵀ."""
 
     @abstractmethod
     def gram_product(self, theta: Tensor, direction: Tensor) -> Tensor:
@@ -121,6 +126,14 @@ class AbstractLeastSquares(AbstractGaussNewton):
         residual = self.residual(theta)
         return LinearModel(self.half_square(residual), residual, self.jacobian(theta))
 
+    def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
+        """Return the triangle of the whole Jacobian."""
+        residual, jacobian = self.residual(theta), self.jacobian(theta)
+        columns = jacobian if restriction is None else restriction(jacobian)
+        stack = RowStack()
+        stack.push(torch.cat([columns, residual[:, None]], 1))
+        return stack.model()
+
     def gram_product(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Return Jᵀ(J·direction)."""
         return self.vjp(theta, self.jvp(theta, direction))
@@ -181,3 +194,10 @@ class RestrictedLeastSquares(Restricted, AbstractLeastSquares):
             return super().gauss_newton(theta, restriction)
         within = self._restriction if restriction is None else restriction @ self._restriction
         return self._inner.gauss_newton(self._whole(theta), within)
+
+    def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
+        """Return the triangle of JRᵀ."""
+        if self._restriction.by_products:
+            return super().square_root(theta, restriction)
+        within = self._restriction if restriction is None else restriction @ self._restriction
+        return self._inner.square_root(self._whole(theta), within)

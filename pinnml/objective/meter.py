@@ -15,11 +15,12 @@ from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonModel, Observed
 from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
+from pinnml.objective.root import RootModel
 from pinnml.objective.structure import Structure
 from pinnml.objective.tilt import Tilted
 from pinnml.settings import record
 
-E = TypeVar("E", Tensor, Iterate, GaussNewtonModel)
+E = TypeVar("E", Tensor, Iterate, GaussNewtonModel, RootModel)
 
 
 @record
@@ -117,11 +118,17 @@ class Meter:
             self._guard = guard
 
 
-def _total(found: Tensor | Iterate | GaussNewtonModel) -> Tensor:
+def _total(found: Tensor | Iterate | GaussNewtonModel | RootModel) -> Tensor:
     """Return a number that is finite where all entries of an evaluation are."""
     if isinstance(found, Tensor):
         return found.detach().sum()
-    parts = [found.f, found.grad] + ([found.gram] if isinstance(found, GaussNewtonModel) else [])
+    match found:
+        case GaussNewtonModel():
+            parts = [found.f, found.grad, found.gram]
+        case RootModel():
+            parts = [found.f, found.turned, found.triangle]
+        case _:
+            parts = [found.f, found.grad]
     return torch.stack([part.detach().sum() for part in parts]).sum()
 
 
@@ -205,6 +212,10 @@ class MeteredLeastSquares(Metered, AbstractLeastSquares):
     def jacobian(self, theta: Tensor) -> Tensor:
         """Count one Jacobian."""
         return self._ask(Evaluation.JACOBIAN, lambda: self._inner.jacobian(theta))
+
+    def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
+        """Count one Jacobian and the products of its columns."""
+        return self._ask(Evaluation.MODEL, lambda: self._inner.square_root(theta, restriction))
 
     def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
         """Count one Jacobian and the products of its columns."""

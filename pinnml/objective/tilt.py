@@ -12,6 +12,7 @@ from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import AbstractGaussNewton, GaussNewtonModel, LinearModel, Observed
 from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
+from pinnml.objective.root import RootModel
 from pinnml.objective.structure import Structure
 
 
@@ -84,6 +85,13 @@ class TiltedGaussNewton(Tilted, AbstractGaussNewton):
         """Add the linear term to f and the slope."""
         plain = self._inner.linear_model(theta)
         slope = self._slope if plain.slope is None else plain.slope + self._slope
+        return replace(plain, f=plain.f + self._term(theta), slope=slope)
+
+    def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
+        """Add the linear term to f and the slope."""
+        plain = self._inner.square_root(theta, restriction)
+        slope = self._slope if restriction is None else restriction(self._slope)
+        slope = slope if plain.slope is None else plain.slope + slope
         return replace(plain, f=plain.f + self._term(theta), slope=slope)
 
     def gram_product(self, theta: Tensor, direction: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractGaussNewton, GaussNewtonModel, Iterate, LinearModel, Structure
+from pinnml.objective import ROWS, AbstractGaussNewton, GaussNewtonModel, Iterate, RootModel, Structure
 from pinnml.optim.inverse import positive, solved
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor, Solve
 from pinnml.settings import setting
@@ -54,45 +54,43 @@ class CholeskySystem(AbstractSystem):
 class QR(AbstractLinearSolve):
     """QR = [J, r; (λD)^½, 0] by orthogonal transformations, for systems where squaring J's condition number hurts.
 
-    About four times the operations of `Cholesky`, and J (n, p) is whole in memory. The step is −R⁻¹Qᵀr, with Qᵀr the
-    last column of the factor. For other right-hand sides RᵀRx = b is refined once with J itself: the corrected
-    seminormal equations (Björck, Linear Algebra Appl. 88, 1987).
+    J (n, p) is reduced to its triangle once a step, block of rows by block of rows, by 2np² operations, and each
+    damping costs a QR of twice p rows. The step is −R⁻¹Qᵀr, with Qᵀr the last column of the factor. Other right-hand
+    sides have the seminormal equations RᵀRx = b, right to the digits that corrections of a step need (Björck, Linear
+    Algebra Appl. 88, 1987).
     """
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
-        """Return J, the rows below it, what is factorised, and the factor."""
-        return (rows + 3 * (rows + size) + size) * (size + 1)
+        """Return a block of rows with what is reduced before, the copy that is reduced, and the factors."""
+        block = min(rows, ROWS * (size + 1))
+        return (3 * (block + size) + 6 * size) * (size + 1)
 
     def at(self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any) -> QRSystem:
-        """Form J."""
-        return QRSystem(objective.linear_model(iterate.theta))
+        """Reduce J to its triangle."""
+        return QRSystem(objective.square_root(iterate.theta))
 
 
 class QRSystem(AbstractSystem):
-    """J as a matrix (n, p)."""
+    """J as its triangle (p, p)."""
 
-    def __init__(self, model: LinearModel) -> None:
+    def __init__(self, model: RootModel) -> None:
         self._model = model
-        self.f, self.grad, self.diagonal = model.f, model.grad, model.jacobian.square().sum(0)
+        self.f, self.grad, self.diagonal = model.f, model.grad, model.triangle.square().sum(0)
 
     def factor(self, damping: float, scale: Tensor) -> Factor | None:
         """Factorise; None where R is singular in this precision."""
         model, damped = self._model, damping * positive(scale)
         with all_threads() if len(scale) >= LARGE else nullcontext():
-            right = torch.cat([model.residual, torch.zeros_like(damped)])
-            rows = torch.cat([model.jacobian, damped.sqrt().diag()])
+            right = torch.cat([model.turned, torch.zeros_like(damped)])
+            rows = torch.cat([model.triangle, damped.sqrt().diag()])
             _, whole = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")
         upper, turned = whole[: len(damped), :-1], whole[: len(damped), -1:]
         if not bool((upper.diagonal().abs() > 0).all()):
             return None
 
-        def seminormal(b: Tensor) -> Tensor:
+        def solve(b: Tensor) -> Tensor:
             y = torch.linalg.solve_triangular(upper.T, b[:, None], upper=False)
             return torch.linalg.solve_triangular(upper, y, upper=True)[:, 0]
-
-        def solve(b: Tensor) -> Tensor:
-            x = seminormal(b)
-            return x + seminormal(b - model.jacobian.T @ (model.jacobian @ x) - damped * x)
 
         step = torch.linalg.solve_triangular(upper, -turned, upper=True)[:, 0]
         return _direct(self, step if model.slope is None else step - solve(model.slope), damped, solve)

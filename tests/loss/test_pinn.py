@@ -218,6 +218,10 @@ def test_gauss_newton_model_is_made_of_the_dense_jacobian(expected: Expected) ->
         assert close(model.grad, residual @ J)
         assert close(model.gram, J.T @ J)
         assert torch.equal(model.gram, model.gram.T)
+        root = expected.objective(4).square_root(expected.theta, restriction)
+        assert close(root.f, 0.5 * residual.square().sum())
+        assert close(root.grad, residual @ J)
+        assert close(root.triangle.T @ root.triangle, J.T @ J)
 
 
 def test_periodic_embedding_makes_periodic_conditions_hold() -> None:

@@ -15,14 +15,18 @@ from pinnml.optim import (
     LBFGS,
     QR,
     AbstractSolver,
+    GaussNewton,
     GaussNewtonFactors,
+    Geodesic,
     Handover,
     IfFast,
     Iterations,
+    Ladder,
     LevenbergMarquardt,
     NewtonKrylov,
     RightPreconditioned,
     Sequential,
+    WhereLinear,
 )
 from pinnml.schwarz import (
     AdditiveSchwarz,
@@ -41,6 +45,7 @@ LEAVES: dict[str, AbstractSolver] = {
     "gauss-newton": LevenbergMarquardt(geodesic=False),
     "levenberg-marquardt": LevenbergMarquardt(),
     "qr": LevenbergMarquardt(factorisation=QR()),
+    "ladder": GaussNewton(QR(), Ladder(), Geodesic(bend=None)),
     "newton-krylov": NewtonKrylov(max_iterations=5),
     "bfgs": BFGS(),
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
@@ -59,6 +64,7 @@ COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "right": lambda s: RightPreconditioned(s),
     "sequential": lambda s: Sequential((s, Iterations(2)), LBFGS(3)),
     "handover": lambda s: Handover(s, LBFGS(3), window=2),
+    "where linear": lambda s: WhereLinear(s),
     "if fast": lambda s: IfFast(s, LBFGS(3), trial=1),
 }
 

@@ -47,7 +47,8 @@ def test_the_minimum_is_that_of_the_function_with_its_term(name: str) -> None:
     problem, theta = Linear(), vector(SIZE, 1)
     result = minimise(tilted(problem, SLOPE, ORIGIN), theta, SOLVERS[name], GradientNorm(1e-9) | Iterations(60))
     assert result.success, result.message
-    torch.testing.assert_close(result.iterate.theta, minimum(problem), rtol=0, atol=1e-8)
+    # steps are judged by f alone, -6 here: its rounding hides (2ε|f|/μ)^½ = 5e-8, with μ the least curvature
+    torch.testing.assert_close(result.iterate.theta, minimum(problem), rtol=0, atol=1e-7)
     assert float((minimum(problem) - torch.linalg.lstsq(problem.A, problem.b).solution).norm()) > 0.1
 
 

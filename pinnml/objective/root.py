@@ -1,0 +1,66 @@
+"""The Gauss–Newton model in square-root form: J reduced to its triangle, block of rows by block of rows."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnml.threads import all_threads
+
+LARGE = 1_000_000
+"""From so many entries on a reduction is worth all threads."""
+
+ROWS = 4
+"""Rows that are collected before they are reduced, as a multiple of J's columns: few of the operations are wasted."""
+
+
+@dataclass(frozen=True)
+class RootModel:
+    """f(θ + d) ≈ ½‖z + Rd‖² + ⟨slope, d⟩ + constant, with R (p, p) upper triangular and z = Qᵀr (p,) for J = QR.
+
+    JᵀJ = RᵀR and Jᵀr = Rᵀz hold without squaring J's condition number; there is no slope for plain least squares.
+    """
+
+    f: Tensor
+    triangle: Tensor
+    turned: Tensor
+    slope: Tensor | None = None
+
+    @property
+    def grad(self) -> Tensor:
+        """∇f = Rᵀz + slope, shape (p,)."""
+        gradient = self.triangle.T @ self.turned
+        return gradient if self.slope is None else gradient + self.slope
+
+
+def reduced(rows: Tensor) -> Tensor:
+    """Return the triangle (k, k) of rows (n, k), with zeros below it where n is less than k."""
+    with all_threads() if rows.numel() >= LARGE else nullcontext():
+        triangle = torch.linalg.qr(rows, mode="r")[1]
+    missing = rows.shape[1] - len(triangle)
+    return torch.cat([triangle, triangle.new_zeros(missing, rows.shape[1])]) if missing else triangle
+
+
+class RowStack:
+    """[J, r] (n, p + 1) handed over in blocks of rows, of which no more is kept than their triangle and one block.
+
+    Source: the sequential tall-skinny QR of Demmel, Grigori, Hoemmen, Langou, SIAM J. Sci. Comput. 34, 2012, §3.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[Tensor] = []
+
+    def push(self, rows: Tensor) -> None:
+        """Add rows (n, p + 1), which are kept."""
+        self._blocks.append(rows)
+        if sum(map(len, self._blocks)) >= (ROWS + 1) * rows.shape[1]:
+            self._blocks = [reduced(torch.cat(self._blocks))]
+
+    def model(self) -> RootModel:
+        """Return the model of all rows."""
+        triangle = reduced(torch.cat(self._blocks))
+        right = triangle[:, -1]
+        return RootModel(0.5 * right.dot(right), triangle[:-1, :-1], right[:-1])
