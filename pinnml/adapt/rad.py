@@ -4,43 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from pinnml.adapt.rule import AbstractAdaptation, Stage
 from pinnml.approximation import residual_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
+from pinnml.optim import Progress, Renewed
 from pinnml.points import ConditionPoints, Sobol, systematic
 from pinnml.settings import AtLeast, Between, Count, setting
-
-
-@setting
-class Stage:
-    """A rung of the ladder: `points` for each equation, renewed every so many iterations, until an iteration.
-
-    Parameters
-    ----------
-    points : int
-        Points of each equation, at least 1.
-    every : int
-        Iterations between renewals, at least 1.
-    until : int or None, default None
-        The iteration at which the next stage begins; None for the last stage.
-    """
-
-    points: Count
-    every: Count
-    until: int | None = None
-
 
 LADDER = (Stage(2000, 5, 30), Stage(4000, 5, 50), Stage(8000, 6, 90), Stage(12_000, 6))
 """The stages that `RAD` goes through unless others are given."""
 
 
 @setting
-class RAD:
+class RAD(AbstractAdaptation):
     """Residual-based adaptive distribution: points of density ∝ υ + (1 − υ)(|r|/mean|r| + c)/(1 + c).
 
     υ is `uniform`, the share of uniform points, and c is `floor` (Wu, Zhu, Tan, Kartha, Lu, CMAME 403, 2023, k = 1).
@@ -87,6 +70,19 @@ class RAD:
     def stage(self, iteration: int) -> Stage:
         """Return the stage that an iteration belongs to."""
         return next((s for s in self.stages if s.until is None or iteration < s.until), self.stages[-1])
+
+    def adapted(self, progress: Progress, objective: PinnObjective, generator: torch.Generator) -> Renewed | None:
+        """Return the loss on new points where they are due and no longer stand for the domain."""
+        theta, iteration = progress.iterate.theta, progress.iteration
+        stage = self.stage(iteration)
+        due = stage != self.stage(iteration - 1) or iteration % stage.every == 0
+        if not due or stands_for_the_domain(self, objective, theta, generator):
+            return None
+        collocation = dict(objective.collocation)
+        for name in objective.problem.equations:
+            collocation[name] = follow(self, objective, theta, name, stage.points, generator)
+        objective.threads.release()  # chunks will be of another size
+        return Renewed(objective.on(replace(objective.discretisation, collocation=collocation)), theta)
 
 
 def stands_for_the_domain(rule: RAD, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> bool:

@@ -1,13 +1,12 @@
-"""Points renewed between outer steps only, in numbers that grow along a ladder."""
+"""A rule for points and network at work: between outer steps only."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 
 import torch
 
-from pinnml.adapt.rad import RAD, follow, stands_for_the_domain
+from pinnml.adapt.rule import AbstractAdaptation
 from pinnml.errors import sentence
 from pinnml.loss import PinnObjective
 from pinnml.optim import Progress, Renewed
@@ -19,21 +18,21 @@ class MemoryWarning(UserWarning):
 
 
 class Renewal:
-    """A rule at work in a run: called after every outer step, it returns a new loss when points are due.
+    """A rule at work in a run: called after every outer step, it returns a new loss where the rule has one.
 
-    `objective` is the loss on the present points.
+    `objective` is the present loss.
 
     Parameters
     ----------
-    rule : RAD or None
-        When points are due, and where they go; None for points that stay.
+    rule : AbstractAdaptation or None
+        When points and network change, and how; None for a discretisation that stays.
     objective : PinnObjective
-        The loss on the points to begin with.
+        The loss to begin with.
     generator : torch.Generator
-        What new points are drawn from.
+        What new points and neurons are drawn from.
     """
 
-    def __init__(self, rule: RAD | None, objective: PinnObjective, generator: torch.Generator) -> None:
+    def __init__(self, rule: AbstractAdaptation | None, objective: PinnObjective, generator: torch.Generator) -> None:
         self._rule = rule
         self.objective = objective
         self._generator = generator
@@ -58,18 +57,9 @@ class Renewal:
         warnings.warn(text, MemoryWarning, stacklevel=4)
 
     def __call__(self, progress: Progress) -> Renewed | None:
-        """Return the loss on new points, or None where the present ones stay."""
-        rule, iteration = self._rule, progress.iteration
-        if rule is None:
+        """Return the loss of another discretisation, or None where the present one stays."""
+        if self._rule is None or (found := self._rule.adapted(progress, self.objective, self._generator)) is None:
             return None
-        stage = rule.stage(iteration)
-        theta, before = progress.iterate.theta, self.objective
-        climbs = stage != rule.stage(iteration - 1)
-        if not (climbs or iteration % stage.every == 0) or stands_for_the_domain(rule, before, theta, self._generator):
-            return None
-        collocation = dict(before.collocation)
-        for name in before.problem.equations:
-            collocation[name] = follow(rule, before, theta, name, stage.points, self._generator)
-        before.threads.release()  # chunks will be of another size
-        self.objective = before.on(replace(before.discretisation, collocation=collocation))
-        return Renewed(self.objective, theta)
+        assert isinstance(found.objective, PinnObjective)
+        self.objective = found.objective
+        return found

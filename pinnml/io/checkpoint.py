@@ -20,6 +20,7 @@ from pinnml.errors import DeclarationError, sentence
 from pinnml.io.declared import describe_run
 from pinnml.io.files import atomic_path
 from pinnml.io.plain import encode, is_complete, strangers
+from pinnml.network import growth_of
 from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
@@ -77,6 +78,7 @@ def _content(run: Run) -> dict[str, Any]:
         "counts": encode(result.counts),
         "points": {name: [p.x, p.weights, dict(p.data)] for name, p in run.collocation.items()},
         "weights": dict(run.discretisation.weights),
+        "growth": encode(growth_of(run.network)),
         "generator": run.generator,
         "history": _table(run.history),
     }

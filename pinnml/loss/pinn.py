@@ -193,6 +193,7 @@ def _placed(problem: Problem, discretisation: Discretisation, chunk: int | None,
             raise DeclarationError("No points", f"condition {name!r}", "sample or hand over at least one")
         count = len(points.weights)
         share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
+        share = min(share, discretisation.network.most_points or share)
         weight = discretisation.weights.get(name, term.weight)
         for part in points.chunks(chunk or share):
             scale = (weight * part.weights).sqrt()

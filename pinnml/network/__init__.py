@@ -6,9 +6,13 @@ from pinnml.network.autograd import nested
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.embedding import Embedding, FeatureMap, FourierFeatures, Identity, Normalised, PeriodicEmbedding
+from pinnml.network.features import RandomFeatures
+from pinnml.network.frozen import FrozenNetwork
+from pinnml.network.growth import Growth, growth_of, regrown
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
+from pinnml.network.readout import WidenedNetwork
 from pinnml.network.workspace import Workspace
 
 __all__ = [
@@ -24,16 +28,22 @@ __all__ = [
     "Embedding",
     "FeatureMap",
     "FourierFeatures",
+    "FrozenNetwork",
+    "Growth",
     "Identity",
     "Layer",
     "ModuleNetwork",
     "Normalised",
     "PeriodicEmbedding",
+    "RandomFeatures",
     "ResNet",
     "Sin",
     "Tanh",
+    "WidenedNetwork",
     "Workspace",
     "closure",
+    "growth_of",
     "leibniz",
     "nested",
+    "regrown",
 ]

@@ -90,8 +90,11 @@ class ChainLinearisation(AbstractLinearisation):
         out = self._workspace.empty((jet.shape[0], matrix.shape[0], jet.shape[2]), jet)
         return torch.matmul(matrix, jet, out=out)
 
-    def adjoints(self, cotangent: Tensor, lowest: int = 0) -> list[Tensor]:
-        """Return δ (C, w_out, n) for each layer from number `lowest` up, given the adjoint of the output jets."""
+    def adjoints(self, cotangent: Tensor, lowest: int = 0, entering: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Return δ (C, w_out, n) for each layer from number `lowest` up, given the adjoint of the output jets.
+
+        `entering` are adjoints (C, w_in, n) of what enters each layer, where that is read by others than the layer.
+        """
         deltas: list[Tensor] = []
         if self._record[-1].tape is not None:
             # the way back through an activation works in place, and this cotangent is the caller's
@@ -103,6 +106,8 @@ class ChainLinearisation(AbstractLinearisation):
             if number > lowest:
                 below = self._product(recorded.weight.T, delta)
                 cotangent = below if recorded.layer.step is None else below.add_(cotangent)
+                if entering is not None:
+                    cotangent.add_(entering[number])
         return deltas[::-1]
 
     def _through_activation(self, recorded: Recorded, cotangent: Tensor) -> Tensor:

@@ -69,6 +69,8 @@ class AbstractNetwork(ABC):
 
     blocks: tuple[Block, ...]
     thread_safe: bool = True
+    most_points: int | None = None
+    """The most points that are worth being evaluated at once, None where that does not depend on the network."""
 
     @property
     def size(self) -> int:

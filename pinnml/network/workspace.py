@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -34,7 +35,13 @@ class Workspace:
         self._taken[kind] = taken + 1
         return buffers[taken]
 
+    @cached_property
+    def scratch(self) -> Workspace:
+        """Memory beside it for what is done block by block: whoever works in it rewinds it before every block."""
+        return Workspace()
+
     @property
     def nbytes(self) -> int:
         """The bytes of all its memory."""
-        return sum(buffer.nbytes for buffers in self._buffers.values() for buffer in buffers)
+        own = sum(buffer.nbytes for buffers in self._buffers.values() for buffer in buffers)
+        return own + (self.scratch.nbytes if "scratch" in self.__dict__ else 0)

@@ -6,7 +6,7 @@ from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
 from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import QR, Cholesky
 from pinnml.optim.gauss_newton import GaussNewton, LevenbergMarquardt, NewtonKrylov
-from pinnml.optim.globalisation import AbstractGlobalisation, Damping
+from pinnml.optim.globalisation import AbstractGlobalisation, Damping, Ladder
 from pinnml.optim.inverse import (
     AbstractInverse,
     AbstractPreconditioner,
@@ -38,10 +38,12 @@ from pinnml.optim.stop import (
     Work,
 )
 from pinnml.optim.switching import Handover, IfFast, Sequential, Switching
+from pinnml.optim.where_linear import WhereLinear, readout_solver
 
 __all__ = [
     "BFGS",
     "LBFGS",
+    "Ladder",
     "QR",
     "AbstractGlobalisation",
     "AbstractInverse",
@@ -90,6 +92,7 @@ __all__ = [
     "StrongWolfe",
     "Switching",
     "UntilStops",
+    "WhereLinear",
     "WhileFalling",
     "Work",
     "damped_factor",
@@ -97,6 +100,7 @@ __all__ = [
     "minimise",
     "modelled",
     "phase",
+    "readout_solver",
     "solve_by_conjugate_gradients",
     "solved",
 ]

@@ -34,19 +34,22 @@ class Geodesic:
         The most chord steps.
     difference : float, default 0.1
         h (dimensionless), above 0.
-    bend : float, default 0.75
-        The largest bend of a step that is taken (dimensionless), above 0.
+    bend : float or None, default 0.75
+        The largest bend of a step that is taken (dimensionless), above 0; None for chord steps alone, from θ + d, where
+        J changes so little that a full step and its corrections are worth more than many short ones.
     """
 
     chord_steps: Annotated[int, AtLeast(0)] = 8
     difference: Annotated[float, Above(0)] = 0.1
-    bend: Annotated[float, Above(0)] = 0.75
+    bend: Annotated[float, Above(0)] | None = 0.75
 
     def bent(
         self, objective: AbstractGaussNewton, theta: Tensor, system: AbstractSystem, factor: Factor, scale: Tensor
     ) -> Tensor | None:
         """Return θ + d + a, shape (p,); None where the step bends too much, or the solve for a has failed."""
         h, step = self.difference, factor.step
+        if self.bend is None:
+            return theta + step
         ahead = objective.pull_back(theta, objective.observe(theta + h * step))
         curvature = (2 / h) * ((ahead - system.grad) / h - factor.curved)
         acceleration = factor.solve(-0.5 * curvature)

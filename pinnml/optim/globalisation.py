@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
+from itertools import pairwise
 from typing import Annotated
 
+from pinnml.errors import DeclarationError
 from pinnml.settings import Above, AtLeast, Count, setting
 
 LEAST = 1e-15
@@ -21,6 +24,7 @@ class AbstractGlobalisation(ABC):
     """A rule for the strength λ with which steps are held back; a trust region would choose it by its radius."""
 
     max_trials: int
+    """Trials of a step, after which it has failed."""
 
     @abstractmethod
     def first(self) -> float:
@@ -89,3 +93,55 @@ class Damping(AbstractGlobalisation):
     def renewed(self, damping: float) -> float:
         """Return λ times `renewal`."""
         return self.renewal * damping
+
+
+@setting
+class Ladder(AbstractGlobalisation):
+    """λ is a rung of a ladder: one up after a refusal, one down after a step that was taken at once.
+
+    For models whose linear part is nearly all there is, such as readouts: the first rung is but a floor under the
+    columns that JᵀJ does not feel, and a refusal leaves it by orders of magnitude.
+
+    Parameters
+    ----------
+    rungs : tuple of float, default from 1e-28 to 1
+        The λ that are tried, from below (dimensionless), each at least 0. With `QR` (1e-14)² is what rounding allows.
+
+    Raises
+    ------
+    DeclarationError
+        Without rungs, or for some that do not grow.
+    """
+
+    rungs: tuple[float, ...] = (1e-28, 1e-22, 1e-17, 1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 1e-1, 1.0)
+
+    def __post_init__(self) -> None:
+        if not self.rungs or self.rungs[0] < 0 or any(above <= below for below, above in pairwise(self.rungs)):
+            raise DeclarationError(f"rungs are {self.rungs}", "Ladder", "give numbers from 0 up, each above the last")
+
+    @property
+    def max_trials(self) -> int:  # type: ignore[override]
+        """One for each rung."""
+        return len(self.rungs)
+
+    def first(self) -> float:
+        """Return the lowest rung."""
+        return self.rungs[0]
+
+    def accepted(self, damping: float, ratio: float, refused: int, streak: int, *, accelerated: bool) -> float:
+        """Return the rung below, or this one after a refusal."""
+        number = self._number(damping)
+        return self.rungs[number if refused else max(number - 1, 0)]
+
+    def refused(self, damping: float, refused: int) -> float:
+        """Return the rung above; beyond the last one, ten times as much."""
+        number = self._number(damping) + 1
+        return self.rungs[number] if number < len(self.rungs) else 10 * damping
+
+    def renewed(self, damping: float) -> float:
+        """Return the lowest rung: a readout of new points is as linear as the one before."""
+        return self.rungs[0]
+
+    def _number(self, damping: float) -> int:
+        """Return the number of the highest rung that is not above λ, 0 where all are."""
+        return max(bisect_right(self.rungs, damping) - 1, 0)

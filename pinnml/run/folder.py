@@ -17,7 +17,7 @@ from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_
 from pinnml.io.declared import declaration, describe_run, setup_of
 from pinnml.io.plain import decode
 from pinnml.loss import Discretisation
-from pinnml.network import Architecture, Custom
+from pinnml.network import Architecture, Custom, regrown
 from pinnml.objective import Iterate
 from pinnml.optim import AbstractSolver, Result, Status, Stop
 from pinnml.points import ConditionPoints
@@ -88,10 +88,11 @@ def load(
         setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
         result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
         generator, weights = checkpoint["generator"], checkpoint["weights"]
+        grown = decode(checkpoint.get("growth"), where)
     except (KeyError, TypeError, AttributeError) as error:
         what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}"
         raise DeclarationError(what, where, "restore the file") from error
-    bound = bind(problem, setup)
+    bound = regrown(bind(problem, setup), grown)
     if bound.size != len(result.iterate.theta):
         what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
         raise DeclarationError(what, where, "hand over the run's network")

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from pinnml.adapt import RAD, Renewal
+from pinnml.adapt import AbstractAdaptation, Renewal
 from pinnml.io.claim import claim_folder
 from pinnml.loss import Discretisation, PinnObjective, check_start
 from pinnml.network import AbstractNetwork, Architecture
@@ -38,7 +38,7 @@ def solve(
     solver: AbstractSolver | None = None,
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
-    refine: RAD | None = None,
+    refine: AbstractAdaptation | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
@@ -64,8 +64,9 @@ def solve(
         unless `points` are given.
     points : Sampler, mapping from str to tensor (n, d) or None, default Hammersley()
         What draws the points, or the points of each condition.
-    refine : RAD or None, default None
-        How the points of the equations are renewed; their numbers are then the rule's, not the sampler's.
+    refine : AbstractAdaptation or None, default None
+        How the points of the equations are renewed, and whether the network grows; numbers of points are then the
+        rule's, not the sampler's.
     seconds : float or None, default 60 without `stop`
         Wall time [s].
     stop : Stop or None, default None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinnml.adapt import RAD
+from pinnml.adapt import RAD, AbstractAdaptation
 from pinnml.methods import schwarz_gauss_newton
 from pinnml.optim import LBFGS, AbstractSolver
 from pinnml.settings import record
@@ -19,12 +19,12 @@ class Recipe:
     ----------
     solver : AbstractSolver
         The method.
-    refine : RAD or None, default None
+    refine : AbstractAdaptation or None, default None
         How points are renewed.
     """
 
     solver: AbstractSolver
-    refine: RAD | None = None
+    refine: AbstractAdaptation | None = None
 
 
 def default_recipe(size: int) -> Recipe:

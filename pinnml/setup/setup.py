@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pinnml.adapt import RAD
+from pinnml.adapt import AbstractAdaptation
 from pinnml.errors import DeclarationError
 from pinnml.methods import schwarz_gauss_newton
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
@@ -35,7 +35,7 @@ class Setup:
         The method.
     points : Sampler or mapping from str to tensor (n, d), default Hammersley()
         What draws the points, or the points of each condition.
-    refine : RAD or None, default None
+    refine : AbstractAdaptation or None, default None
         How points are renewed; None for points that stay.
     stop : Stop, default Seconds(60)
         When the run ends.
@@ -52,7 +52,7 @@ class Setup:
     network: Architecture = field(default_factory=ResNet)
     solver: AbstractSolver = field(default_factory=schwarz_gauss_newton)
     points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
-    refine: RAD | None = None
+    refine: AbstractAdaptation | None = None
     stop: Stop = field(default_factory=lambda: Seconds(DEFAULT_SECONDS))
     seed: int = 0
     device: str = "cpu"
@@ -66,7 +66,7 @@ def arrange(
     solver: AbstractSolver | None = None,
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
-    refine: RAD | None = None,
+    refine: AbstractAdaptation | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
@@ -89,7 +89,7 @@ def arrange(
         _expect(points, Sampler | Mapping, "points", "a sampler, such as Sobol(5000), or tensors by condition")
         setup = replace(setup, points=points)
     if refine is not None:
-        _expect(refine, RAD, "refine", "a rule for renewing points, such as RAD()")
+        _expect(refine, AbstractAdaptation, "refine", "a rule for renewing points, such as RAD()")
         setup = replace(setup, refine=refine)
     if stop is not None:
         _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")

@@ -10,13 +10,17 @@ import torch
 from dense_least_squares import SIZE, Dense, Linear, Matrix, Plain, vector
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractLeastSquares, Iterate
 from pinnml.optim import (
     QR,
     Cholesky,
     Damping,
+    GaussNewton,
+    Geodesic,
     GradientNorm,
     Iterations,
+    Ladder,
     LevenbergMarquardt,
     Loss,
     Status,
@@ -183,6 +187,29 @@ def test_damping_of_plain_steps_follows_the_ratio_and_has_a_floor() -> None:
     assert found == pytest.approx([2, 1, 1, 1, 1 / 3])
     for accelerated in (True, False):
         assert rule.accepted(1e-15, 1.0, 0, 9, accelerated=accelerated) == 1e-15
+
+
+def test_a_ladder_is_climbed_by_refusals_and_descended_by_steps_taken_at_once() -> None:
+    rule = Ladder((1e-28, 1e-6, 1.0))
+    assert rule.first() == 1e-28 == rule.renewed(1.0)
+    assert [rule.refused(rung, 0) for rung in (1e-28, 1e-6, 1.0)] == [1e-6, 1.0, 10.0]
+    assert [rule.accepted(rung, 1.0, 0, 0, accelerated=True) for rung in (1e-28, 1e-6, 1.0)] == [1e-28, 1e-28, 1e-6]
+    assert rule.accepted(1e-6, 1.0, 2, 0, accelerated=True) == 1e-6
+    for rungs in ((), (1.0, 1.0), (-1.0, 1.0)):
+        with pytest.raises(DeclarationError, match="each above the last"):
+            Ladder(rungs)
+
+
+def test_without_a_bend_chord_steps_alone_correct_a_full_step() -> None:
+    """From where the curvature forbids a full step, its corrections reach the minimum with one factorisation."""
+    problem, start = Rosenbrock(), START
+    counts = {}
+    for bend in (0.75, None):
+        solver = GaussNewton(QR(), Ladder(), Geodesic(8, bend=bend))
+        result = minimise(problem, start, solver, GradientNorm(1e-10) | Iterations(60))
+        assert result.success and float((result.iterate.theta - 1).norm()) < 1e-9
+        counts[bend] = result.nit
+    assert counts[None] < counts[0.75]
 
 
 def ill_conditioned() -> Linear:

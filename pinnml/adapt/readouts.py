@@ -1,0 +1,110 @@
+"""Learn coordinates, then solve for a readout on them: when a network is frozen, widened, and given more points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field, replace
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from pinnml.adapt.rad import RAD, follow, stands_for_the_domain
+from pinnml.adapt.rule import AbstractAdaptation, Stage
+from pinnml.adapt.widening import Widening, freeze, widen
+from pinnml.loss import PinnObjective
+from pinnml.network import FrozenNetwork
+from pinnml.optim import Progress, Renewed
+from pinnml.points import Collocation, ConditionPoints
+from pinnml.settings import Above, AtLeast, Count, setting
+
+
+@setting
+class Readouts(AbstractAdaptation):
+    """Train for some iterations, then freeze all below the head, and widen it level by level, with points to match.
+
+    A network that has been trained for a while is a system of coordinates in which the solution is smooth; what is left
+    is a least-squares problem for the outgoing weights of many random neurons, one step of which is worth hundreds of
+    the network's own. After every such step the residual's mean square at fresh points is compared with that at the
+    fitted ones: points are added where the residual is large as long as these do not stand for the domain, and the next
+    level after that. No point is given up. It goes with `WhereLinear`, which steps by a direct solve then.
+
+    Parameters
+    ----------
+    train : int, default 20
+        Iterations before the network is frozen, at least 1.
+    levels : tuple of Widening, default 500, 500 and 1000 neurons
+        What is added, level by level.
+    points : RAD, default RAD()
+        How points are renewed before, and where they are added after.
+    rows : float, default 10
+        Residuals a column of J, at least so many (dimensionless), above 1.
+    gap : float, default 2
+        The ratio of mean squares above which points are added (dimensionless).
+    most : int, default 50000
+        No equation gets more points than these.
+    """
+
+    train: Count = 20
+    levels: tuple[Widening, ...] = (Widening(500), Widening(500), Widening(1000))
+    points: RAD = field(default_factory=lambda: RAD(pool=3.0))
+    rows: Annotated[float, Above(1)] = 10.0
+    gap: Annotated[float, AtLeast(1)] = 2.0
+    most: Count = 50_000
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:  # type: ignore[override]
+        """Those of `points`."""
+        return tuple(self.points.stages)
+
+    def adapted(self, progress: Progress, objective: PinnObjective, generator: torch.Generator) -> Renewed | None:
+        """Return what comes next: other points, a readout, more points for it, or more neurons."""
+        theta, network = progress.iterate.theta, objective.network
+        if not isinstance(network, FrozenNetwork):
+            if progress.iteration < self.train:
+                return self.points.adapted(progress, objective, generator)
+            frozen = freeze(objective, theta)
+            return self._widened(_loss(frozen), frozen.theta, 0, generator)
+        fewest = min(len(objective.collocation[name].weights) for name in objective.problem.equations)
+        rule = replace(self.points, gap=self.gap)
+        if fewest < self.most and not stands_for_the_domain(rule, objective, theta, generator):
+            return Renewed(self._with_more(objective, theta, math.ceil(fewest / 2), generator), theta)
+        added = len(network.levels)
+        return self._widened(objective, theta, added, generator) if added < len(self.levels) else None
+
+    def _widened(self, objective: PinnObjective, theta: Tensor, level: int, generator: torch.Generator) -> Renewed:
+        """Add a level of neurons, and points until there are enough rows for its columns."""
+        rule = self.levels[level]
+        columns = len(theta) + rule.neurons * len(objective.problem.fields)
+        for name in objective.problem.equations:
+            missing = math.ceil(self.rows * columns) - len(objective.collocation[name].weights)
+            if (count := min(missing, self.most)) > 0:
+                objective = self._with_more(objective, theta, count, generator)
+        return widen(objective, theta, rule, generator)
+
+    def _with_more(
+        self, objective: PinnObjective, theta: Tensor, count: int, generator: torch.Generator
+    ) -> PinnObjective:
+        """Add points to every equation where its residual is large."""
+        collocation: dict[str, ConditionPoints] = dict(objective.collocation)
+        for name in objective.problem.equations:
+            more = follow(self.points, objective, theta, name, count, generator)
+            collocation[name] = joined(collocation[name], more)
+        return _on(objective, collocation)
+
+
+def joined(first: ConditionPoints, second: ConditionPoints) -> ConditionPoints:
+    """Return the points of both: each with its weights is a mean over the domain, and both count by their numbers."""
+    share = len(first.weights) / (len(first.weights) + len(second.weights))
+    weights = torch.cat([share * first.weights, (1 - share) * second.weights])
+    return ConditionPoints(torch.cat([first.x, second.x]), weights)
+
+
+def _on(objective: PinnObjective, collocation: Collocation) -> PinnObjective:
+    objective.threads.release()  # chunks will be of another size
+    return objective.on(replace(objective.discretisation, collocation=collocation))
+
+
+def _loss(renewed: Renewed) -> PinnObjective:
+    assert isinstance(renewed.objective, PinnObjective)
+    return renewed.objective

@@ -1,0 +1,120 @@
+"""Widening: random neurons on the hidden states of a network, and the readout that is solved for their weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from pinnml.errors import DeclarationError
+from pinnml.loss import PinnObjective
+from pinnml.network import AbstractNetwork, ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork
+from pinnml.optim import Renewed
+from pinnml.settings import Above, Count, setting
+
+FLAT = 1e-8
+"""A state whose deviation is less than this share of the largest one is a constant, and is not divided by its own."""
+
+
+@setting
+class Widening:
+    """Random neurons φ_k(s) = tanh(a_k·(s − s_k)) on hidden states s, s_k the states at a random collocation point.
+
+    a_k ~ N(0, R²/w)/std(s) for w numbers that are read, so that a neuron bends within the range of its inputs. Their
+    outgoing weights begin at zero: u is unchanged.
+
+    Parameters
+    ----------
+    neurons : int, default 1000
+        How many are added, m.
+    radius : float, default 0.5
+        R (dimensionless), above 0: about ½ on learned states, 3 to 5 on the coordinates themselves.
+    every : int, default 3
+        Every so many hidden states are read, counted from the last one down.
+    coordinates : bool, default False
+        Read what enters the first layer instead of hidden states: for a network that has learned nothing yet.
+    """
+
+    neurons: Count = 1000
+    radius: Annotated[float, Above(0)] = 0.5
+    every: Count = 3
+    coordinates: bool = False
+
+    def read(self, states: int) -> list[int]:
+        """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
+        return [0] if self.coordinates else list(range(states - 1, 0, -self.every))[::-1]
+
+    def draw(self, states: Tensor, read: Tensor, generator: torch.Generator) -> RandomFeatures:
+        """Return neurons that read some rows of the states (w, n) at n points, of which their centres are drawn."""
+        inputs = states[read]
+        deviation = inputs.std(1)
+        deviation = torch.where(deviation > FLAT * deviation.max(), deviation, deviation.max())
+        normal = torch.randn(self.neurons, len(read), generator=generator, dtype=torch.float64).to(states)
+        weight = self.radius / math.sqrt(len(read)) * normal / deviation
+        centres = torch.randint(states.shape[1], (self.neurons,), generator=generator).to(states.device)
+        return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
+
+
+def widen(objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator) -> Renewed:
+    """Add a level of neurons with zero outgoing weights, and return the loss of the wider network with its θ.
+
+    What was frozen stays so. Centres are drawn from the points of the equations, or of all conditions where there are
+    none. Raises `DeclarationError` for a network that is no chain of layers.
+    """
+    network = objective.network
+    frozen = isinstance(network, FrozenNetwork)
+    below = network.below if isinstance(network, FrozenNetwork) else theta.new_zeros(0)
+    wide = _widened(network.whole if isinstance(network, FrozenNetwork) else network)
+    body = torch.cat([below, theta])[: wide.states.size]
+    states = wide.states.evaluate(body, _points(objective), [(0,) * objective.problem.domain.dimension])[0]
+    level = rule.draw(states, wide.states.rows(rule.read(len(wide.states.widths))), generator)
+    wider: AbstractNetwork = WidenedNetwork(wide.body, [*wide.levels, level])
+    longer = torch.cat([theta, theta.new_zeros(level.neurons * wide.readout.outputs)])
+    if frozen:
+        wider = _frozen(wider, below, objective)
+    return Renewed(objective.on(replace(objective.discretisation, network=wider)), longer)
+
+
+def freeze(objective: PinnObjective, theta: Tensor) -> Renewed:
+    """Keep all of a network below its head as it is, and return the loss as a function of its readout alone."""
+    wide = _widened(objective.network)
+    cut = wide.states.size
+    frozen = _frozen(wide, theta[:cut].clone(), objective)
+    return Renewed(objective.on(replace(objective.discretisation, network=frozen)), theta[cut:].clone())
+
+
+def thaw(objective: PinnObjective, theta: Tensor) -> Renewed:
+    """Return the loss as a function of all parameters again, and these."""
+    network = objective.network
+    if not isinstance(network, FrozenNetwork):
+        return Renewed(objective, theta)
+    whole = objective.on(replace(objective.discretisation, network=network.whole))
+    return Renewed(whole, torch.cat([network.below, theta]))
+
+
+KEPT_BYTES = 4 << 30
+"""Jets of neurons that stay in memory for all points; where they are more, they are made anew in every evaluation."""
+
+
+def _frozen(network: AbstractNetwork, below: Tensor, objective: PinnObjective) -> FrozenNetwork:
+    neurons = sum(level.neurons for level in network.levels) if isinstance(network, WidenedNetwork) else 0
+    numbers = sum(len(chunk.indices) * len(chunk.x) for chunk in objective.chunks) * neurons
+    return FrozenNetwork(network, below, keeps_jets=numbers * below.element_size() <= KEPT_BYTES)
+
+
+def _widened(network: AbstractNetwork) -> WidenedNetwork:
+    if isinstance(network, WidenedNetwork):
+        return network
+    if isinstance(network, ChainNetwork) and network.blocks[-1].kind == "head" and len(network.blocks) > 1:
+        return WidenedNetwork(network, [])
+    what = f"{type(network).__name__} has no hidden states below a head"
+    raise DeclarationError(what, "widen", "use an MLP or a ResNet")
+
+
+def _points(objective: PinnObjective) -> Tensor:
+    names: Sequence[str] = list(objective.problem.equations) or list(objective.collocation)
+    return torch.cat([objective.collocation[name].x for name in names])

@@ -1,0 +1,69 @@
+"""Random neurons on the hidden states of a network: functions of the coordinates that it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinnml.network.activation import Tanh
+from pinnml.network.chain_rule import ChainRule, Tape
+from pinnml.network.indices import MultiIndex
+from pinnml.network.workspace import Workspace
+from pinnml.settings import record
+
+BLOCK = 131_072
+"""Entries of a block of neurons in each channel: few enough for the cache, enough for a matrix product."""
+
+
+@dataclass(frozen=True)
+class FeatureJets:
+    """The jets (C, k, n) of the neurons from number `start` on, and what the way back through them needs."""
+
+    start: int
+    values: Tensor
+    weight: Tensor
+    rule: ChainRule
+    tape: Tape
+    workspace: Workspace
+
+    @property
+    def stop(self) -> int:
+        """The number after the last neuron's."""
+        return self.start + self.values.shape[1]
+
+    def pullback(self, cotangent: Tensor) -> Tensor:
+        """Return the adjoint (C, w, n) of what is read, for one of the neurons (C, k, n), which is written over."""
+        return torch.matmul(self.weight.T, self.rule.backward(self.tape, cotangent, self.workspace))
+
+
+@record
+class RandomFeatures:
+    """φ_k(s) = tanh(a_k·s + b_k): neurons whose weights A (m, w) and biases b (m,) stay as they were drawn.
+
+    They read the rows `read` (w,) of the states of a network. Source: random features of the coordinates themselves,
+    Chen, Chi, E, Yang, J. Mach. Learn. 1 (2022).
+    """
+
+    weight: Tensor
+    bias: Tensor
+    read: Tensor
+
+    @property
+    def neurons(self) -> int:
+        """The number m of neurons."""
+        return len(self.bias)
+
+    def jets(self, states: Tensor, indices: Sequence[MultiIndex], workspace: Workspace) -> Iterator[FeatureJets]:
+        """Yield the neurons' jets block by block for states' jets (C, w, n); a block is good until the next one."""
+        read, rule, scratch = states[:, self.read], ChainRule(indices, Tanh()), workspace.scratch
+        count = max(1, BLOCK // states.shape[2])
+        for start in range(0, self.neurons, count):
+            scratch.rewind()
+            weight = self.weight[start : start + count]
+            z = torch.matmul(weight, read, out=scratch.empty((len(states), len(weight), states.shape[2]), states))
+            z[0] += self.bias[start : start + count, None]
+            values, tape = rule.forward(z, scratch)
+            yield FeatureJets(start, values, weight, rule, tape, scratch)
