@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Annotated
 
@@ -25,16 +26,16 @@ class Readouts(AbstractAdaptation):
 
     A network that has been trained for a while is a system of coordinates in which the solution is smooth; what is left
     is a least-squares problem for the outgoing weights of many random neurons, one step of which is worth hundreds of
-    the network's own. After every such step the residual's mean square at fresh points is compared with that at the
-    fitted ones: points are added where the residual is large as long as these do not stand for the domain, and the next
-    level after that. No point is given up. It goes with `WhereLinear`, which steps by a direct solve then.
+    the network's own. After each step comes the next level, and after the last one points are added where the residual
+    is large, until its mean square at fresh points is that at the fitted ones. No point is given up. It goes with
+    `WhereLinear`, which steps by a direct solve then.
 
     Parameters
     ----------
     train : int, default 20
         Iterations before the network is frozen, at least 1.
-    levels : tuple of Widening, default 500, 500 and 1000 neurons
-        What is added, level by level.
+    levels : tuple of Widening, default twice 1000 neurons
+        What is added, level by level: the first takes what is not linear, at little cost.
     points : RAD, default RAD()
         How points are renewed before, and where they are added after.
     rows : float, default 10
@@ -46,8 +47,8 @@ class Readouts(AbstractAdaptation):
     """
 
     train: Count = 20
-    levels: tuple[Widening, ...] = (Widening(500), Widening(500), Widening(1000))
-    points: RAD = field(default_factory=lambda: RAD(pool=3.0))
+    levels: tuple[Widening, ...] = (Widening(1000), Widening(1000))
+    points: RAD = field(default_factory=lambda: RAD(pool=2.0))
     rows: Annotated[float, Above(1)] = 10.0
     gap: Annotated[float, AtLeast(1)] = 2.0
     most: Count = 50_000
@@ -65,32 +66,35 @@ class Readouts(AbstractAdaptation):
                 return self.points.adapted(progress, objective, generator)
             frozen = freeze(objective, theta)
             return self._widened(_loss(frozen), frozen.theta, 0, generator)
+        level = len(network.levels)
+        if level < len(self.levels):
+            return self._widened(objective, theta, level, generator)
         fewest = min(len(objective.collocation[name].weights) for name in objective.problem.equations)
         rule = replace(self.points, gap=self.gap)
-        if fewest < self.most and not stands_for_the_domain(rule, objective, theta, generator):
-            return Renewed(self._with_more(objective, theta, math.ceil(fewest / 2), generator), theta)
-        added = len(network.levels)
-        return self._widened(objective, theta, added, generator) if added < len(self.levels) else None
+        if fewest >= self.most or stands_for_the_domain(rule, objective, theta, generator):
+            return None
+        more = {name: math.ceil(fewest / 2) for name in objective.problem.equations}
+        return Renewed(_on(objective, self._with_more(objective, theta, more, generator)), theta)
 
     def _widened(self, objective: PinnObjective, theta: Tensor, level: int, generator: torch.Generator) -> Renewed:
         """Add a level of neurons, and points until there are enough rows for its columns."""
         rule = self.levels[level]
         columns = len(theta) + rule.neurons * len(objective.problem.fields)
-        for name in objective.problem.equations:
-            missing = math.ceil(self.rows * columns) - len(objective.collocation[name].weights)
-            if (count := min(missing, self.most)) > 0:
-                objective = self._with_more(objective, theta, count, generator)
-        return widen(objective, theta, rule, generator)
+        wanted = min(math.ceil(self.rows * columns), self.most)
+        had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
+        missing = {name: wanted - count for name, count in had.items() if count < wanted}
+        collocation = self._with_more(objective, theta, missing, generator)
+        return widen(objective, theta, rule, generator, collocation)
 
     def _with_more(
-        self, objective: PinnObjective, theta: Tensor, count: int, generator: torch.Generator
-    ) -> PinnObjective:
-        """Add points to every equation where its residual is large."""
+        self, objective: PinnObjective, theta: Tensor, counts: Mapping[str, int], generator: torch.Generator
+    ) -> Collocation:
+        """Return the points with so many more for each equation, where its residual is large."""
         collocation: dict[str, ConditionPoints] = dict(objective.collocation)
-        for name in objective.problem.equations:
+        for name, count in counts.items():
             more = follow(self.points, objective, theta, name, count, generator)
             collocation[name] = joined(collocation[name], more)
-        return _on(objective, collocation)
+        return collocation
 
 
 def joined(first: ConditionPoints, second: ConditionPoints) -> ConditionPoints:

@@ -11,10 +11,14 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.loss import PinnObjective
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import AbstractNetwork, ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork
 from pinnml.optim import Renewed
+from pinnml.points import Collocation
 from pinnml.settings import Above, Count, setting
+
+CENTRES = 20_000
+"""No more points are looked at for the neurons' centres, and for how much the states vary."""
 
 FLAT = 1e-8
 """A state whose deviation is less than this share of the largest one is a constant, and is not divided by its own."""
@@ -59,31 +63,44 @@ class Widening:
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
 
 
-def widen(objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator) -> Renewed:
+def widen(
+    objective: PinnObjective,
+    theta: Tensor,
+    rule: Widening,
+    generator: torch.Generator,
+    collocation: Collocation | None = None,
+) -> Renewed:
     """Add a level of neurons with zero outgoing weights, and return the loss of the wider network with its θ.
 
     What was frozen stays so. Centres are drawn from the points of the equations, or of all conditions where there are
-    none. Raises `DeclarationError` for a network that is no chain of layers.
+    none. Other points may come with the neurons, by `collocation`. Raises `DeclarationError` for a network that is no
+    chain of layers.
     """
+    collocation = objective.collocation if collocation is None else collocation
     network = objective.network
     frozen = isinstance(network, FrozenNetwork)
     below = network.below if isinstance(network, FrozenNetwork) else theta.new_zeros(0)
     wide = _widened(network.whole if isinstance(network, FrozenNetwork) else network)
     body = torch.cat([below, theta])[: wide.states.size]
-    states = wide.states.evaluate(body, _points(objective), [(0,) * objective.problem.domain.dimension])[0]
+    names: Sequence[str] = list(objective.problem.equations) or list(collocation)
+    x = torch.cat([collocation[name].x for name in names])
+    x = x[torch.randperm(len(x), generator=generator)[:CENTRES].to(x.device)]
+    states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
     level = rule.draw(states, wide.states.rows(rule.read(len(wide.states.widths))), generator)
-    wider: AbstractNetwork = WidenedNetwork(wide.body, [*wide.levels, level])
+    wider = WidenedNetwork(wide.body, [*wide.levels, level])
     longer = torch.cat([theta, theta.new_zeros(level.neurons * wide.readout.outputs)])
+    network = wider
     if frozen:
-        wider = _frozen(wider, below, objective)
-    return Renewed(objective.on(replace(objective.discretisation, network=wider)), longer)
+        network = _frozen(wider, below, objective, collocation)
+    objective.threads.release()  # chunks will be of another size
+    return Renewed(objective.on(Discretisation(network, collocation, objective.discretisation.weights)), longer)
 
 
 def freeze(objective: PinnObjective, theta: Tensor) -> Renewed:
     """Keep all of a network below its head as it is, and return the loss as a function of its readout alone."""
     wide = _widened(objective.network)
     cut = wide.states.size
-    frozen = _frozen(wide, theta[:cut].clone(), objective)
+    frozen = _frozen(wide, theta[:cut].clone(), objective, objective.collocation)
     return Renewed(objective.on(replace(objective.discretisation, network=frozen)), theta[cut:].clone())
 
 
@@ -100,9 +117,10 @@ KEPT_BYTES = 4 << 30
 """Jets of neurons that stay in memory for all points; where they are more, they are made anew in every evaluation."""
 
 
-def _frozen(network: AbstractNetwork, below: Tensor, objective: PinnObjective) -> FrozenNetwork:
-    neurons = sum(level.neurons for level in network.levels) if isinstance(network, WidenedNetwork) else 0
-    numbers = sum(len(chunk.indices) * len(chunk.x) for chunk in objective.chunks) * neurons
+def _frozen(network: WidenedNetwork, below: Tensor, objective: PinnObjective, points: Collocation) -> FrozenNetwork:
+    neurons = sum(level.neurons for level in network.levels)
+    channels = {chunk.term.name: len(chunk.indices) for chunk in objective.chunks}
+    numbers = sum(count * len(points[name].weights) for name, count in channels.items()) * neurons
     return FrozenNetwork(network, below, keeps_jets=numbers * below.element_size() <= KEPT_BYTES)
 
 
@@ -113,8 +131,3 @@ def _widened(network: AbstractNetwork) -> WidenedNetwork:
         return WidenedNetwork(network, [])
     what = f"{type(network).__name__} has no hidden states below a head"
     raise DeclarationError(what, "widen", "use an MLP or a ResNet")
-
-
-def _points(objective: PinnObjective) -> Tensor:
-    names: Sequence[str] = list(objective.problem.equations) or list(objective.collocation)
-    return torch.cat([objective.collocation[name].x for name in names])

@@ -75,6 +75,10 @@ def _in_chunks(
     function: Callable[[PlacedTerm, Workspace], Tensor],
     threads: Threads,
 ) -> Tensor:
-    placed = [place(problem, term, network, part, torch.ones_like(part[:, 0])) for part in x.split(CHUNK)]
+    """Place and evaluate chunk by chunk: what a network keeps of its points may be large."""
+
+    def values(part: Tensor, workspace: Workspace) -> Tensor:
+        return function(place(problem, term, network, part, torch.ones_like(part[:, 0])), workspace)
+
     with torch.no_grad():
-        return torch.cat(threads.map(function, placed), 1)
+        return torch.cat(threads.map(values, x.split(min(CHUNK, network.most_points or CHUNK))), 1)

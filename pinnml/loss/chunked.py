@@ -23,6 +23,7 @@ from pinnml.objective import (
 from pinnml.threads import ThreadPool
 
 T = TypeVar("T")
+P = TypeVar("P", PlacedTerm, Tensor)
 
 
 class Threads:
@@ -46,7 +47,7 @@ class Threads:
         """The bytes of all threads' memory."""
         return sum(memory.nbytes for memory in self._memory)
 
-    def map(self, function: Callable[[PlacedTerm, Workspace], T], chunks: Sequence[PlacedTerm]) -> list[T]:
+    def map(self, function: Callable[[P, Workspace], T], chunks: Sequence[P]) -> list[T]:
         """Apply a function to every chunk without recording a graph; results come in the chunks' order.
 
         What a thread's last chunk took from its workspace stays valid until the next call.
@@ -60,7 +61,7 @@ class Threads:
             return found
 
         threads = range(min(self.count, len(chunks)))
-        shares = self.pool.each(share, threads, chunks[0].x.device)
+        shares = self.pool.each(share, threads, chunks[0].device)
         return [shares[number % self.count][number // self.count] for number in range(len(chunks))]
 
 

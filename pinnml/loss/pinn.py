@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -28,8 +29,8 @@ from pinnml.objective import (
     Structure,
     everything,
 )
-from pinnml.points import Collocation
-from pinnml.problem import DeclarationError, Problem
+from pinnml.points import Collocation, ConditionPoints
+from pinnml.problem import DeclarationError, Problem, Term
 
 CHUNKS = (1000, 5000)
 """Fewest and most points evaluated at once on a CPU, where every thread gets an equal share (docs/benchmarks.md)."""
@@ -195,10 +196,26 @@ def _placed(problem: Problem, discretisation: Discretisation, chunk: int | None,
         share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
         share = min(share, discretisation.network.most_points or share)
         weight = discretisation.weights.get(name, term.weight)
-        for part in points.chunks(chunk or share):
-            scale = (weight * part.weights).sqrt()
-            chunks.append(place(problem, term, discretisation.network, part.x, scale, part.data))
+        in_chunks = points.chunks(chunk or share)
+        chunks += _side_by_side(problem, term, discretisation.network, list(in_chunks), weight, threads)
     return chunks
+
+
+def _side_by_side(
+    problem: Problem,
+    term: Term,
+    network: AbstractNetwork,
+    parts: Sequence[ConditionPoints],
+    weight: float,
+    threads: Threads,
+) -> list[PlacedTerm]:
+    """Place a term at several chunks of points, one on each thread: what is below a frozen network takes long."""
+
+    def placed(number: int) -> PlacedTerm:
+        part = parts[number]
+        return place(problem, term, network, part.x, (weight * part.weights).sqrt(), part.data)
+
+    return threads.pool.each(placed, range(len(parts)), parts[0].x.device)
 
 
 def chunk_size(count: int, threads: int) -> int:

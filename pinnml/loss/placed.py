@@ -29,6 +29,11 @@ class PlacedTerm:
     lifted: Lifted | None
     data: PointData
 
+    @property
+    def device(self) -> torch.device:
+        """Where its points lie."""
+        return self.x.device
+
     def moved(self, network: AbstractNetwork, embedded: Tensor) -> PlacedTerm:
         """Return the term with another network, fed with what stands below it."""
         return replace(self, network=network, embedded=embedded)
