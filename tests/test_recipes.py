@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import math
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,11 @@ import torch
 from small_problems import heat
 from torch import Tensor
 
-from pinnml import settings
+from pinnml import settings, solve
 from pinnml.io import plain
-from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import ResNet
 from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim import LBFGS, Iterations, StrongWolfe, minimise
-from pinnml.points import Uniform, sample
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
 
@@ -86,13 +84,14 @@ def test_a_solver_finds_a_minimum_in_as_many_steps_as_unknowns() -> None:
     assert float(result.iterate.f) < 1e-12
 
 
-def test_an_adaptation_rule(generator: torch.Generator) -> None:
-    fresh = recipe("Add an adaptation rule", "pinnml.adapt.renewal")["Fresh"]
-    network = ResNet(width=3, blocks=1).bind(("t", "x"), (0.0, 0.0), (1.0, math.pi), 1)
-    objective = PinnObjective(heat(), Discretisation(network, sample(heat(), Uniform(30), generator)))
-    theta = network.initial(generator, torch.float64, torch.device("cpu"))
-    rule, seen = fresh(objective, 40, 2, generator), []
-    minimise(objective, theta, LBFGS(), Iterations(4), renew=rule, callback=lambda _: seen.append(rule.objective))
-    assert seen[0] is seen[1] is objective and seen[2] is seen[3] and len({id(one) for one in seen}) == 3
-    assert [len(one.collocation["pde"].weights) for one in seen] == [30, 30, 40, 40, 40]
-    assert not torch.equal(seen[2].collocation["pde"].x, seen[4].collocation["pde"].x)
+def test_an_adaptation_rule() -> None:
+    fresh = recipe("Add an adaptation rule", "pinnml.adapt.rad")["Fresh"]
+    runs = [
+        solve(heat(), ResNet(width=3, blocks=1), LBFGS(), refine=fresh(40, 2), stop=Iterations(n), device="cpu")
+        for n in range(5)
+    ]
+    points = [run.collocation["pde"].x for run in runs]
+    assert [len(x) for x in points] == [40] * 5
+    same = [torch.equal(before, after) for before, after in pairwise(points)]
+    assert same == [True, False, True, False]
+    assert float(runs[3].result.iterate.f) < float(runs[2].result.iterate.f)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pinnml.adapt import RAD, AbstractAdaptation
+from pinnml.adapt import RAD, AbstractAdaptation, Readouts
 from pinnml.methods import schwarz_gauss_newton
-from pinnml.optim import LBFGS, AbstractSolver
+from pinnml.optim import LBFGS, AbstractSolver, WhereLinear
 from pinnml.settings import record
 
 LARGEST = 6000
@@ -34,3 +34,8 @@ def default_recipe(size: int) -> Recipe:
     where JᵀJ is too large for it.
     """
     return Recipe(schwarz_gauss_newton(), RAD()) if size <= LARGEST else Recipe(LBFGS())
+
+
+def readout_recipe() -> Recipe:
+    """Return the default solver while coordinates are learned, and a readout on them after that (docs/theory.md)."""
+    return Recipe(WhereLinear(schwarz_gauss_newton()), Readouts())
