@@ -3,16 +3,19 @@
 from pinnml.approximation.approximation import Approximation
 from pinnml.approximation.grid import grid_points, uniform_axes
 from pinnml.approximation.scorer import Error, Scorer
+from pinnml.approximation.surplus import Estimate, hierarchical_surplus
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.loss import Threads
 
 __all__ = [
     "Approximation",
     "Error",
+    "Estimate",
     "Scorer",
     "Threads",
     "field_values",
     "grid_points",
+    "hierarchical_surplus",
     "residual_values",
     "uniform_axes",
 ]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from pinnml.approximation import Approximation, Error, Scorer
+from pinnml.approximation import Approximation, Error, Estimate, Scorer, hierarchical_surplus
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CheckpointWarning, left_out
-from pinnml.network import AbstractNetwork, Architecture
+from pinnml.loss import PinnObjective
+from pinnml.network import AbstractNetwork, Architecture, FrozenNetwork
 from pinnml.optim import AbstractSolver, Result, Stop
 from pinnml.points import Collocation
 from pinnml.problem import Problem
@@ -106,6 +107,17 @@ class Solution:
     def error(self) -> Error | None:
         """Compare with the reference on its grid; None where the problem has no reference."""
         return self.approximation.error()
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """The estimated error of every field, without a reference; None where the network has no readout.
+
+        It costs one factorisation of the readout's Jacobian, as much as a step does (`hierarchical_surplus`).
+        """
+        if not (isinstance(self.network, FrozenNetwork) and self.network.levels):
+            return None
+        objective = PinnObjective(self.problem, self.run.discretisation, chunk=self.setup.chunk)
+        return hierarchical_surplus(objective, self.theta)
 
     def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
