@@ -1,4 +1,4 @@
-"""What changes a run's points between its steps, and the loss that such a rule works on."""
+"""What changes a run's points and network between its steps, and the loss that such a rule works on."""
 
 from pinnml.adapt.rad import LADDER, RAD
 from pinnml.adapt.readouts import Readouts, joined

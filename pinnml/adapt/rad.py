@@ -15,7 +15,7 @@ from pinnml.approximation import residual_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.optim import Progress, Renewed
-from pinnml.points import ConditionPoints, Sobol, systematic
+from pinnml.points import Collocation, ConditionPoints, Sobol, systematic
 from pinnml.settings import AtLeast, Between, Count, setting
 
 LADDER = (Stage(2000, 5, 30), Stage(4000, 5, 50), Stage(8000, 6, 90), Stage(12_000, 6))
@@ -81,8 +81,13 @@ class RAD(AbstractAdaptation):
         collocation = dict(objective.collocation)
         for name in objective.problem.equations:
             collocation[name] = follow(self, objective, theta, name, stage.points, generator)
-        objective.threads.release()  # chunks will be of another size
-        return Renewed(objective.on(replace(objective.discretisation, collocation=collocation)), theta)
+        return Renewed(with_points(objective, collocation), theta)
+
+
+def with_points(objective: PinnObjective, collocation: Collocation) -> PinnObjective:
+    """Return the loss of the same network on other points."""
+    objective.threads.release()  # chunks will be of another size
+    return objective.on(replace(objective.discretisation, collocation=collocation))
 
 
 def stands_for_the_domain(rule: RAD, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from pinnml.adapt.rad import RAD, follow, stands_for_the_domain
+from pinnml.adapt.rad import RAD, follow, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Stage
 from pinnml.adapt.widening import Widening, freeze, widen
 from pinnml.loss import PinnObjective
@@ -36,7 +36,7 @@ class Readouts(AbstractAdaptation):
         Iterations before the network is frozen, at least 1.
     levels : tuple of Widening, default twice 1000 neurons
         What is added, level by level: the first takes what is not linear, at little cost.
-    points : RAD, default RAD()
+    points : RAD, default RAD(pool=2)
         How points are renewed before, and where they are added after.
     rows : float, default 10
         Residuals a column of J, at least so many (dimensionless), above 1.
@@ -74,7 +74,7 @@ class Readouts(AbstractAdaptation):
         if fewest >= self.most or stands_for_the_domain(rule, objective, theta, generator):
             return None
         more = {name: math.ceil(fewest / 2) for name in objective.problem.equations}
-        return Renewed(_on(objective, self._with_more(objective, theta, more, generator)), theta)
+        return Renewed(with_points(objective, self._with_more(objective, theta, more, generator)), theta)
 
     def _widened(self, objective: PinnObjective, theta: Tensor, level: int, generator: torch.Generator) -> Renewed:
         """Add a level of neurons, and points until there are enough rows for its columns."""
@@ -102,11 +102,6 @@ def joined(first: ConditionPoints, second: ConditionPoints) -> ConditionPoints:
     share = len(first.weights) / (len(first.weights) + len(second.weights))
     weights = torch.cat([share * first.weights, (1 - share) * second.weights])
     return ConditionPoints(torch.cat([first.x, second.x]), weights)
-
-
-def _on(objective: PinnObjective, collocation: Collocation) -> PinnObjective:
-    objective.threads.release()  # chunks will be of another size
-    return objective.on(replace(objective.discretisation, collocation=collocation))
 
 
 def _loss(renewed: Renewed) -> PinnObjective:

@@ -56,6 +56,11 @@ class RandomFeatures:
         """The number m of neurons."""
         return len(self.bias)
 
+    def write(self, out: Tensor, states: Tensor, indices: Sequence[MultiIndex], workspace: Workspace) -> None:
+        """Write the jets of all neurons to `out` (C, m, n)."""
+        for jets in self.jets(states, indices, workspace):
+            out[:, jets.start : jets.stop] = jets.values
+
     def jets(self, states: Tensor, indices: Sequence[MultiIndex], workspace: Workspace) -> Iterator[FeatureJets]:
         """Yield the neurons' jets block by block for states' jets (C, w, n); a block is good until the next one."""
         read, rule, scratch = states[:, self.read], ChainRule(indices, Tanh()), workspace.scratch

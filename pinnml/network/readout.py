@@ -63,8 +63,7 @@ class Readout(AbstractNetwork):
         whole[:, : self.states] = states
         begin, workspace = self.states, Workspace()
         for level in self.levels:
-            for jets in level.jets(states, indices, workspace):
-                whole[:, begin + jets.start : begin + jets.stop] = jets.values
+            level.write(whole[:, begin : begin + level.neurons], states, indices, workspace)
             begin += level.neurons
         return whole
 
@@ -81,8 +80,7 @@ class ReadoutLinearisation(AbstractLinearisation):
         self._indices = indices
         self._workspace = workspace
         if states.shape[1] > network.states:
-            counts = [level.neurons for level in network.levels]
-            self._jets = list(states[:, network.states :].split(counts, 1)) if counts else []
+            self._jets = list(states[:, network.states :].split([level.neurons for level in network.levels], 1))
         else:
             self._jets = [self._kept(level) for level in network.levels]
         self.values = self._read(theta)
@@ -91,8 +89,7 @@ class ReadoutLinearisation(AbstractLinearisation):
         """Return the jets (C, m, n) of a level's neurons, in the workspace's memory."""
         shape = (len(self._states), level.neurons, self._states.shape[2])
         kept = self._workspace.empty(shape, self._states)
-        for jets in level.jets(self._states, self._indices, self._workspace):
-            kept[:, jets.start : jets.stop] = jets.values
+        level.write(kept, self._states, self._indices, self._workspace)
         return kept
 
     @property

@@ -18,7 +18,6 @@ from pinnml.settings import record, setting
 LINEAR = {"head", "readout"}
 """The kinds of parts that enter the fields linearly."""
 
-
 NOTHING = 0.02
 """A fall of ln f in a step that is next to nothing (dimensionless)."""
 
