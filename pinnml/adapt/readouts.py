@@ -69,11 +69,13 @@ class Readouts(AbstractAdaptation):
         level = len(network.levels)
         if level < len(self.levels):
             return self._widened(objective, theta, level, generator)
-        fewest = min(len(objective.collocation[name].weights) for name in objective.problem.equations)
+        counts = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
+        fewest = min(counts.values(), default=self.most)  # without equations there is nothing to follow
         rule = replace(self.points, gap=self.gap)
         if fewest >= self.most or stands_for_the_domain(rule, objective, theta, generator):
             return None
-        more = {name: math.ceil(fewest / 2) for name in objective.problem.equations}
+        room = {name: self.most - count for name, count in counts.items() if count < self.most}
+        more = {name: min(math.ceil(fewest / 2), left) for name, left in room.items()}
         return Renewed(with_points(objective, self._with_more(objective, theta, more, generator)), theta)
 
     def _widened(self, objective: PinnObjective, theta: Tensor, level: int, generator: torch.Generator) -> Renewed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     assert last.result.counts == whole.result.counts
     loaded = pm.load(tmp_path, heat())
     assert torch.equal(torch.as_tensor(loaded(t=0.3, x=[0.1, 1.0])), torch.as_tensor(whole(t=0.3, x=[0.1, 1.0])))
+
+
+def test_no_equation_gets_more_points_than_most() -> None:
+    """After 456 for the columns come half as many more, which would be 684."""
+    rule = replace(RULE, gap=1.0, most=500)
+    numbers = [len(solved(until, rule=rule).collocation["pde"].x) for until in (4, 8)]
+    assert numbers == [456, 500]
 
 
 def test_the_run_ends_where_nothing_is_gained_any_more() -> None:
