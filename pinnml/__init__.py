@@ -12,7 +12,7 @@ from pinnml._version import __version__
 from pinnml.adapt import RAD
 from pinnml.errors import DeclarationError, Finding
 from pinnml.network import MLP, PeriodicEmbedding, ResNet
-from pinnml.optim import LBFGS, Adam, Iterations, LevenbergMarquardt, Loss, Seconds, Sequential, stop
+from pinnml.optim import LBFGS, Accuracy, Adam, Iterations, LevenbergMarquardt, Loss, Seconds, Sequential, stop
 from pinnml.points import Hammersley, Sobol
 from pinnml.problem import (
     AbstractCondition,
@@ -116,6 +116,7 @@ __all__ = [
     "Adam",
     "LevenbergMarquardt",
     "Sequential",
+    "Accuracy",
     "Seconds",
     "Iterations",
     "Loss",

@@ -37,6 +37,7 @@ SAMPLES: dict[str, Any] = {
     "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),
     "mlp": pm.MLP(embedding=pm.networks.FourierFeatures(3)),
     "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.stop.Work(3) | pm.stop.GradientNorm(1) | pm.stop.Evaluations(4),
+    "accuracy": pm.Accuracy(1e-6),
     **{
         kind.__name__: kind()
         for kind in (pm.Sobol, pm.points.Uniform, pm.Hammersley, pm.points.LatinHypercube, pm.points.Grid)

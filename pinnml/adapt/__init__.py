@@ -1,25 +1,32 @@
 """What changes a run's points and network between its steps, and the loss that such a rule works on."""
 
+from pinnml.adapt.climb import ReadoutsState
+from pinnml.adapt.more_points import joined
 from pinnml.adapt.rad import LADDER, RAD
-from pinnml.adapt.readouts import Readouts, joined
+from pinnml.adapt.readouts import Readouts
 from pinnml.adapt.renewal import MemoryWarning, Renewal
-from pinnml.adapt.rule import AbstractAdaptation, Stage
-from pinnml.adapt.widening import Widening, freeze, thaw, widen
+from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage, best_of
+from pinnml.adapt.widening import KEPT_BYTES, Widening, freeze, narrowed, thaw, widen
 from pinnml.loss import Discretisation, PinnObjective
 
 __all__ = [
+    "KEPT_BYTES",
     "LADDER",
     "RAD",
     "AbstractAdaptation",
     "Discretisation",
+    "Kept",
     "MemoryWarning",
     "PinnObjective",
     "Readouts",
+    "ReadoutsState",
     "Renewal",
     "Stage",
     "Widening",
+    "best_of",
     "freeze",
     "joined",
+    "narrowed",
     "thaw",
     "widen",
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from pinnml.adapt.rule import AbstractAdaptation, Stage
-from pinnml.approximation import residual_values
+from pinnml.approximation import fresh_points, losses_elsewhere, residual_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.optim import Progress, Renewed
@@ -71,17 +71,23 @@ class RAD(AbstractAdaptation):
         """Return the stage that an iteration belongs to."""
         return next((s for s in self.stages if s.until is None or iteration < s.until), self.stages[-1])
 
-    def adapted(self, progress: Progress, objective: PinnObjective, generator: torch.Generator) -> Renewed | None:
+    def adapted(
+        self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any
+    ) -> tuple[Renewed | None, Any]:
         """Return the loss on new points where they are due and no longer stand for the domain."""
         theta, iteration = progress.iterate.theta, progress.iteration
         stage = self.stage(iteration)
         due = stage != self.stage(iteration - 1) or iteration % stage.every == 0
         if not due or stands_for_the_domain(self, objective, theta, generator):
-            return None
+            return None, state
+        return Renewed(self.placed(objective, theta, stage.points, generator), theta), state
+
+    def placed(self, objective: PinnObjective, theta: Tensor, count: int, generator: torch.Generator) -> PinnObjective:
+        """Return the loss with so many points of every equation, where its residual is large."""
         collocation = dict(objective.collocation)
         for name in objective.problem.equations:
-            collocation[name] = follow(self, objective, theta, name, stage.points, generator)
-        return Renewed(with_points(objective, collocation), theta)
+            collocation[name] = follow(self, objective, theta, name, count, generator)
+        return with_points(objective, collocation)
 
 
 def with_points(objective: PinnObjective, collocation: Collocation) -> PinnObjective:
@@ -92,13 +98,9 @@ def with_points(objective: PinnObjective, collocation: Collocation) -> PinnObjec
 
 def stands_for_the_domain(rule: RAD, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> bool:
     """Return whether no residual's mean square at fresh points exceeds `gap` times that at the objective's points."""
-    losses, domain = objective.losses(theta), objective.problem.domain
-    probes = domain.place(Sobol().unit(rule.probes, domain.dimension, generator)).to(theta)
-    for name in objective.problem.equations:
-        elsewhere = 0.5 * _residuals(objective, theta, name, probes).square().sum(0).mean()
-        if not float(elsewhere) * objective.weight(name) <= rule.gap * losses[name]:
-            return False
-    return True
+    losses = objective.losses(theta)
+    elsewhere = losses_elsewhere(objective, theta, fresh_points(objective, rule.probes, generator))
+    return all(found <= rule.gap * losses[name] for name, found in elsewhere.items())
 
 
 def follow(
@@ -108,14 +110,11 @@ def follow(
     domain = objective.problem.domain
     unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, generator)
     pool = domain.place(unit).to(theta)
-    size = _residuals(objective, theta, name, pool).abs().sum(0).double().cpu()
+    residuals = residual_values(objective.problem, objective.network, theta, name, pool, objective.threads)
+    size = residuals.abs().sum(0).double().cpu()
     # where the residual is zero everywhere, one point is as good as another
     relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)
     density = rule.uniform + (1 - rule.uniform) * (relative + rule.floor) / (1 + rule.floor)
     chosen = systematic(unit, density, count, generator)
     weights = 1 / density[chosen]
     return ConditionPoints(pool[chosen.to(pool.device)], (weights / weights.sum()).to(pool))
-
-
-def _residuals(objective: PinnObjective, theta: Tensor, name: str, x: Tensor) -> Tensor:
-    return residual_values(objective.problem, objective.network, theta, name, x, objective.threads)

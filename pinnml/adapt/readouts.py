@@ -1,74 +1,192 @@
-"""Learn coordinates, then solve for a readout on them: when a network is frozen, widened, and given more points."""
+"""Learn coordinates, then solve for a readout on them: when a network is frozen, widened, trained on, and kept."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from pinnml.adapt.rad import RAD, follow, stands_for_the_domain, with_points
-from pinnml.adapt.rule import AbstractAdaptation, Stage
-from pinnml.adapt.widening import Widening, freeze, widen
+from pinnml.adapt.climb import ReadoutsState, better, foreseen, is_solved
+from pinnml.adapt.more_points import fields_and_residuals, joined_where_large, on_all_parts
+from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
+from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
+from pinnml.adapt.widening import Widening, freeze, narrowed, widen
+from pinnml.approximation import hierarchical_surplus
 from pinnml.loss import PinnObjective
-from pinnml.network import FrozenNetwork
-from pinnml.optim import Progress, Renewed
-from pinnml.points import Collocation, ConditionPoints
+from pinnml.network import ChainNetwork, FrozenNetwork
+from pinnml.optim import Estimate, Finished, Progress, Renewed, Status
+from pinnml.points import Collocation
 from pinnml.settings import Above, AtLeast, Count, setting
+
+ROUNDING = 200.0
+"""An error of so many units of rounding is as good as none."""
 
 
 @setting
 class Readouts(AbstractAdaptation):
-    """Train for some iterations, then freeze all below the head, and widen it level by level, with points to match.
+    """Try a readout on the coordinates; train; freeze all below the head; widen level by level; train on.
 
     A network that has been trained for a while is a system of coordinates in which the solution is smooth; what is left
     is a least-squares problem for the outgoing weights of many random neurons, one step of which is worth hundreds of
-    the network's own. After each step comes the next level, and after the last one points are added where the residual
-    is large, until its mean square at fresh points is that at the fitted ones. No point is given up. It goes with
-    `WhereLinear`, which steps by a direct solve then.
+    the network's own. When a level is solved its error is estimated; what comes next is more neurons, more points where
+    the residual is large, or more training, as docs/theory.md tells. The best readout so far is kept. It goes with
+    `WhereLinear`, which steps by a direct solve on readouts. Modules of one's own, and runs in single precision, have
+    their points renewed and nothing else.
 
     Parameters
     ----------
+    untrained : tuple of Widening, default 500 and 1500 neurons with R = 1.5 on the coordinates
+        What is tried before any training, level by level; () for nothing.
     train : int, default 20
-        Iterations before the network is frozen, at least 1.
-    levels : tuple of Widening, default twice 1000 neurons
-        What is added, level by level: the first takes what is not linear, at little cost.
+        Iterations before the network is frozen for the first time, at least 1; each time after that there are as many
+        more as there were already.
+    levels : tuple of Widening, default three times 1000 neurons
+        What is added to a trained network, level by level: the first takes what is not linear, at little cost. Of q
+        fields every level has 1/√q as many neurons.
     points : RAD, default RAD(pool=2)
-        How points are renewed before, and where they are added after.
+        How points are renewed in training, and where they are added to readouts.
     rows : float, default 10
         Residuals a column of J, at least so many (dimensionless), above 1.
     gap : float, default 2
-        The ratio of mean squares above which points are added (dimensionless).
+        The ratio of mean squares above which points are added after the last level (dimensionless).
     most : int, default 50000
         No equation gets more points than these.
+    gain : float, default 3
+        A level is added where it is foreseen to lower the error by this factor (dimensionless), above 1.
+    longest : int, default 320
+        The network is not trained for more iterations than these.
     """
 
+    untrained: tuple[Widening, ...] = (
+        Widening(500, radius=1.5, coordinates=True),
+        Widening(1500, radius=1.5, coordinates=True),
+    )
     train: Count = 20
-    levels: tuple[Widening, ...] = (Widening(1000), Widening(1000))
+    levels: tuple[Widening, ...] = (Widening(1000), Widening(1000), Widening(1000))
     points: RAD = field(default_factory=lambda: RAD(pool=2.0))
     rows: Annotated[float, Above(1)] = 10.0
     gap: Annotated[float, AtLeast(1)] = 2.0
     most: Count = 50_000
+    gain: Annotated[float, Above(1)] = 3.0
+    longest: Count = 320
+
+    estimates = True
 
     @property
-    def stages(self) -> tuple[Stage, ...]:  # type: ignore[override]
+    def stages(self) -> Sequence[Stage]:  # type: ignore[override]
         """Those of `points`."""
-        return tuple(self.points.stages)
+        return self.points.stages
 
-    def adapted(self, progress: Progress, objective: PinnObjective, generator: torch.Generator) -> Renewed | None:
-        """Return what comes next: other points, a readout, more points for it, or more neurons."""
-        theta, network = progress.iterate.theta, objective.network
-        if not isinstance(network, FrozenNetwork):
-            if progress.iteration < self.train:
-                return self.points.adapted(progress, objective, generator)
-            frozen = freeze(objective, theta)
-            return self._widened(_loss(frozen), frozen.theta, 0, generator)
-        level = len(network.levels)
-        if level < len(self.levels):
-            return self._widened(objective, theta, level, generator)
+    @property
+    def neurons(self) -> int:  # type: ignore[override]
+        """Those of all levels of the longer climb."""
+        return max((sum(level.neurons for level in levels) for levels in (self.untrained, self.levels)), default=0)
+
+    def most_points(self, fields: int) -> int:
+        """Return as many as the columns of all levels call for, or the last stage, but no more than `most`."""
+        columns = math.ceil(self.neurons * math.sqrt(fields))
+        return max(super().most_points(fields), min(math.ceil(self.rows * columns), self.most))
+
+    def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
+        """Freeze the untrained network, and widen it on its coordinates."""
+        if not self.untrained or not _can_be_read(objective, theta):
+            return None, ReadoutsState(until=self.train)
+        return self._frozen(objective, theta, ReadoutsState(), generator)
+
+    def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
+        """Estimate the error of a readout whose level is solved."""
+        if not isinstance(objective.network, FrozenNetwork) or not is_solved(progress, objective, state):
+            return None
+        return hierarchical_surplus(objective, progress.iterate.theta)
+
+    def adapted(
+        self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any
+    ) -> tuple[Renewed | Finished | None, Any]:
+        """Return what comes next: other points, a readout, more neurons or points for it, or more training."""
+        if state.body is None:
+            return self._trained(progress, objective, generator, state)
+        f = float(progress.iterate.f)
+        state = replace(state, steps=state.steps + 1, f=f)
+        if progress.estimate is None:
+            return None, state
+        state = replace(state, kept=better(state.kept, objective, progress))
+        return self._decided(progress, objective, generator, state)
+
+    def kept(self, state: Any) -> Kept | None:
+        """Return the best readout so far."""
+        return None if state is None else state.kept
+
+    def _trained(
+        self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
+    ) -> tuple[Renewed | None, ReadoutsState]:
+        """Renew points while the network is trained, then freeze and widen it."""
+        state = replace(state, trained=state.trained + 1)
+        theta = progress.iterate.theta
+        if _can_be_read(objective, theta) and (state.trained >= state.until or progress.exhausted):
+            return self._frozen(objective, theta, state, generator)
+        counted = replace(progress, iteration=state.trained)
+        return self.points.adapted(counted, objective, generator, None)[0], state
+
+    def _decided(
+        self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
+    ) -> tuple[Renewed | Finished, ReadoutsState]:
+        """Return what follows a level that is solved."""
+        assert progress.estimate is not None and isinstance(objective.network, FrozenNetwork)
+        theta, levels = progress.iterate.theta, self._levels(state)
+        number = len(objective.network.levels)
+        if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
+            return Finished(Status.AT_ROUNDING.value), state
+        if number < len(levels) and self._promises(progress.estimate, levels[: number + 1], objective, state):
+            again = replace(state, steps=0, f=math.inf)
+            return self._widened(objective, theta, levels[number], generator), again
+        if state.trained and number == len(levels):
+            more = self._more_points(objective, theta, generator)
+            if more is not None:
+                return more, replace(state, steps=0, f=math.inf)
+        if state.trained >= self.longest:
+            return Finished(self._end(state)), state
+        return self._thawed(objective, generator, state)
+
+    def _levels(self, state: ReadoutsState) -> tuple[Widening, ...]:
+        return self.levels if state.trained else self.untrained
+
+    def _promises(
+        self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState
+    ) -> bool:
+        """Return whether one more level is foreseen to pay; the first one on learned coordinates says too little."""
+        if state.trained and len(levels) == 2:
+            return True
+        if not (state.trained or estimate.trustworthy):
+            return False
+        numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
+        return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / self.gain
+
+    def _frozen(
+        self, objective: PinnObjective, theta: Tensor, state: ReadoutsState, generator: torch.Generator
+    ) -> tuple[Renewed, ReadoutsState]:
+        """Freeze the network and widen it by the first level."""
+        frozen = freeze(objective, theta)
+        assert isinstance(frozen.objective, PinnObjective)
+        state = replace(state, body=theta.clone(), steps=0, f=math.inf)
+        return self._widened(frozen.objective, frozen.theta, self._levels(state)[0], generator), state
+
+    def _widened(self, objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator) -> Renewed:
+        """Add a level of neurons, and points until there are enough rows for its columns."""
+        fields, residuals = fields_and_residuals(objective, theta)
+        rule = replace(rule, neurons=math.ceil(rule.neurons / math.sqrt(fields)))
+        columns = len(theta) + rule.neurons * fields
+        wanted = min(math.ceil(self.rows * columns / residuals), self.most)
+        had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
+        missing = {name: wanted - count for name, count in had.items() if count < wanted}
+        collocation: Collocation = joined_where_large(self.points, objective, theta, missing, generator)
+        return widen(objective, theta, rule, generator, on_all_parts(objective, collocation, wanted, generator))
+
+    def _more_points(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> Renewed | None:
+        """Return the loss on half as many points more, None where there are enough of them, or as many as may be."""
         counts = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
         fewest = min(counts.values(), default=self.most)  # without equations there is nothing to follow
         rule = replace(self.points, gap=self.gap)
@@ -76,36 +194,29 @@ class Readouts(AbstractAdaptation):
             return None
         room = {name: self.most - count for name, count in counts.items() if count < self.most}
         more = {name: min(math.ceil(fewest / 2), left) for name, left in room.items()}
-        return Renewed(with_points(objective, self._with_more(objective, theta, more, generator)), theta)
+        collocation = joined_where_large(self.points, objective, theta, more, generator)
+        return Renewed(with_points(objective, collocation), theta)
 
-    def _widened(self, objective: PinnObjective, theta: Tensor, level: int, generator: torch.Generator) -> Renewed:
-        """Add a level of neurons, and points until there are enough rows for its columns."""
-        rule = self.levels[level]
-        columns = len(theta) + rule.neurons * len(objective.problem.fields)
-        wanted = min(math.ceil(self.rows * columns), self.most)
-        had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
-        missing = {name: wanted - count for name, count in had.items() if count < wanted}
-        collocation = self._with_more(objective, theta, missing, generator)
-        return widen(objective, theta, rule, generator, collocation)
+    def _thawed(
+        self, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
+    ) -> tuple[Renewed, ReadoutsState]:
+        """Go back to the network as it was frozen, on as many points as its training has come to."""
+        assert state.body is not None
+        network = narrowed(objective)
+        count = self.points.stage(state.trained).points
+        until = min(max(2 * state.trained, self.train), self.longest)
+        after = replace(state, body=None, until=until, steps=0, f=math.inf)
+        return Renewed(self.points.placed(network, state.body, count, generator), state.body), after
 
-    def _with_more(
-        self, objective: PinnObjective, theta: Tensor, counts: Mapping[str, int], generator: torch.Generator
-    ) -> Collocation:
-        """Return the points with so many more for each equation, where its residual is large."""
-        collocation: dict[str, ConditionPoints] = dict(objective.collocation)
-        for name, count in counts.items():
-            more = follow(self.points, objective, theta, name, count, generator)
-            collocation[name] = joined(collocation[name], more)
-        return collocation
-
-
-def joined(first: ConditionPoints, second: ConditionPoints) -> ConditionPoints:
-    """Return the points of both: each with its weights is a mean over the domain, and both count by their numbers."""
-    share = len(first.weights) / (len(first.weights) + len(second.weights))
-    weights = torch.cat([share * first.weights, (1 - share) * second.weights])
-    return ConditionPoints(torch.cat([first.x, second.x]), weights)
+    def _end(self, state: ReadoutsState) -> str:
+        found = state.kept.estimate if state.kept is not None else None
+        error = "unknown" if found is None else f"{found.largest:.1e}"
+        return (
+            f"After {state.trained} iterations of training and {sum(level.neurons for level in self.levels)} neurons "
+            f"the estimated error is {error}; allow more neurons (levels), points (most) or training (longest)."
+        )
 
 
-def _loss(renewed: Renewed) -> PinnObjective:
-    assert isinstance(renewed.objective, PinnObjective)
-    return renewed.objective
+def _can_be_read(objective: PinnObjective, theta: Tensor) -> bool:
+    """Return whether a readout pays: of a chain of layers, in double precision."""
+    return isinstance(objective.network, ChainNetwork) and theta.dtype == torch.float64

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from pinnml.adapt.rule import AbstractAdaptation
+from pinnml.adapt.rule import AbstractAdaptation, Kept, best_of
 from pinnml.errors import sentence
 from pinnml.loss import PinnObjective
-from pinnml.optim import Progress, Renewed
+from pinnml.network import AbstractNetwork
+from pinnml.optim import Estimate, Finished, Progress, Renewed
 from pinnml.points import Collocation
 
 
@@ -30,12 +33,21 @@ class Renewal:
         The loss to begin with.
     generator : torch.Generator
         What new points and neurons are drawn from.
+    state : Any, default None
+        What the rule remembers of the run so far.
     """
 
-    def __init__(self, rule: AbstractAdaptation | None, objective: PinnObjective, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        rule: AbstractAdaptation | None,
+        objective: PinnObjective,
+        generator: torch.Generator,
+        state: Any = None,
+    ) -> None:
         self._rule = rule
         self.objective = objective
         self._generator = generator
+        self.state = state
 
     @property
     def collocation(self) -> Collocation:
@@ -56,10 +68,34 @@ class Renewal:
         text = sentence("Out of memory", f"the loss on {where}", f"the run goes on in chunks of {chunk} points")
         warnings.warn(text, MemoryWarning, stacklevel=4)
 
-    def __call__(self, progress: Progress) -> Renewed | None:
+    @property
+    def kept(self) -> Kept | None:
+        """The best approximation that the rule has put aside."""
+        return None if self._rule is None else self._rule.kept(self.state)
+
+    def shown(self, progress: Progress) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
+        """Return network, θ and estimate of the best approximation so far."""
+        return best_of(self.kept, self.objective.network, progress.iterate, progress.estimate)
+
+    def begin(self, theta: Tensor) -> Tensor:
+        """Let the rule have its say before the first iteration, and return θ to begin with."""
+        if self._rule is None:
+            return theta
+        found, self.state = self._rule.begun(self.objective, theta, self._generator)
+        return theta if found is None else self._renewed(found).theta
+
+    def assess(self, progress: Progress) -> Estimate | None:
+        """Return what the rule estimates of the present error."""
+        return None if self._rule is None else self._rule.assessed(progress, self.objective, self.state)
+
+    def __call__(self, progress: Progress) -> Renewed | Finished | None:
         """Return the loss of another discretisation, or None where the present one stays."""
-        if self._rule is None or (found := self._rule.adapted(progress, self.objective, self._generator)) is None:
+        if self._rule is None:
             return None
+        found, self.state = self._rule.adapted(progress, self.objective, self._generator, self.state)
+        return self._renewed(found) if isinstance(found, Renewed) else found
+
+    def _renewed(self, found: Renewed) -> Renewed:
         assert isinstance(found.objective, PinnObjective)
         self.objective = found.objective
         return found

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from pinnml.loss import PinnObjective
-from pinnml.optim import Progress, Renewed
-from pinnml.settings import Count, setting
+from pinnml.network import AbstractNetwork, Growth, body_of, regrown
+from pinnml.objective import Iterate
+from pinnml.optim import Estimate, Finished, Progress, Renewed
+from pinnml.settings import Count, record, setting
+
+FAR = 0.1
+"""The share of a loss that is far less."""
 
 
 @setting
@@ -31,12 +38,68 @@ class Stage:
     until: int | None = None
 
 
+@record
+class Kept:
+    """An approximation that a rule has put aside: what the network had grown by, θ, and what is known of it.
+
+    `loss` is its loss at fresh points, by which approximations of one problem are compared.
+    """
+
+    growth: Growth | None
+    theta: Tensor
+    loss: float
+    estimate: Estimate | None = None
+
+
+def best_of(
+    kept: Kept | None, network: AbstractNetwork, iterate: Iterate, estimate: Estimate | None
+) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
+    """Return network, θ and estimate of what was kept, or of the present iterate where that is better.
+
+    An iterate without an estimate is better where its loss is far less.
+    """
+    share = 1.0 if estimate is not None else FAR
+    if kept is None or float(iterate.f) <= share * kept.loss:
+        return network, iterate.theta, estimate
+    return regrown(body_of(network), kept.growth), kept.theta, kept.estimate
+
+
 class AbstractAdaptation(ABC):
-    """A rule for points and network: all it knows is the progress and the loss, so that it can be resumed."""
+    """A rule for points and network, told of every iteration.
+
+    What it must remember of a run is its state: plain data, tensors and records, which checkpoints keep; None at first.
+    """
 
     stages: Sequence[Stage]
     """How many points of each equation there are while the network keeps its shape; a run begins with the first."""
 
+    estimates: bool = False
+    """Whether it estimates errors, so that an accuracy can be asked for."""
+
+    neurons: int = 0
+    """How many neurons the network will be widened by at most."""
+
+    def most_points(self, fields: int) -> int:
+        """Return the most points that an equation will have, for a problem of so many fields."""
+        return max(stage.points for stage in self.stages)
+
+    def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
+        """Return the loss that a run begins with in place of this one, None where it stays, and the first state."""
+        return None, None
+
+    def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
+        """Return the estimated error of the present iterate, None where none is due."""
+        return None
+
     @abstractmethod
-    def adapted(self, progress: Progress, objective: PinnObjective, generator: torch.Generator) -> Renewed | None:
-        """Return the loss of another discretisation and θ for it, None where the present one stays."""
+    def adapted(
+        self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any
+    ) -> tuple[Renewed | Finished | None, Any]:
+        """Return the loss of another discretisation with θ for it, None where the present one stays, and the state.
+
+        `Finished` ends the run with a reason.
+        """
+
+    def kept(self, state: Any) -> Kept | None:
+        """Return the best approximation that was put aside, None where the present one is the best."""
+        return None

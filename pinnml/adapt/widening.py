@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective
-from pinnml.network import AbstractNetwork, ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork
+from pinnml.network import AbstractNetwork, ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork, body_of
 from pinnml.optim import Renewed
 from pinnml.points import Collocation
 from pinnml.settings import Above, Count, setting
@@ -111,6 +111,12 @@ def thaw(objective: PinnObjective, theta: Tensor) -> Renewed:
         return Renewed(objective, theta)
     whole = objective.on(replace(objective.discretisation, network=network.whole))
     return Renewed(whole, torch.cat([network.below, theta]))
+
+
+def narrowed(objective: PinnObjective) -> PinnObjective:
+    """Return the loss of the chain alone, without its levels of neurons, as a function of all its parameters."""
+    objective.threads.release()  # chunks will be of another size
+    return objective.on(replace(objective.discretisation, network=body_of(objective.network)))
 
 
 KEPT_BYTES = 4 << 30

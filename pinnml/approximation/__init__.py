@@ -1,21 +1,25 @@
 """u_θ as a function without a run: values, derivatives, residuals and errors, anywhere and on grids."""
 
 from pinnml.approximation.approximation import Approximation
+from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
 from pinnml.approximation.grid import grid_points, uniform_axes
 from pinnml.approximation.scorer import Error, Scorer
-from pinnml.approximation.surplus import Estimate, hierarchical_surplus
+from pinnml.approximation.surplus import NestedBest, decay, hierarchical_surplus
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.loss import Threads
 
 __all__ = [
     "Approximation",
     "Error",
-    "Estimate",
+    "NestedBest",
     "Scorer",
     "Threads",
+    "decay",
     "field_values",
+    "fresh_points",
     "grid_points",
     "hierarchical_surplus",
+    "losses_elsewhere",
     "residual_values",
     "uniform_axes",
 ]

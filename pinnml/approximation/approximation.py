@@ -16,6 +16,7 @@ from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network import AbstractNetwork
+from pinnml.optim import Estimate
 from pinnml.problem import Problem, check_inside
 
 
@@ -31,11 +32,14 @@ class Approximation:
         The network, for the problem's coordinates and fields.
     theta : tensor (p,)
         Its parameters; values are computed in their precision and on their device.
+    estimate : Estimate or None, default None
+        What is known of the error without a reference.
     """
 
     problem: Problem
     network: AbstractNetwork
     theta: Tensor
+    estimate: Estimate | None = None
 
     def __call__(self, *names: str, **coordinates: Any) -> Any:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
@@ -106,9 +110,10 @@ class Approximation:
         return uniform_axes(self.problem.domain, self.problem.reference)
 
     def on_grid(self) -> dict[str, np.ndarray]:
-        """Return solution, residual and error (where a reference exists) of every field on the grid, by name.
+        """Return solution, residual and error of every field on the grid, by name.
 
         Of several equations the residuals are named `residual_0`, `residual_1`, … in the order of their declaration.
+        Errors `u_error` are there where a reference exists, estimated ones `u_estimated_error` where they are known.
         """
         axes = self.axes()
         shape = tuple(len(axis) for axis in axes.values())
@@ -118,7 +123,18 @@ class Approximation:
         parts = [part for name in self._equations() for part in self.residual(name).reshape(-1, *shape)]
         for number, part in enumerate(parts):
             data["residual" if len(parts) == 1 else f"residual_{number}"] = part
+        if self.estimate is not None and self.estimate.nearby is not None:
+            nearby = field_values(self.problem, self.network, self.estimate.nearby, x, list(self.problem.fields))
+            for name, value, near in zip(self.problem.fields, fields, nearby.cpu().numpy(), strict=True):
+                data[f"{name}_estimated_error"] = self._scaled(name, value, value - near).reshape(shape)
         if self.scorer is not None:
             for name, part in zip(self.problem.fields, self.scorer.errors(self.network, self.theta), strict=True):
                 data[f"{name}_error"] = part.reshape(shape)
         return data
+
+    def _scaled(self, name: str, value: np.ndarray, difference: np.ndarray) -> np.ndarray:
+        """Return a difference with the norm of the estimated error."""
+        assert self.estimate is not None
+        norm = float(np.linalg.norm(difference))
+        share = self.estimate.relative_l2[name] * float(np.linalg.norm(value))
+        return difference * (share / norm) if norm > 0 else difference

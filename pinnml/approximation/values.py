@@ -11,6 +11,7 @@ from pinnml.errors import DeclarationError, suggestion
 from pinnml.loss import PlacedTerm, Threads, place
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.problem import Everywhere, FieldDerivative, Problem, Term
+from pinnml.threads import available, reserve
 
 CHUNK = 5000
 
@@ -32,7 +33,7 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
         _, jet = placed.fields(theta, workspace)
         return torch.stack([jet[placed.indices.index(symbol.index), symbol.field] for symbol in derivatives])
 
-    return _in_chunks(problem, network, asked, x, values, Threads(1))
+    return _in_chunks(problem, network, asked, x, values, None)
 
 
 def residual_values(
@@ -53,7 +54,7 @@ def residual_values(
     x : tensor (n, d)
         Points of the domain.
     threads : Threads or None, default None
-        What evaluates chunks of points side by side; None for one after another.
+        What evaluates chunks of points side by side; None for all threads.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def residual_values(
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
         return placed.at(theta, workspace).residual.clone()  # the workspace is used again
 
-    return _in_chunks(problem, network, problem.terms[name], x, values, threads or Threads(1))
+    return _in_chunks(problem, network, problem.terms[name], x, values, threads)
 
 
 def _in_chunks(
@@ -73,12 +74,13 @@ def _in_chunks(
     term: Term,
     x: Tensor,
     function: Callable[[PlacedTerm, Workspace], Tensor],
-    threads: Threads,
+    threads: Threads | None,
 ) -> Tensor:
     """Place and evaluate chunk by chunk: what a network keeps of its points may be large."""
+    threads = threads or Threads(available() if network.thread_safe else 1)
 
     def values(part: Tensor, workspace: Workspace) -> Tensor:
         return function(place(problem, term, network, part, torch.ones_like(part[:, 0])), workspace)
 
-    with torch.no_grad():
+    with torch.no_grad(), reserve(threads.count):
         return torch.cat(threads.map(values, x.split(min(CHUNK, network.most_points or CHUNK))), 1)

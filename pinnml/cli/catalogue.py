@@ -23,7 +23,7 @@ from pinnml.optim import (
 from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
 from pinnml.problem import Periodic, Problem
 from pinnml.schwarz import SchwarzFactors
-from pinnml.setup import Recipe, default_recipe, readout_recipe
+from pinnml.setup import Recipe, default_recipe, sweeps_recipe
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ NETWORKS: dict[str, Callable[[int, int], Architecture]] = {
 SOLVERS: dict[str, Callable[[int], Recipe]] = {
     "default": default_recipe,
     "schwarz-gauss-newton": lambda _: Recipe(schwarz_gauss_newton()),
-    "readout": lambda _: readout_recipe(),
+    "sweeps": lambda _: sweeps_recipe(),
     "aspqn": lambda _: Recipe(aspqn()),
     "mspqn": lambda _: Recipe(mspqn()),
     "two-level-aspqn": lambda _: Recipe(two_level_aspqn()),

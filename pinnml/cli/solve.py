@@ -22,7 +22,7 @@ from pinnml.optim import Loss, Seconds, Status, Stop
 from pinnml.problem import Problem
 from pinnml.report import ProgressLine, summary_table
 from pinnml.run import Solution, rerun, resume, summary, train
-from pinnml.setup import Recipe, Setup, arrange, parameters, predict_memory, size_of, size_text, within
+from pinnml.setup import DEFAULT_SECONDS, Recipe, Setup, arrange, parameters, predict_memory, size_of, size_text, within
 
 SHOWN = (
     "problem",
@@ -35,6 +35,7 @@ SHOWN = (
     "loss",
     "relative_l2",
     "max_error",
+    "estimate",
     "message",
 )
 """What the table at the end of a run shows of its summary."""
@@ -43,7 +44,8 @@ SHOWN = (
 def add_solve(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml solve`."""
     parser.add_argument("problem", help="a name from `pinnml list`")
-    parser.add_argument("--seconds", type=float, default=60.0, help="time limit [60]")
+    parser.add_argument("--accuracy", type=float, help="end when the estimated relative error is at most this")
+    parser.add_argument("--seconds", type=float, help="time limit [60; none with --accuracy]")
     parser.add_argument("--loss", type=float, help="stop at this loss, too")
     parser.add_argument("--out", help="run folder [runs/PROBLEM, or the next free PROBLEM-2, …]")
     parser.add_argument("--solver", default="default", help=f"{', '.join(SOLVERS)} [default]")
@@ -88,7 +90,7 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
     if parsed.dry_run:
         return _dry_run(problem, setup, console)
     folder = Path(parsed.out) if parsed.out else _free_folder(Path("runs"), parsed.problem)
-    with ProgressLine(console, title=problem.name, budget=parsed.seconds) as line:
+    with ProgressLine(console, title=problem.name, budget=_seconds(parsed)) as line:
         solution = train(problem, setup, out=folder, callback=line.update)
         line.update(solution.history[-1])  # by now with its error
     return _finish(solution, folder, console)
@@ -97,21 +99,28 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
 def _setup(parsed: argparse.Namespace, problem: Problem) -> Setup:
     network = options.network(parsed, problem)
     recipe = _recipe(parsed, problem, network)
-    stop: Stop = Seconds(parsed.seconds)
+    seconds = _seconds(parsed)
+    stop: Stop | None = None if seconds is None else Seconds(seconds)
     if parsed.loss is not None:
-        stop = stop | Loss(parsed.loss)
+        stop = Loss(parsed.loss) if stop is None else stop | Loss(parsed.loss)
     setup = arrange(
         problem,
         network,
         recipe.solver,
         points=options.sampler(parsed),
         refine=recipe.refine,
+        accuracy=parsed.accuracy,
         stop=stop,
         seed=parsed.seed,
         device=parsed.device,
         dtype=getattr(torch, parsed.dtype),
     )
     return setup if parsed.memory is None else within(problem, setup, size_of(parsed.memory))
+
+
+def _seconds(parsed: argparse.Namespace) -> float | None:
+    """The time limit: the default one only where nothing else is asked for."""
+    return DEFAULT_SECONDS if parsed.seconds is None and parsed.accuracy is None else parsed.seconds
 
 
 def _dry_run(problem: Problem, setup: Setup, console: Console) -> int:

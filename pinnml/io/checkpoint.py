@@ -25,7 +25,7 @@ from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
 
-FORMAT = 2
+FORMAT = 3
 """Raised by one when older checkpoints can no longer be read."""
 
 
@@ -78,7 +78,9 @@ def _content(run: Run) -> dict[str, Any]:
         "counts": encode(result.counts),
         "points": {name: [p.x, p.weights, dict(p.data)] for name, p in run.collocation.items()},
         "weights": dict(run.discretisation.weights),
-        "growth": encode(growth_of(run.network)),
+        "growth": encode(growth_of(run.discretisation.network)),
+        "estimate": encode(result.estimate),
+        "adaptation": encode(run.adaptation),
         "generator": run.generator,
         "history": _table(run.history),
     }
@@ -143,6 +145,6 @@ def history_of(table: Tensor) -> list[HistoryRow]:
     rows = []
     for cells in table.tolist():
         row = {name: int(cell) if name in INTEGERS else cell for name, cell in zip(COLUMNS, cells, strict=True)}
-        error = row["relative_l2"]
-        rows.append(HistoryRow(**row | {"relative_l2": None if math.isnan(error) else error}))
+        known = {name: None if math.isnan(row[name]) else row[name] for name in ("relative_l2", "estimate")}
+        rows.append(HistoryRow(**row | known))
     return rows

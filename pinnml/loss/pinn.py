@@ -25,6 +25,7 @@ from pinnml.objective import (
     Part,
     Range,
     RestrictedLeastSquares,
+    RootModel,
     ShareOfPoints,
     Structure,
     everything,
@@ -80,6 +81,7 @@ class PinnObjective(ChunkedLeastSquares):
         threads = threads or Threads(torch.get_num_threads() if network.thread_safe else 1)
         super().__init__(_placed(problem, discretisation, chunk, threads), network.size, threads)
         self._kept: Entering | None = None
+        self.factorised: tuple[Tensor, RootModel] | None = None
         self._coarse: dict[AbstractCoarsening, CoarseProblem] = {}
 
     @property
@@ -148,6 +150,13 @@ class PinnObjective(ChunkedLeastSquares):
             if tail is not None:
                 return LayersObjective(self, self.entering(theta, restriction.start), tail, restriction, theta)
         return RestrictedLeastSquares(self, restriction, theta, start)
+
+    def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
+        """Reduce J and r, and remember the last model of all of θ as `factorised`, with that θ."""
+        model = super().square_root(theta, restriction)
+        if restriction is None:
+            self.factorised = theta, model
+        return model
 
     def entering(self, theta: Tensor, start: int) -> list[Tensor]:
         """Return the jets that enter the layer at θ[start], chunk by chunk, going on from those kept last."""

@@ -8,7 +8,7 @@ from pinnml.network.compiled import Compiled
 from pinnml.network.embedding import Embedding, FeatureMap, FourierFeatures, Identity, Normalised, PeriodicEmbedding
 from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
-from pinnml.network.growth import Growth, growth_of, regrown
+from pinnml.network.growth import Growth, body_of, growth_of, regrown
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
@@ -42,6 +42,7 @@ __all__ = [
     "WidenedNetwork",
     "Workspace",
     "closure",
+    "body_of",
     "growth_of",
     "leibniz",
     "nested",

@@ -32,6 +32,13 @@ def growth_of(network: AbstractNetwork) -> Growth | None:
     return None
 
 
+def body_of(network: AbstractNetwork) -> AbstractNetwork:
+    """Return the network without what it has grown by."""
+    if isinstance(network, FrozenNetwork):
+        return body_of(network.whole)
+    return network.body if isinstance(network, WidenedNetwork) else network
+
+
 def regrown(network: AbstractNetwork, growth: Growth | None) -> AbstractNetwork:
     """Return a network that has grown so; raise `DeclarationError` for one that cannot."""
     if growth is None:

@@ -28,7 +28,7 @@ def most_points(levels: Sequence[RandomFeatures]) -> int:
 class Readout(AbstractNetwork):
     """N = Wh + b + Σ_l C_l φ_l(s): the head on the last state h and the neurons φ_l on all states s, fed with states.
 
-    θ holds W by rows, b, and C_1, C_2, … by rows: all of it enters linearly.
+    θ holds W by rows, b, and C_1, C_2, … by columns, so that the first neurons come first: all of it enters linearly.
     """
 
     def __init__(self, head: Block, states: int, levels: Sequence[RandomFeatures]) -> None:
@@ -37,7 +37,7 @@ class Readout(AbstractNetwork):
         self.levels = tuple(levels)
         blocks = [replace(head, start=0, stop=head.stop - head.start)]
         for number, level in enumerate(levels, 1):
-            shape, start = (self.outputs, level.neurons), blocks[-1].stop
+            shape, start = (level.neurons, self.outputs), blocks[-1].stop
             blocks.append(Block(f"readout {number}", start, start + self.outputs * level.neurons, shape, "readout"))
         self.blocks = tuple(blocks)
         self.most_points = most_points(self.levels)
@@ -113,7 +113,7 @@ class ReadoutLinearisation(AbstractLinearisation):
         values = torch.matmul(weight, self._last)
         values[0] += bias[:, None]
         for jets, block in self._levels(0, self._network.size):
-            values += torch.matmul(theta[block.start : block.stop].view(block.shape), jets)
+            values += torch.matmul(theta[block.start : block.stop].view(block.shape).T, jets)
         return values
 
     def pullback(self, cotangent: Tensor, stop: int | None = None) -> Tensor:
@@ -125,7 +125,7 @@ class ReadoutLinearisation(AbstractLinearisation):
             weight += torch.bmm(cotangent, self._last.transpose(1, 2)).sum(0)
             bias += cotangent[0].sum(1)
         for jets, block in self._levels(0, stop):
-            gradient[block.start : block.stop] = torch.bmm(cotangent, jets.transpose(1, 2)).sum(0).flatten()
+            gradient[block.start : block.stop] = torch.bmm(jets, cotangent.transpose(1, 2)).sum(0).flatten()
         return gradient
 
     def rows(self, cotangent: Tensor, start: int, stop: int) -> Tensor:
@@ -138,7 +138,7 @@ class ReadoutLinearisation(AbstractLinearisation):
             biases.copy_(cotangent[0])
         for jets, block in self._levels(start, stop):
             level = columns[block.start - start : block.stop - start]
-            _combined(cotangent, jets, level.unflatten(0, (outputs, -1)))
+            _combined(cotangent, jets, level.unflatten(0, (-1, outputs)).transpose(0, 1))
         return columns.T
 
     def along(self, cotangent: Tensor, direction: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ class ReadoutLinearisation(AbstractLinearisation):
             read = torch.zeros_like(self._states[:, level.read])
             outgoing = self._theta[block.start : block.stop].view(block.shape)
             for jets in level.jets(self._states, self._indices, self._workspace):
-                read += jets.pullback(torch.matmul(outgoing[:, jets.start : jets.stop].T, cotangent))
+                read += jets.pullback(torch.matmul(outgoing[jets.start : jets.stop], cotangent))
             adjoint.index_add_(1, level.read, read)
         return adjoint
 
@@ -174,7 +174,7 @@ class WidenedNetwork(AbstractNetwork):
     Parameters
     ----------
     body : ChainNetwork
-        The chain; its parameters come first in θ, C_1, C_2, … by rows after them.
+        The chain; its parameters come first in θ, C_1, C_2, … by columns after them.
     levels : sequence of RandomFeatures
         The neurons, level by level.
     """

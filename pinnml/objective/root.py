@@ -22,11 +22,13 @@ class RootModel:
     """f(θ + d) ≈ ½‖z + Rd‖² + ⟨slope, d⟩ + constant, with R (p, p) upper triangular and z = Qᵀr (p,) for J = QR.
 
     JᵀJ = RᵀR and Jᵀr = Rᵀz hold without squaring J's condition number; there is no slope for plain least squares.
+    `least` is ½‖r − Qz‖², what no step d changes.
     """
 
     f: Tensor
     triangle: Tensor
     turned: Tensor
+    least: Tensor
     slope: Tensor | None = None
 
     @property
@@ -63,4 +65,4 @@ class RowStack:
         """Return the model of all rows."""
         triangle = reduced(torch.cat(self._blocks))
         right = triangle[:, -1]
-        return RootModel(0.5 * right.dot(right), triangle[:-1, :-1], right[:-1])
+        return RootModel(0.5 * right.dot(right), triangle[:-1, :-1], right[:-1], 0.5 * right[-1].square())

@@ -5,6 +5,7 @@ from pinnml.optim.adam import Adam
 from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
 from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import QR, Cholesky
+from pinnml.optim.estimate import Estimate
 from pinnml.optim.gauss_newton import GaussNewton, LevenbergMarquardt, NewtonKrylov
 from pinnml.optim.globalisation import AbstractGlobalisation, Damping, Ladder
 from pinnml.optim.inverse import (
@@ -20,13 +21,14 @@ from pinnml.optim.krylov import KrylovStatus, Solved, solve_by_conjugate_gradien
 from pinnml.optim.lbfgs import LBFGS
 from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
 from pinnml.optim.linear import AbstractLinearSolve
-from pinnml.optim.loop import Callback, Renew, Renewed, minimise
+from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, phase
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import (
+    Accuracy,
     AnyOf,
     Evaluations,
     GradientNorm,
@@ -51,16 +53,20 @@ __all__ = [
     "AbstractPreconditioner",
     "AbstractRule",
     "AbstractSolver",
+    "Accuracy",
     "Adam",
     "AfterTrial",
     "AnyOf",
+    "Assess",
     "Armijo",
     "Callback",
     "Cholesky",
     "Component",
     "ConjugateGradients",
     "Damping",
+    "Estimate",
     "Evaluations",
+    "Finished",
     "GaussNewton",
     "GaussNewtonFactors",
     "Geodesic",

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Evaluation, Iterate, Meter, metered
+from pinnml.optim.estimate import Estimate
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import Progress, Stop
@@ -29,8 +30,18 @@ class Renewed:
     theta: Tensor
 
 
-Renew = Callable[[Progress], Renewed | None]
+@dataclass(frozen=True)
+class Finished:
+    """Nothing more is to be gained, and why, in a sentence."""
+
+    reason: str
+
+
+Renew = Callable[[Progress], Renewed | Finished | None]
 """What may return another objective after an iteration, None where the present one stays."""
+
+Assess = Callable[[Progress], Estimate | None]
+"""What may estimate the error of an iterate, None where it does not."""
 
 
 def minimise(
@@ -41,6 +52,7 @@ def minimise(
     *,
     callback: Callback = lambda progress: None,
     renew: Renew = lambda progress: None,
+    assess: Assess = lambda progress: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
     """Lower f from a start until the solver or a stop says so, and return the last accepted iterate.
@@ -64,7 +76,10 @@ def minimise(
         Called with the `Progress` before the first iteration and after every one.
     renew : callable, default never
         Called before the callback; may return another objective and θ to go on with, as when points are renewed or a
-        network grows, and the solver's `renewed` is called then.
+        network grows, and the solver's `renewed` is called then, even where it had come to an end on the last one. It
+        may also end the run.
+    assess : callable, default never
+        Called before that; may estimate the error of the iterate. Where that satisfies `stop`, nothing is renewed.
     clock : callable, default time.perf_counter
         Seconds.
 
@@ -76,16 +91,17 @@ def minimise(
     began = clock()
     earlier = _earlier(objective, start)
     iterate, state, iteration = earlier.iterate, earlier.state, earlier.iteration
+    estimate, exhausted = earlier.estimate, False
     began -= earlier.seconds
     meter = Meter(lambda counts: stop.spent(clock() - began, counts), earlier.counts)
     budget = metered(objective, meter)
 
     def progress() -> Progress:
-        return Progress(iteration, iterate, clock() - began, meter.counts, state)
+        return Progress(iteration, iterate, clock() - began, meter.counts, state, estimate, exhausted)
 
     def result(status: Status, message: str | None = None) -> Result:
         text = (message or status.value) + _faults(meter.faults)
-        return Result(status, text, iterate, iteration, clock() - began, meter.counts, state)
+        return Result(status, text, iterate, iteration, clock() - began, meter.counts, state, estimate)
 
     try:
         callback(progress())
@@ -96,14 +112,21 @@ def minimise(
         while (reason := stop.reason(progress())) is None:
             iterate, state, status = _stepped(budget, meter, solver, iterate, state)
             iteration += 1
-            if status is Status.RUNNING and (following := renew(progress())) is not None:
+            ended, exhausted = status.value, status is not Status.RUNNING
+            estimate = assess(progress())
+            enough = estimate is not None and stop.satisfied(estimate)
+            following = None if status is Status.NOT_FINITE or enough else renew(progress())
+            if isinstance(following, Renewed):
                 budget = metered(following.objective, meter)
                 with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done
                     iterate = budget.at(following.theta)
                     state = solver.renewed(budget, iterate, state)
+                status, exhausted, estimate = Status.RUNNING, False, None
+            elif isinstance(following, Finished):
+                status, ended = Status.FINISHED, following.reason
             callback(progress())
-            if status is not Status.RUNNING:
-                return result(status)
+            if status is not Status.RUNNING and not enough:
+                return result(status, ended)
         return result(Status.STOPPED, reason)
     except BudgetSpentError:
         return result(Status.STOPPED, stop.reason(progress()))

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from pinnml.objective import Counts, Iterate
+from pinnml.optim.estimate import Estimate
 from pinnml.optim.stop import Progress
 
 
@@ -30,7 +31,7 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a run, with SciPy's names; `state` is the solver's."""
+    """The result of a run, with SciPy's names; `state` is the solver's, `estimate` what is known of the error."""
 
     status: Status
     message: str
@@ -39,6 +40,7 @@ class Result:
     seconds: float
     counts: Counts
     state: Any
+    estimate: Estimate | None = None
 
     @property
     def success(self) -> bool:
@@ -48,7 +50,7 @@ class Result:
     @property
     def progress(self) -> Progress:
         """The state of the run, from which it can be continued."""
-        return Progress(self.nit, self.iterate, self.seconds, self.counts, self.state)
+        return Progress(self.nit, self.iterate, self.seconds, self.counts, self.state, self.estimate)
 
     @property
     def nfev(self) -> int:

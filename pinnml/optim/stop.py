@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Annotated, Any
 
 from pinnml.objective import Counts, Iterate
-from pinnml.settings import AtLeast, record, setting
+from pinnml.optim.estimate import Estimate
+from pinnml.settings import Above, AtLeast, record, setting
 
 __all__ = [
+    "Accuracy",
     "AnyOf",
     "Evaluations",
     "GradientNorm",
@@ -26,7 +28,8 @@ class Progress:
     """What callbacks and stops see after every iteration; enough to continue the run.
 
     Iterations, seconds and counts are those of the whole run, pauses left out; `state` is the solver's, None before it
-    has one. Iteration 0 is the start.
+    has one. Iteration 0 is the start. `estimate` is what is known of the iterate's error, None where nothing is, and
+    `exhausted` says that the solver cannot lower f any further.
     """
 
     iteration: int
@@ -34,6 +37,8 @@ class Progress:
     seconds: float
     counts: Counts
     state: Any = None
+    estimate: Estimate | None = None
+    exhausted: bool = False
 
 
 class Stop(ABC):
@@ -45,6 +50,10 @@ class Stop(ABC):
 
     def spent(self, seconds: float, counts: Counts) -> bool:
         """Return whether the budget is used up; checked before every evaluation, also within line searches."""
+        return False
+
+    def satisfied(self, estimate: Estimate) -> bool:
+        """Return whether an error estimated so ends the run; nothing is refined then."""
         return False
 
     def __or__(self, other: Stop) -> Stop:
@@ -70,6 +79,10 @@ class AnyOf(Stop):
     def spent(self, seconds: float, counts: Counts) -> bool:
         """Return whether any budget is spent."""
         return any(stop.spent(seconds, counts) for stop in self.stops)
+
+    def satisfied(self, estimate: Estimate) -> bool:
+        """Return whether any stop is satisfied."""
+        return any(stop.satisfied(estimate) for stop in self.stops)
 
 
 @setting
@@ -182,3 +195,28 @@ class GradientNorm(Limit):
         """Compare the norm (reads one number from the device)."""
         norm = float(progress.iterate.grad.norm())
         return f"The gradient's norm fell to {self.limit:g}." if norm <= self.limit else None
+
+
+@setting
+class Accuracy(Stop):
+    """A trustworthy estimate of the relative L² error at or below a value, for every field.
+
+    It needs a rule that estimates errors, such as `Readouts`; alone it ends no run that has none.
+
+    Parameters
+    ----------
+    limit : float
+        ‖u − u*‖/‖u*‖ (dimensionless), above 0.
+    """
+
+    limit: Annotated[float, Above(0)]
+
+    def reason(self, progress: Progress) -> str | None:
+        """Compare the estimate of the last iterate."""
+        if progress.estimate is None or not self.satisfied(progress.estimate):
+            return None
+        return f"The estimated error, {progress.estimate.largest:.1e}, is below {self.limit:g}."
+
+    def satisfied(self, estimate: Estimate) -> bool:
+        """Compare the largest error of all fields, where the estimate is to be trusted."""
+        return estimate.trustworthy and estimate.largest <= self.limit

@@ -25,7 +25,7 @@ def _rate(evaluations: int, seconds: float) -> str:
 
 
 class ProgressLine:
-    """The state of a run on one line: time, iterations, loss, relative error, work, evaluations a second.
+    """The state of a run on one line: time, iterations, loss, relative error, its estimate, work, evaluations a second.
 
     On a terminal the line is live, drawn at most eight times a second and only by `update`, so that no second
     thread disturbs the run's timing. Elsewhere (files, pipes) a line is printed with the first update, then
@@ -94,6 +94,7 @@ class ProgressLine:
             (f"it {row.iteration}", ""),
             (f"loss {row.loss:.2e}", "bold"),
             ("" if self._error is None else f"rel L2 {self._error:.2e}", "bold green"),
+            ("" if row.estimate is None else f"estimated {row.estimate:.1e}", "green"),
             (f"work {row.work:.0f}", ""),
             (f"{_rate(row.evaluations, row.seconds)} ev/s", "dim"),
         ]

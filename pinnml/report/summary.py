@@ -26,6 +26,7 @@ LABELS = {
     "gradient_norm": "gradient norm",
     "relative_l2": "relative L2 error",
     "max_error": "maximal error",
+    "estimate": "estimated error",
     "success": "success",
     "status": "status",
     "message": "message",
@@ -39,6 +40,10 @@ def _text(key: str, value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if key == "estimate" and isinstance(value, Mapping):
+        error = value["relative_l2"]
+        text = ", ".join(f"{item:.1e}" if len(error) == 1 else f"{name} {item:.1e}" for name, item in error.items())
+        return text if value["trustworthy"] else f"{text}, not to be trusted: {value['reason']}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} = {_text(name, item)}" for name, item in value.items())
     if isinstance(value, list | tuple):

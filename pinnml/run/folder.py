@@ -19,7 +19,7 @@ from pinnml.io.plain import decode
 from pinnml.loss import Discretisation
 from pinnml.network import Architecture, Custom, regrown
 from pinnml.objective import Iterate
-from pinnml.optim import AbstractSolver, Result, Status, Stop
+from pinnml.optim import AbstractSolver, Estimate, Result, Status, Stop
 from pinnml.points import ConditionPoints
 from pinnml.problem import Problem
 from pinnml.setup import Run, bind
@@ -62,10 +62,18 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
         "gradient_norm": last.gradient_norm,
         "relative_l2": error.relative_l2 if error else None,
         "max_error": error.maximum if error else None,
+        "estimate": _estimate(run.estimate),
         "success": result.success,
         "status": result.status.name.lower(),
         "message": result.message,
     } | dict(run.machine)
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    trust = {"trustworthy": estimate.trustworthy, "method": estimate.method, "reason": estimate.reason}
+    return {"relative_l2": dict(estimate.relative_l2)} | trust
 
 
 def load(
@@ -88,7 +96,7 @@ def load(
         setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
         result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
         generator, weights = checkpoint["generator"], checkpoint["weights"]
-        grown = decode(checkpoint.get("growth"), where)
+        grown, adaptation = decode(checkpoint.get("growth"), where), decode(checkpoint.get("adaptation"), where)
     except (KeyError, TypeError, AttributeError) as error:
         what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}"
         raise DeclarationError(what, where, "restore the file") from error
@@ -97,7 +105,7 @@ def load(
         what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
         raise DeclarationError(what, where, "hand over the run's network")
     discretisation = Discretisation(bound, collocation, weights)
-    return Run(problem, setup, discretisation, result, rows, generator, config["machine"])
+    return Run(problem, setup, discretisation, result, rows, generator, adaptation, config["machine"])
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:
@@ -109,6 +117,7 @@ def _result(checkpoint: dict[str, Any], where: str) -> Result:
         checkpoint["seconds"],
         decode(checkpoint["counts"], where),
         decode(checkpoint["state"], where),
+        decode(checkpoint.get("estimate"), where),
     )
 
 

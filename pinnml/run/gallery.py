@@ -20,7 +20,7 @@ TIME = "t"
 
 
 def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
-    """Return solution, residual, error (with a reference), slices (of an evolution), points and convergence."""
+    """Return solution, residual, errors as far as known, slices (of an evolution), points and convergence."""
     axes, data, place = _section(approximation)
     made: dict[str, Figure] = {}
     for field in approximation.problem.fields:
@@ -29,6 +29,10 @@ def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
         if f"{field}_error" in data:
             error = np.abs(data[f"{field}_error"])
             made[f"error{suffix}"] = _field(axes, error, f"Error of {field}{place}", f"|{field} − reference|", log=True)
+        if f"{field}_estimated_error" in data:
+            error = np.abs(data[f"{field}_estimated_error"])
+            title = f"Estimated error of {field}{place}"
+            made[f"estimated-error{suffix}"] = _field(axes, error, title, f"|error of {field}|", log=True)
         slices = _slices(approximation, field)
         if slices is not None:
             made[f"slices{suffix}"] = slices

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor
+
 from pinnml.approximation import Scorer
 from pinnml.errors import sentence
 from pinnml.io.checkpoint import CheckpointWarning, UnsavedWarning, left_out, write_checkpoint
 from pinnml.network import AbstractNetwork
-from pinnml.optim import AbstractSolver, Progress, Result, Status
+from pinnml.optim import AbstractSolver, Estimate, Progress, Result, Status
 from pinnml.optim import phase as phase_of
 from pinnml.problem import Problem
 from pinnml.run.solution import Solution, written
@@ -21,6 +23,10 @@ from pinnml.setup import HistoryRow, Run
 
 SCORING_SHARE = 0.01
 """At most about this share of a run is spent on comparing with the reference for the history."""
+
+
+Best = tuple[AbstractNetwork, Tensor, Estimate | None]
+"""The best approximation so far: its network, θ, and what is known of its error."""
 
 
 class History:
@@ -37,7 +43,7 @@ class History:
         self._due = 0.0
         self.rows = earlier
 
-    def __call__(self, progress: Progress, network: AbstractNetwork) -> None:
+    def __call__(self, progress: Progress, best: Best) -> None:
         if self.rows and progress.iteration <= self.rows[-1].iteration:
             return  # where a run goes on
         iterate = progress.iterate
@@ -48,23 +54,24 @@ class History:
             float(iterate.f),
             float(iterate.grad.norm()),
             progress.counts.evaluations,
-            self._score(progress, network),
+            self._score(progress, best),
+            None if best[2] is None else best[2].largest,
         )
         self.rows.append(row)
         self._callback(row)
 
-    def finish(self, result: Result, network: AbstractNetwork) -> None:
+    def finish(self, result: Result, best: Best) -> None:
         """Score the last iterate, so that the history ends with the error that the solution has."""
-        self(result.progress, network)  # an interrupt may have come between a step and its row
+        self(result.progress, best)  # an interrupt may have come between a step and its row
         if self._scorer is not None and self.rows[-1].relative_l2 is None:
-            error = self._scorer.relative_l2(network, result.iterate.theta)
+            error = self._scorer.relative_l2(best[0], best[1])
             self.rows[-1] = replace(self.rows[-1], relative_l2=error)
 
-    def _score(self, progress: Progress, network: AbstractNetwork) -> float | None:
+    def _score(self, progress: Progress, best: Best) -> float | None:
         if self._scorer is None or progress.seconds < self._due:
             return None
         began = time.perf_counter()
-        error = self._scorer.relative_l2(network, progress.iterate.theta)
+        error = self._scorer.relative_l2(best[0], best[1])
         self._due = progress.seconds + (time.perf_counter() - began) / SCORING_SHARE
         return error
 

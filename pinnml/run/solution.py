@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from pinnml.approximation import Approximation, Error, Estimate, Scorer, hierarchical_surplus
+from pinnml.approximation import Approximation, Error, Scorer, hierarchical_surplus
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CheckpointWarning, left_out
 from pinnml.loss import PinnObjective
 from pinnml.network import AbstractNetwork, Architecture, FrozenNetwork
-from pinnml.optim import AbstractSolver, Result, Stop
+from pinnml.optim import AbstractSolver, Estimate, Result, Stop
 from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.run.folder import load, save
@@ -52,7 +52,7 @@ class Solution:
 
     @property
     def network(self) -> AbstractNetwork:
-        """The network, for the problem's coordinates and fields."""
+        """The network of the best approximation, for the problem's coordinates and fields."""
         return self.run.network
 
     @property
@@ -82,13 +82,13 @@ class Solution:
 
     @property
     def theta(self) -> Tensor:
-        """The trained parameters, shape (p,)."""
-        return self.run.result.iterate.theta
+        """The parameters of the best approximation, shape (p,)."""
+        return self.run.theta
 
     @cached_property
     def approximation(self) -> Approximation:
         """The trained network as a function, without the run."""
-        return Approximation(self.problem, self.network, self.theta)
+        return Approximation(self.problem, self.network, self.theta, self.run.estimate)
 
     def __call__(self, *names: str, **coordinates: Any) -> Any:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
@@ -112,8 +112,11 @@ class Solution:
     def estimate(self) -> Estimate | None:
         """The estimated error of every field, without a reference; None where the network has no readout.
 
-        It costs one factorisation of the readout's Jacobian, as much as a step does (`hierarchical_surplus`).
+        Where the run has not estimated it, it costs one factorisation of the readout's Jacobian, as much as a step does
+        (`hierarchical_surplus`).
         """
+        if self.run.estimate is not None:
+            return self.run.estimate
         if not (isinstance(self.network, FrozenNetwork) and self.network.levels):
             return None
         objective = PinnObjective(self.problem, self.run.discretisation, chunk=self.setup.chunk)
@@ -131,9 +134,10 @@ class Solution:
         return self.approximation.axes()
 
     def on_grid(self) -> dict[str, np.ndarray]:
-        """Return solution, residual and error (where a reference exists) of every field on the grid, by name.
+        """Return solution, residual and error of every field on the grid, by name.
 
         Of several equations the residuals are named `residual_0`, `residual_1`, … in the order of their declaration.
+        Errors `u_error` are there where a reference exists, estimated ones `u_estimated_error` where they are known.
         """
         return self.approximation.on_grid()
 

@@ -39,6 +39,7 @@ def solve(
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
     refine: AbstractAdaptation | None = None,
+    accuracy: float | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
@@ -60,17 +61,21 @@ def solve(
     network : Architecture, torch.nn.Module or None, default ResNet()
         The network.
     solver : AbstractSolver or None, default None
-        The method; None for that of `default_recipe` for the network's size, with points that follow the residual
-        unless `points` are given.
+        The method; None for that of `default_recipe` for the network's size, with readouts and points that follow the
+        residual unless `points` are given.
     points : Sampler, mapping from str to tensor (n, d) or None, default Hammersley()
         What draws the points, or the points of each condition.
     refine : AbstractAdaptation or None, default None
         How the points of the equations are renewed, and whether the network grows; numbers of points are then the
         rule's, not the sampler's.
-    seconds : float or None, default 60 without `stop`
+    accuracy : float or None, default None
+        The relative L² error of every field (dimensionless), as estimated without a reference, at which the run ends
+        (`Accuracy`). There is no limit of time then unless `seconds` are given, too; the run ends with a reason where
+        it cannot be reached.
+    seconds : float or None, default 60 without `stop` and `accuracy`
         Wall time [s].
     stop : Stop or None, default None
-        When to end; with `seconds`, at whichever is reached first.
+        When to end; of all that is given, at whichever is reached first.
     seed : int, default 0
         The seed of the first parameters and of all points that are drawn.
     device : str, default "auto"
@@ -98,8 +103,8 @@ def solve(
         Before training, for anything that is declared wrongly.
     """
     setup = arrange(
-        problem, network, solver, points=points, refine=refine, seconds=seconds, stop=stop, seed=seed, device=device,
-        dtype=dtype, chunk=chunk,
+        problem, network, solver, points=points, refine=refine, accuracy=accuracy, seconds=seconds, stop=stop,
+        seed=seed, device=device, dtype=dtype, chunk=chunk,
     )  # fmt: skip
     return train(problem, setup, out=out, callback=callback, every=every)
 
@@ -164,18 +169,21 @@ def _train(
     objective = PinnObjective(problem, discretisation, chunk=setup.chunk)
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
     history = History(problem, callback, list(before.history) if before is not None else [])
-    renewal = Renewal(setup.refine, objective, generator)
-    last: tuple[Tensor | Progress, PinnObjective] = start, objective
+    renewal = Renewal(setup.refine, objective, generator, before.adaptation if before is not None else None)
+    if isinstance(start, Tensor):
+        with reserve(objective.threads.count):
+            start = renewal.begin(start)
+    last: tuple[Tensor | Progress, PinnObjective] = start, renewal.objective
 
     def left(result: Result) -> Run:
         state = generator.get_state()
         now = replace(setup, chunk=renewal.objective.chunk)
-        return Run(problem, now, renewal.objective.discretisation, result, history.rows, state)
+        return Run(problem, now, renewal.objective.discretisation, result, history.rows, state, renewal.state)
 
     def watch(progress: Progress) -> None:
         nonlocal last
         last = progress, renewal.objective
-        history(progress, renewal.objective.network)
+        history(progress, renewal.shown(progress))
         if keeper is not None:
             keeper(progress, left)
 
@@ -183,13 +191,15 @@ def _train(
     while result is None:
         try:
             with reserve(objective.threads.count):
-                result = minimise(last[1], last[0], setup.solver, stop, callback=watch, renew=renewal)
+                result = minimise(
+                    last[1], last[0], setup.solver, stop, callback=watch, renew=renewal, assess=renewal.assess
+                )
         except torch.OutOfMemoryError:
             renewal.halve(last[1])
             last = last[0], renewal.objective
     if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
-    history.finish(result, renewal.objective.network)
+    history.finish(result, renewal.shown(result.progress))
     return left(result)
 
 

@@ -3,7 +3,7 @@
 from pinnml.setup.environment import machine
 from pinnml.setup.history import COLUMNS, INTEGERS, HistoryRow
 from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, within
-from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, readout_recipe
+from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, sweeps_recipe
 from pinnml.setup.run import Run
 from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, draw_points, parameters
 
@@ -24,8 +24,8 @@ __all__ = [
     "machine",
     "parameters",
     "predict_memory",
-    "readout_recipe",
     "size_of",
     "size_text",
+    "sweeps_recipe",
     "within",
 ]

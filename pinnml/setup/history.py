@@ -17,7 +17,8 @@ class HistoryRow:
     loss: float  # f = 1/2 |r|^2
     gradient_norm: float  # |grad f|_2
     evaluations: int  # evaluations of the loss, of any kind
-    relative_l2: float | None  # |u - u_ref| / |u_ref|, None where it was not computed
+    relative_l2: float | None  # |u - u_ref| / |u_ref| of the best u so far, None where it was not computed
+    estimate: float | None = None  # the same as estimated without a reference, None where nothing was estimated
 
 
 COLUMNS = tuple(field.name for field in fields(HistoryRow))

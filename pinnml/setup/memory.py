@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from pinnml.adapt import KEPT_BYTES, AbstractAdaptation
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective, Threads, chunk_size
 from pinnml.network import AbstractNetwork
+from pinnml.objective import ROWS
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import Problem
 from pinnml.setup.setup import Setup, bind, draw_points
@@ -64,6 +67,7 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
     widest = max((jet.nbytes / jet.shape[-1] for jet in entering), default=0.0)
     fixed = [chunk.embedded.nbytes / len(chunk.x) for chunk in small.chunks]
     rows = sum(counts.values()) * len(problem.fields)
+    readout = 0 if setup.refine is None else _readout(problem, small, setup.refine, counts)
     numbers = 20 * rows + sum(counts.values()) * problem.domain.dimension * 4
     device = torch.device(setup.device)
     threads = torch.get_num_threads() if device.type == "cpu" and network.thread_safe else 1
@@ -71,7 +75,8 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
     return Memory(
         process=_resident() if device.type == "cpu" else 0,
         points=round(sum(counts.values()) * (2 * widest + max(fixed))) + numbers * theta.element_size(),
-        solver=(setup.solver.storage(small.structure, len(theta), rows) + 20 * len(theta)) * theta.element_size(),
+        solver=max(setup.solver.storage(small.structure, len(theta), rows) + 20 * len(theta), readout)
+        * theta.element_size(),
         per_point=small.threads.nbytes / max(len(chunk.x) for chunk in small.chunks),
         chunk=setup.chunk or (chunk_size(most, threads) if device.type == "cpu" else most),
         threads=threads,
@@ -121,8 +126,17 @@ def _counts(problem: Problem, setup: Setup, collocation: Collocation) -> dict[st
     counts = {name: len(collocation[name].weights) for name in problem.soft_terms}
     if setup.refine is not None:
         for name in problem.equations:
-            counts[name] = max(stage.points for stage in setup.refine.stages)
+            counts[name] = setup.refine.most_points(len(problem.fields))
     return counts
+
+
+def _readout(problem: Problem, small: PinnObjective, rule: AbstractAdaptation, counts: Mapping[str, int]) -> int:
+    """How many numbers a readout holds of all neurons that a network will be widened by, and of the points for them."""
+    columns = math.ceil(rule.neurons * math.sqrt(len(problem.fields)))
+    channels = {chunk.term.name: len(chunk.indices) for chunk in small.chunks}
+    jets = sum(channels[name] * count for name, count in counts.items()) * columns
+    block = min(sum(counts.values()), ROWS * (columns + 1)) + columns
+    return min(jets, KEPT_BYTES // 8) + (3 * block + 6 * columns) * (columns + 1) if columns else 0
 
 
 def _share(points: ConditionPoints) -> float:

@@ -27,15 +27,17 @@ class Recipe:
     refine: AbstractAdaptation | None = None
 
 
-def default_recipe(size: int) -> Recipe:
-    """Return the default solver and renewal for a network of `size` parameters.
+def default_recipe(size: int, given: bool = False) -> Recipe:
+    """Return the default solver and renewal for a network of `size` parameters, for points that are `given` or not.
 
-    `schwarz_gauss_newton` on points that follow the residual measures best (docs/benchmarks.md); L-BFGS on fixed points
-    where JᵀJ is too large for it.
+    `schwarz_gauss_newton` while coordinates are learned, and readouts on them, measure best (docs/benchmarks.md,
+    docs/theory.md). Where points stay as they are there are no readouts, and L-BFGS where JᵀJ is too large.
     """
-    return Recipe(schwarz_gauss_newton(), RAD()) if size <= LARGEST else Recipe(LBFGS())
+    if size > LARGEST:
+        return Recipe(LBFGS())
+    return Recipe(schwarz_gauss_newton()) if given else Recipe(WhereLinear(schwarz_gauss_newton()), Readouts())
 
 
-def readout_recipe() -> Recipe:
-    """Return the default solver while coordinates are learned, and a readout on them after that (docs/theory.md)."""
-    return Recipe(WhereLinear(schwarz_gauss_newton()), Readouts())
+def sweeps_recipe() -> Recipe:
+    """Return `schwarz_gauss_newton` on points that follow the residual, without any readout."""
+    return Recipe(schwarz_gauss_newton(), RAD())

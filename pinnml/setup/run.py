@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from torch import Tensor
 
+from pinnml.adapt import best_of
 from pinnml.loss import Discretisation
 from pinnml.network import AbstractNetwork
-from pinnml.optim import Result
+from pinnml.optim import Estimate, Result
 from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.setup.environment import machine
@@ -35,6 +38,8 @@ class Run:
         One row after each iteration.
     generator : tensor or None, default None
         The state of the random numbers, to go on with.
+    adaptation : Any, default None
+        What the rule for points and network remembers, to go on with.
     machine : mapping from str to object, default this one
         Versions, processor and threads of the machine that it ran on.
     """
@@ -45,12 +50,28 @@ class Run:
     result: Result
     history: Sequence[HistoryRow]
     generator: Tensor | None = None
+    adaptation: Any = None
     machine: Mapping[str, object] = field(default_factory=machine)
+
+    @cached_property
+    def _best(self) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
+        kept = None if self.setup.refine is None else self.setup.refine.kept(self.adaptation)
+        return best_of(kept, self.discretisation.network, self.result.iterate, self.result.estimate)
 
     @property
     def network(self) -> AbstractNetwork:
-        """The network, for the problem's coordinates and fields."""
-        return self.discretisation.network
+        """The network of the best approximation, which may be one before the last."""
+        return self._best[0]
+
+    @property
+    def theta(self) -> Tensor:
+        """The parameters of the best approximation, shape (p,)."""
+        return self._best[1]
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What the run has found out about the best approximation's error, None where it did not look."""
+        return self._best[2]
 
     @property
     def collocation(self) -> Collocation:

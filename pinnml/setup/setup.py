@@ -13,7 +13,7 @@ from pinnml.adapt import AbstractAdaptation
 from pinnml.errors import DeclarationError
 from pinnml.methods import schwarz_gauss_newton
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
-from pinnml.optim import AbstractSolver, Seconds, Stop
+from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
 from pinnml.settings import record
@@ -67,6 +67,7 @@ def arrange(
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
     refine: AbstractAdaptation | None = None,
+    accuracy: float | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
@@ -80,8 +81,8 @@ def arrange(
     if network is not None:
         setup = replace(setup, network=_architecture(network))
     if solver is None:
-        recipe = default_recipe(parameters(problem, setup.network))
-        setup = replace(setup, solver=recipe.solver, refine=recipe.refine if points is None else None)
+        recipe = default_recipe(parameters(problem, setup.network), given=points is not None)
+        setup = replace(setup, solver=recipe.solver, refine=recipe.refine)
     else:
         _expect(solver, AbstractSolver, "solver", "a solver, such as LBFGS()")
         setup = replace(setup, solver=solver)
@@ -93,6 +94,10 @@ def arrange(
         setup = replace(setup, refine=refine)
     if stop is not None:
         _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
+    if accuracy is not None:
+        _check_estimates(setup)
+        limit = Accuracy(accuracy)
+        stop = limit if stop is None else limit | stop
     if seconds is not None or stop is not None:
         setup = replace(setup, stop=_combined(seconds, stop))
     return setup
@@ -133,6 +138,18 @@ def _architecture(network: Architecture | nn.Module) -> Architecture:
         return Custom(network)
     remedy = "give an MLP, a ResNet or a torch.nn.Module"
     raise DeclarationError(f"network is a {type(network).__name__}", "solve", remedy)
+
+
+def _check_estimates(setup: Setup) -> None:
+    """Raise `DeclarationError` where no error would ever be estimated."""
+    where = "accuracy"
+    if setup.refine is None or not setup.refine.estimates:
+        what = f"No error is estimated with {type(setup.solver).__name__} on points that stay as they are"
+        raise DeclarationError(what, where, "leave out solver and points, or give refine=Readouts()")
+    if isinstance(setup.network, Custom):
+        raise DeclarationError("No error is estimated of a module of your own", where, "use a ResNet or an MLP")
+    if setup.dtype != torch.float64:
+        raise DeclarationError("No error is estimated in single precision", where, "use dtype=torch.float64")
 
 
 def _combined(seconds: float | None, stop: Stop | None) -> Stop:

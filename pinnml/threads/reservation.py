@@ -40,6 +40,11 @@ def all_threads() -> Iterator[None]:
         yield
 
 
+def available() -> int:
+    """Return how many threads a pool may have: torch's, or as many as are reserved."""
+    return max(torch.get_num_threads(), _RESERVED.get())
+
+
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()

@@ -52,7 +52,7 @@ def test_fields_and_derivatives_are_unchanged_by_levels_of_neurons(problem: pm.P
         close(objective.value(theta), value, rtol=1e-14, atol=0)
         assert objective.structure.parts[-1].kind == "readout"
     fields = len(problem.fields)
-    assert [part.shape for part in objective.structure.parts[-2:]] == [(fields, 30), (fields, 30)]
+    assert [part.shape for part in objective.structure.parts[-2:]] == [(30, fields), (30, fields)]
 
 
 def test_frozen_widened_and_thawed_it_is_the_same_function() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from small_problems import heat, oscillator
@@ -9,8 +11,7 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.adapt import Widening, freeze, widen
-from pinnml.approximation import Approximation, hierarchical_surplus
-from pinnml.approximation.surplus import _by_neuron, _moved
+from pinnml.approximation import Approximation, NestedBest, decay, hierarchical_surplus
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import FrozenNetwork, RandomFeatures, WidenedNetwork
 from pinnml.optim import Iterations, minimise, readout_solver
@@ -43,10 +44,9 @@ def first(objective: PinnObjective, theta: Tensor, count: int) -> tuple[PinnObje
 @pytest.mark.parametrize("problem", [heat(), oscillator()], ids=["heat", "oscillator"])
 def test_leading_blocks_of_one_triangle_solve_with_the_first_neurons_alone(problem: pm.Problem) -> None:
     objective, theta = solved(problem, 24)
-    order = _by_neuron(objective.structure.parts)
-    count = len(order) - 12 * len(problem.fields)
-    prefix = theta + _moved(objective.square_root(theta), theta, order, count)
-    assert not prefix[order[count:]].any() and prefix[order[:count]].all()
+    count = len(theta) - 12 * len(problem.fields)
+    prefix = NestedBest(theta, objective.square_root(theta)).first(count)
+    assert not prefix[count:].any() and prefix[:count].all()
     narrow, start = first(objective, theta, 12)
     direct = minimise(narrow, start, readout_solver(), Iterations(2)).iterate
     assert float(objective.value(prefix)) == pytest.approx(float(direct.f), rel=1e-6)
@@ -60,8 +60,8 @@ def test_the_estimate_is_near_the_error(neurons: int, seed: int) -> None:
     estimate = hierarchical_surplus(objective, theta)
     error = Approximation(heat(), objective.network, theta).error()
     assert error is not None and estimate.trustworthy, estimate
-    assert 0.2 < estimate.relative_l2["u"] / error.relative_l2 < 5
-    assert estimate.reason.startswith("The differences fall")
+    assert 0.2 < estimate.largest / error.relative_l2 < 5
+    assert estimate.reason.startswith("The equations hold")
 
 
 def test_two_fields_are_estimated_each() -> None:
@@ -80,13 +80,38 @@ def test_too_few_points_are_noticed() -> None:
     assert not estimate.trustworthy and "fresh points" in estimate.reason
 
 
-def test_an_estimate_that_does_not_fall_is_not_trusted() -> None:
-    """Neurons far too steep for the solution: each half of them changes it as much as the one before."""
+def test_an_estimate_is_not_trusted_while_little_is_known() -> None:
+    """Neurons far too steep for the solution: each tenth of them changes it by a little, and all of it is wrong."""
     objective, theta = solved(heat(), 40, radius=40.0)
     estimate = hierarchical_surplus(objective, theta)
     error = Approximation(heat(), objective.network, theta).error()
     assert error is not None and error.relative_l2 > 1e-2
-    assert not estimate.trustworthy and estimate.reason
+    assert not estimate.trustworthy and "too little is known" in estimate.reason
+
+
+def test_a_small_change_beside_a_large_residual_is_not_trusted() -> None:
+    """A shock on the coordinates: the last neurons change u by 1e-2, and it is off by 3e-1."""
+    objective, theta = solved(pm.problems.get("burgers"), 100)
+    estimate = hierarchical_surplus(objective, theta)
+    error = Approximation(objective.problem, objective.network, theta).error()
+    assert error is not None and error.relative_l2 > 0.1
+    assert not estimate.trustworthy and "residual" in estimate.reason and "is left" in estimate.reason
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("rate", [3.0, 12.0, 30.0])
+def test_decay_finds_error_and_rate_of_orthogonal_differences(dimension: int, rate: float) -> None:
+    shares = [0.5, 0.6, 0.7, 0.8, 0.9]
+    error = 1e-7
+    differences = [error * math.sqrt(math.expm1(2 * rate * (1 - s ** (1 / dimension)))) for s in shares]
+    found = decay(differences, dimension)
+    assert found == pytest.approx((error, rate), rel=0.1)
+
+
+def test_differences_that_do_not_fall_are_multiplied() -> None:
+    error, rate = decay([1e-9] * 5, 2)
+    assert error > 3e-9 and rate < 0.1
+    assert decay([1e-3, 1e-4, 0.0, 0.0, 0.0], 2) == (1e-3, 0.0)
 
 
 def test_a_network_without_neurons_has_no_surplus() -> None:

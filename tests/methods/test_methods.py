@@ -9,11 +9,11 @@ import torch
 from small_problems import heat
 
 import pinnml as pm
-from pinnml.adapt import RAD
+from pinnml.adapt import Readouts
 from pinnml.bench import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
 from pinnml.methods import aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn
-from pinnml.optim import AbstractSolver
+from pinnml.optim import AbstractSolver, WhereLinear
 from pinnml.setup import LARGEST, default_recipe
 
 QUASI_NEWTON = {"aspqn": aspqn(steps=4), "mspqn": mspqn(steps=4), "two-level-aspqn": two_level_aspqn(steps=4)}
@@ -48,7 +48,7 @@ def test_every_solver_of_the_catalogue_lowers_the_loss(name: str) -> None:
 
 def test_the_default_suits_the_size() -> None:
     small, large = default_recipe(LARGEST), default_recipe(LARGEST + 1)
-    assert small.solver == schwarz_gauss_newton() and isinstance(small.refine, RAD)
+    assert small.solver == WhereLinear(schwarz_gauss_newton()) and isinstance(small.refine, Readouts)
     assert large.solver == pm.LBFGS() and large.refine is None
 
 
@@ -56,7 +56,7 @@ def test_the_default_is_taken_where_nothing_is_asked_for() -> None:
     network = pm.ResNet(width=4, blocks=1)
     free = pm.solve(heat(), network, stop=pm.Iterations(1), device="cpu").setup
     fixed = pm.solve(heat(), network, points=pm.Sobol(32), stop=pm.Iterations(1), device="cpu").setup
-    assert free.solver == schwarz_gauss_newton() and free.refine == RAD()
+    assert free.solver == WhereLinear(schwarz_gauss_newton()) and free.refine == Readouts()
     assert fixed.solver == schwarz_gauss_newton() and fixed.refine is None
 
 

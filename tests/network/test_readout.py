@@ -48,7 +48,7 @@ def written_out(network: WidenedNetwork, name: str, theta: Tensor, x: Tensor) ->
     begin = network.body.size
     for level in network.levels:
         count = level.neurons * h.shape[1]
-        outgoing = theta[begin : begin + count].view(h.shape[1], level.neurons)
+        outgoing = theta[begin : begin + count].view(level.neurons, h.shape[1]).T
         h = h + torch.tanh(all_states[:, level.read] @ level.weight.T + level.bias) @ outgoing.T
         begin += count
     return h

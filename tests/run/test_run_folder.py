@@ -114,7 +114,7 @@ def test_a_summary_without_a_reference_has_no_error(tmp_path: Path, without_figu
 
 def test_the_history_has_one_row_an_iteration(saved: tuple[pm.Solution, Path]) -> None:
     lines = (saved[1] / "history.csv").read_text().splitlines()
-    assert lines[0] == "iteration,seconds,work,loss,gradient_norm,evaluations,relative_l2"
+    assert lines[0] == "iteration,seconds,work,loss,gradient_norm,evaluations,relative_l2,estimate"
     assert [line.split(",")[0] for line in lines[1:]] == [str(k) for k in range(7)]
     assert read_history(saved[1] / "history.csv") == list(saved[0].history)
 
@@ -423,7 +423,7 @@ def test_two_damaged_checkpoints_are_named(folder: Path, damage: str) -> None:
 
 def test_a_checkpoint_of_another_format_is_refused(folder: Path) -> None:
     edit_checkpoint(folder / "checkpoint.pt", lambda checkpoint: checkpoint.update(format=99, version="7.0"))
-    with pytest.raises(pm.DeclarationError, match=r"format 99 of pinnml 7\.0.*reads format 2"):
+    with pytest.raises(pm.DeclarationError, match=r"format 99 of pinnml 7\.0.*reads format 3"):
         pm.load(folder, same_problem())
 
 

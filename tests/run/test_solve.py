@@ -115,7 +115,7 @@ def test_single_precision() -> None:
 
 
 def test_defaults_are_those_of_setup() -> None:
-    solution = pm.solve(string(), stop=pm.Iterations(0))
+    solution = pm.solve(string(), points=pm.Hammersley(), stop=pm.Iterations(0))
     setup = Setup()
     assert (solution.setup.network, solution.setup.points, solution.setup.seed) == (setup.network, setup.points, 0)
     assert solution.setup.solver == setup.solver

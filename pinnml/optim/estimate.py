@@ -1,0 +1,32 @@
+"""What is known of an error without a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from torch import Tensor
+
+from pinnml.settings import record
+
+
+@record
+class Estimate:
+    """The estimated relative L² error of every field (dimensionless), and whether to trust it.
+
+    `method` names the estimator, and `reason` says in a sentence why the estimate is trusted or not. `differences` are
+    what the estimator looked at, field by field, such as ‖u − u_m‖/‖u‖ for growing parts of a basis, and `nearby` are
+    the parameters (p,) of the last u_m: where that is far from u the error is likely to be large.
+    """
+
+    relative_l2: Mapping[str, float]
+    trustworthy: bool
+    reason: str
+    method: str = ""
+    differences: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    nearby: Tensor | None = None
+
+    @property
+    def largest(self) -> float:
+        """The largest of all fields' errors."""
+        return max(self.relative_l2.values())
