@@ -124,7 +124,7 @@ def test_what_the_coordinates_can_do_is_found_before_any_training() -> None:
 def test_what_they_cannot_do_is_given_up_for_training_from_the_start() -> None:
     plain, tried = solved(1, front()), [solved(until, front(), TRIED) for until in range(1, 8)]
     begun = next(number for number, solution in enumerate(tried) if levels(solution) == 0)
-    assert 0 < begun < 6
+    assert begun < 6
     body = tried[begun].run.result.iterate.theta
     assert torch.equal(body, solved(0, front()).theta) and len(body) == len(plain.theta)
     after = tried[begun + 1].run.result.iterate
