@@ -32,6 +32,7 @@ SAMPLES: dict[str, Any] = {
     **{name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()},
     "rad": pm.RAD(),
     "readouts": pm.adapt.Readouts(),
+    "balance": pm.adapt.EqualTraces(),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),
     "ladder": pm.optim.GaussNewton(pm.optim.QR(), pm.optim.Ladder(), pm.optim.Geodesic(bend=None)),
     "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Renewal
 from pinnml.io.claim import claim_folder
-from pinnml.loss import Discretisation, PinnObjective, check_start
+from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Sampler
@@ -39,6 +39,7 @@ def solve(
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
     refine: AbstractAdaptation | None = None,
+    balance: AbstractBalance | None = EqualTraces(),  # noqa: B008  (frozen)
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
@@ -67,6 +68,9 @@ def solve(
     refine : AbstractAdaptation or None, default None
         How the points of the equations are renewed, and whether the network grows; numbers of points are then the
         rule's, not the sampler's.
+    balance : AbstractBalance or None, default EqualTraces()
+        How soft conditions without a weight, and exact data among them, are weighed at the start; None for weights of
+        one.
     seconds : float or None, default 60 without `stop`
         Wall time [s].
     stop : Stop or None, default None
@@ -98,8 +102,8 @@ def solve(
         Before training, for anything that is declared wrongly.
     """
     setup = arrange(
-        problem, network, solver, points=points, refine=refine, seconds=seconds, stop=stop, seed=seed, device=device,
-        dtype=dtype, chunk=chunk,
+        problem, network, solver, points=points, refine=refine, balance=balance, seconds=seconds, stop=stop, seed=seed,
+        device=device, dtype=dtype, chunk=chunk,
     )  # fmt: skip
     return train(problem, setup, out=out, callback=callback, every=every)
 
@@ -203,7 +207,8 @@ def _begun(
         return before.result.progress, before.discretisation
     generator.manual_seed(setup.seed)
     theta = network.initial(generator, setup.dtype, torch.device(setup.device))
-    return theta, Discretisation(network, draw_points(problem, setup, generator))
+    drawn = Discretisation(network, draw_points(problem, setup, generator))
+    return theta, balanced(problem, drawn, setup.balance, theta)
 
 
 def _report(findings: list[Finding]) -> None:
