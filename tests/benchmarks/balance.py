@@ -1,4 +1,4 @@
-"""Balanced soft conditions beside weights of one, in turns: `tests/benchmarks/balance.py hole heat --seconds 15`."""
+"""Balanced soft conditions beside weights of one, in turns: `tests/benchmarks/balance.py hole wave`."""
 
 from __future__ import annotations
 
@@ -144,23 +144,22 @@ def errors(solution: pm.Solution, exact: Exact) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("problems", nargs="*", default=list(PROBLEMS))
-    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--iterations", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     asked = parser.parse_args()
     warnings.simplefilter("ignore", pm.DeclarationWarning)
-    print(f"ResNet 16 × 4, {torch.get_num_threads()} threads, {asked.seconds:g} s")
+    print(f"ResNet 16 × 4, {torch.get_num_threads()} threads, {asked.iterations} iterations")
     for name in asked.problems:
         for seed in asked.seeds:
             for balance in (None, pm.adapt.EqualTraces()):
                 problem, exact = PROBLEMS[name]()
-                solution = pm.solve(
-                    problem, pm.ResNet(16, 4), balance=balance, seconds=asked.seconds, seed=seed, device="cpu"
-                )
+                stop = pm.Iterations(asked.iterations)
+                solution = pm.solve(problem, pm.ResNet(16, 4), balance=balance, stop=stop, seed=seed, device="cpu")
                 found = ", ".join(f"{field} {error:.1e}" for field, error in errors(solution, exact).items())
                 weights = ", ".join(f"{key} {value:.2g}" for key, value in solution.run.discretisation.weights.items())
                 print(
                     f"{name}, seed {seed}, {'balanced' if balance else 'weights of one'}: {found}; "
-                    f"{solution.result.nit} iterations; {weights}",
+                    f"{solution.history[-1].seconds:.0f} s; {weights}",
                     flush=True,
                 )
 
