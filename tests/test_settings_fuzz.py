@@ -37,6 +37,7 @@ SAMPLES: dict[str, Any] = {
     "ladder": pm.optim.GaussNewton(pm.optim.QR(), pm.optim.Ladder(), pm.optim.Geodesic(bend=None)),
     "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),
     "mlp": pm.MLP(embedding=pm.networks.FourierFeatures(3)),
+    "torus": pm.MLP(embedding=pm.PeriodicEmbedding(("t", "x"), 2)),
     "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.stop.Work(3) | pm.stop.GradientNorm(1) | pm.stop.Evaluations(4),
     **{
         kind.__name__: kind()

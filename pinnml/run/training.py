@@ -58,8 +58,8 @@ def solve(
     ----------
     problem : Problem
         What to solve.
-    network : Architecture, torch.nn.Module or None, default ResNet()
-        The network.
+    network : Architecture, torch.nn.Module or None, default None
+        The network; None for ResNet(), with a periodic embedding along coordinates in which the problem is periodic.
     solver : AbstractSolver or None, default None
         The method; None for that of `default_recipe` for the network's size, with points that follow the residual
         unless `points` are given.

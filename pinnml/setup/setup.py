@@ -18,6 +18,7 @@ from pinnml.optim import AbstractSolver, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
 from pinnml.settings import record
+from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import default_recipe
 
 DEFAULT_SECONDS = 60.0
@@ -83,8 +84,8 @@ def arrange(
     _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
     _expect(balance, AbstractBalance | None, "balance", "a rule for weights, such as EqualTraces(), or None")
     setup = Setup(balance=balance, seed=_seed(seed), device=_device(device), dtype=_dtype(dtype), chunk=_chunk(chunk))
-    if network is not None:
-        setup = replace(setup, network=_architecture(network))
+    chosen = fit_network(ResNet(), problem) if network is None else _architecture(network)
+    setup = replace(setup, network=chosen)
     if solver is None:
         recipe = default_recipe(parameters(problem, setup.network))
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine if points is None else None)
