@@ -64,7 +64,7 @@ def test_harmonics_by_data_and_equation(residual: Any, start: Any, expected: int
 
 def test_measurements_and_values_on_the_sides_say_nothing_of_harmonics() -> None:
     probe = pm.Data({"t": [0.5, 0.6], "x": [0.1, 0.2]}, u=[5.0, -5.0])
-    pinned = pm.Value(u=lambda t: torch.sin(9 * t), on="x=1")
+    pinned = pm.Value(u=lambda t, x: t * wave(4)(x), on="x=1")
     assert harmonics_of(turning(transport, wave(1), probe=probe, pinned=pinned), 1) == 1
 
 
