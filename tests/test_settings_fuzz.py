@@ -32,10 +32,12 @@ SAMPLES: dict[str, Any] = {
     **{name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()},
     "rad": pm.RAD(),
     "readouts": pm.adapt.Readouts(),
+    "balance": pm.adapt.EqualTraces(),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),
     "ladder": pm.optim.GaussNewton(pm.optim.QR(), pm.optim.Ladder(), pm.optim.Geodesic(bend=None)),
     "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),
     "mlp": pm.MLP(embedding=pm.networks.FourierFeatures(3)),
+    "torus": pm.MLP(embedding=pm.PeriodicEmbedding(("t", "x"), 2)),
     "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.stop.Work(3) | pm.stop.GradientNorm(1) | pm.stop.Evaluations(4),
     "accuracy": pm.Accuracy(1e-6),
     **{

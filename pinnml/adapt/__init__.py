@@ -1,4 +1,4 @@
-"""What changes a run's points and network between its steps, and the loss that such a rule works on."""
+"""What changes a run's weights, points and network, and the loss that such a rule works on."""
 
 from pinnml.adapt.climb import ReadoutsState
 from pinnml.adapt.more_points import joined
@@ -7,14 +7,16 @@ from pinnml.adapt.readouts import Readouts
 from pinnml.adapt.renewal import MemoryWarning, Renewal
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage, best_of
 from pinnml.adapt.widening import KEPT_BYTES, Widening, freeze, narrowed, thaw, widen
-from pinnml.loss import Discretisation, PinnObjective
+from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective
 
 __all__ = [
     "KEPT_BYTES",
     "LADDER",
     "RAD",
     "AbstractAdaptation",
+    "AbstractBalance",
     "Discretisation",
+    "EqualTraces",
     "Kept",
     "MemoryWarning",
     "PinnObjective",

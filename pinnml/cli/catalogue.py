@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.levels import TwoLevel, TwoLevelFactors
 from pinnml.methods import aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn
-from pinnml.network import MLP, Architecture, PeriodicEmbedding, ResNet
+from pinnml.network import MLP, Architecture, ResNet
 from pinnml.optim import (
     BFGS,
     LBFGS,
@@ -21,7 +20,6 @@ from pinnml.optim import (
     Sequential,
 )
 from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
-from pinnml.problem import Periodic, Problem
 from pinnml.schwarz import SchwarzFactors
 from pinnml.setup import Recipe, default_recipe, sweeps_recipe
 
@@ -70,11 +68,3 @@ def choose(option: str, name: str, table: Mapping[str, T]) -> T:
     if name not in table:
         raise DeclarationError(f"Unknown name {name!r}", option, suggestion(name, table))
     return table[name]
-
-
-def fit_network(network: Architecture, problem: Problem) -> Architecture:
-    """Give the network a periodic embedding where the problem asks for periodicity along one coordinate."""
-    along = [condition.along for condition in problem.conditions.values() if isinstance(condition, Periodic)]
-    if len(along) == 1 and isinstance(network, ResNet | MLP):
-        return replace(network, embedding=PeriodicEmbedding(along[0], harmonics=3))
-    return network

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pinnml.cli.catalogue import NETWORKS, SAMPLERS, choose, fit_network
+from pinnml.cli.catalogue import NETWORKS, SAMPLERS, choose
 from pinnml.network import Architecture
 from pinnml.points import Sampler
 from pinnml.problem import Problem
+from pinnml.setup import fit_network
 
 DEFAULTS: dict[str, Any] = {"network": "resnet", "width": 16, "depth": 9, "sampler": "hammersley", "points": 10_000}
 """The defaults of options; the parser's default is None, so that options left out can be recognised."""

@@ -20,6 +20,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "solver": encode(setup.solver),
         "points": encode(setup.points) if is_known(setup.points) else "given",
         "refine": encode(setup.refine),
+        "balance": encode(setup.balance),
         "stop": encode(setup.stop),
         "seed": setup.seed,
         "device": setup.device,
@@ -46,9 +47,9 @@ def declaration(problem: Problem) -> dict[str, Any]:
 
 def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Collocation, where: str) -> Setup:
     """Return the setup that a run was described with, with the `given` parts replaced."""
-    parts = {
-        key: decode(config[key], where) for key in ("network", "solver", "points", "refine", "stop") if key not in given
-    }
+    kept = {"balance": None} | config  # run folders written before there was a balance had weights of one
+    names = ("network", "solver", "points", "refine", "balance", "stop")
+    parts = {key: decode(kept[key], where) for key in names if key not in given}
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
     dtype = decode(config["dtype"], where)

@@ -1,9 +1,22 @@
 """The loss: residuals of all conditions at all points, as a least-squares objective."""
 
+from pinnml.loss.balance import AbstractBalance, EqualTraces, balanced, traces
 from pinnml.loss.check import check_start
 from pinnml.loss.chunked import Threads
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.pinn import PinnObjective, chunk_size
 from pinnml.loss.placed import PlacedTerm, place
 
-__all__ = ["Discretisation", "PinnObjective", "PlacedTerm", "Threads", "check_start", "chunk_size", "place"]
+__all__ = [
+    "AbstractBalance",
+    "Discretisation",
+    "EqualTraces",
+    "PinnObjective",
+    "PlacedTerm",
+    "Threads",
+    "balanced",
+    "check_start",
+    "chunk_size",
+    "place",
+    "traces",
+]

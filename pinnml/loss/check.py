@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from pinnml.loss.balance import STILL, traces
 from pinnml.loss.pinn import PinnObjective
 from pinnml.loss.placed import place
 from pinnml.network import Workspace
@@ -15,10 +16,13 @@ from pinnml.problem import Finding, Term
 PROBES = 64
 HELD = 1e-6
 DISPARITY = 1e4
+LIGHT = 1e-3
+SAMPLE = 100
+"""Points of a condition from which its trace is told well enough for a factor of a thousand."""
 
 
 def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
-    """Check dtype and device, residuals that are not finite, at hard conditions, and at the conditions' scales."""
+    """Check dtype and device, residuals that are not finite, hard conditions, and how conditions are weighed."""
     findings = _check_placement(objective, theta)
     if findings:
         return findings
@@ -29,7 +33,9 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
             findings.append(Finding(what, f"condition {name!r}", "mend its function, or choose another seed"))
     for name, term in objective.problem.hard_terms.items():
         findings += _check_held(objective, theta, name, term)
-    return findings or _check_scales(losses)
+    # a loss that was weighed by a rule says nothing about the declaration
+    own = {name: loss for name, loss in losses.items() if name not in objective.discretisation.weights}
+    return findings or _check_scales(own) + _check_light(objective, theta)
 
 
 def _check_placement(objective: PinnObjective, theta: Tensor) -> list[Finding]:
@@ -71,3 +77,24 @@ def _check_scales(losses: dict[str, float]) -> list[Finding]:
     ratio = positive[largest] / positive[smallest]
     what = f"At the start the loss of {largest!r} is {ratio:.0e} times that of {smallest!r}"
     return [Finding(what, "the weights of the conditions", "weigh them alike with weight=…, or make one hard", False)]
+
+
+def _check_light(objective: PinnObjective, theta: Tensor) -> list[Finding]:
+    """Find soft conditions whose residuals descent would change a thousand times more slowly than another's."""
+    problem = objective.problem
+    light_ones = [name for name in problem.soft_terms if name not in problem.equations]
+    if not light_ones:
+        return []
+    found, balanced = traces(objective, theta, SAMPLE), objective.discretisation.weights
+    heaviest = max(found, key=found.__getitem__)
+    remedy = "leave out its weight, so that it is balanced, give a larger one, or say sigma=0 of data that are exact"
+    return [
+        Finding(
+            f"With its weight it is {found[heaviest] / found[name]:.0e} times lighter than {heaviest!r} (trace of JJᵀ)",
+            f"condition {name!r}",
+            remedy,
+            fatal=False,
+        )
+        for name in light_ones
+        if name not in balanced and STILL * found[heaviest] < found[name] < LIGHT * found[heaviest]
+    ]

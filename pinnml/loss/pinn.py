@@ -12,7 +12,7 @@ from torch import Tensor
 from pinnml.loss.chunked import ChunkedLeastSquares, Threads
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.layers import LayersObjective
-from pinnml.loss.placed import PlacedTerm, place
+from pinnml.loss.placed import LinearisedTerm, PlacedTerm, place
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.objective import (
     COSTS,
@@ -177,6 +177,17 @@ class PinnObjective(ChunkedLeastSquares):
         halves = self._map(lambda term: (term.placed.term.name, 0.5 * term.residual.square().sum()), theta)
         for name, half in halves:
             parts[name] += float(half)
+        return parts
+
+    def traces(self, theta: Tensor) -> dict[str, float]:
+        """Return ‖J_c‖², the trace of each condition's block J_c J_cᵀ of JJᵀ, by name; J is never whole in memory."""
+        parts = {name: 0.0 for name in self.problem.soft_terms}
+
+        def trace(term: LinearisedTerm) -> tuple[str, Tensor]:
+            return term.placed.term.name, term.rows(0, self._size).square().sum(dtype=torch.float64)
+
+        for name, part in self._map(trace, theta):
+            parts[name] += float(part)
         return parts
 
 

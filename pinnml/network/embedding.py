@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import product
 from typing import Annotated
 
 import torch
@@ -82,41 +83,51 @@ class Normalised(Embedding):
 
 @setting
 class PeriodicEmbedding(Embedding):
-    """Coordinate `along` enters only as cos and sin of 2πk(x − lower)/length, k = 1 … harmonics: exactly periodic.
+    """Coordinates `along` enter only as cos and sin of 2πk(x − lower)/length, k = 1 … harmonics: exactly periodic.
 
     The other coordinates are normalised. Source: Dong and Ni, J. Comput. Phys. 435 (2021).
 
     Parameters
     ----------
-    along : str
-        The name of the coordinate; its period is the length of the box.
+    along : str or tuple of str
+        The names of the coordinates, or of the one; the period of each is the length of the box.
     harmonics : int, default 1
-        The number of frequencies k, each with a cosine and a sine.
+        The number of frequencies k of each coordinate, each with a cosine and a sine.
 
     Raises
     ------
     DeclarationError
-        Where `harmonics` is less than 1; and on solving, where the problem has no such coordinate.
+        Where `harmonics` is less than 1, and where no coordinate is named or one twice; and on solving, where the
+        problem has no such coordinate.
     """
 
-    along: str
+    along: str | tuple[str, ...]
     harmonics: Count = 1
 
+    def __post_init__(self) -> None:
+        if not self.axes or len(set(self.axes)) < len(self.axes):
+            raise DeclarationError(f"along is {self.along!r}", "PeriodicEmbedding", "name each coordinate once")
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of the coordinates."""
+        return (self.along,) if isinstance(self.along, str) else self.along
+
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
-        """Return the other coordinates normalised, then sines and cosines (a sine with phase π/2) of this one."""
-        if self.along not in names:
-            what = f"Unknown coordinate {self.along!r}"
-            raise DeclarationError(what, "PeriodicEmbedding", suggestion(self.along, names))
-        axis = list(names).index(self.along)
+        """Return the others normalised, then sines and cosines (a sine with phase π/2) of each of these coordinates."""
+        for name in self.axes:
+            if name not in names:
+                raise DeclarationError(f"Unknown coordinate {name!r}", "PeriodicEmbedding", suggestion(name, names))
+        axes = [list(names).index(name) for name in self.axes]
         plain = Normalised().bind(names, lower, upper)
-        others = [number for number in range(len(names)) if number != axis]
-        frequency = _zeros(2 * self.harmonics, len(names))
-        phase = _zeros(2 * self.harmonics)
-        for harmonic in range(self.harmonics):
-            rate = 2 * math.pi * (harmonic + 1) / (upper[axis] - lower[axis])
-            frequency[2 * harmonic : 2 * harmonic + 2, axis] = rate
-            phase[2 * harmonic : 2 * harmonic + 2] = -rate * lower[axis]
-            phase[2 * harmonic + 1] += math.pi / 2
+        others = [number for number in range(len(names)) if number not in axes]
+        rows = 2 * self.harmonics * len(axes)
+        frequency, phase = _zeros(rows, len(names)), _zeros(rows)
+        for number, (axis, harmonic) in enumerate(product(axes, range(1, self.harmonics + 1))):
+            rate = 2 * math.pi * harmonic / (upper[axis] - lower[axis])
+            frequency[2 * number : 2 * number + 2, axis] = rate
+            phase[2 * number : 2 * number + 2] = -rate * lower[axis]
+            phase[2 * number + 1] += math.pi / 2
         return FeatureMap(plain.linear[others], plain.shift[others], frequency, phase)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, finite
-from pinnml.problem.conditions import AbstractCondition, Term, Values, field_symbol, positive
+from pinnml.problem.conditions import AbstractCondition, Term, Values, factor, field_symbol
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import Parts, PointData
 from pinnml.problem.vocabulary import BoundFunction, FieldDerivative, Vocabulary, as_column
@@ -21,7 +21,7 @@ FieldValue = Callable[..., Any] | float
 class BoundaryCondition(AbstractCondition):
     """Something is prescribed on parts of the boundary, each field or derivative by a number or a function."""
 
-    def __init__(self, *, on: str | Sequence[str], weight: float = 1.0, **fields: FieldValue) -> None:
+    def __init__(self, *, on: str | Sequence[str], weight: float | None = None, **fields: FieldValue) -> None:
         # whatever was given: each part is looked at when it is bound
         self.on: tuple[Any, ...] = tuple(on) if isinstance(on, Iterable) and not isinstance(on, str) else (on,)
         self.weight = weight
@@ -45,7 +45,8 @@ class BoundaryCondition(AbstractCondition):
             return torch.stack([values[symbol] - evaluated(value, x) for symbol, value in prescribed])
 
         derivatives = tuple(symbol for symbol, _ in prescribed)
-        return Term(name, positive(self.weight, name), Parts(parts), derivatives, residual)
+        weight = factor(self.weight, name)
+        return Term(name, weight, Parts(parts), derivatives, residual, balanced=self.weight is None)
 
     @abstractmethod
     def _check(self, symbol: FieldDerivative, where: str) -> None:
@@ -61,8 +62,8 @@ class Value(BoundaryCondition):
     ----------
     on : str or sequence of str
         The parts of the boundary by name; of a box its faces, such as "t=0".
-    weight : float, default 1.0
-        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r.
+    weight : float or None, default None
+        The factor of ½‖r‖² in the loss, above 0. None leaves it to the run's rule of balance, and is 1 without one.
     **fields : float or callable
         The value of each field by its name, in the field's units: a number, or a function of coordinates (tensors of
         shape (n,)) and parameters.
@@ -88,8 +89,8 @@ class Derivative(BoundaryCondition):
     ----------
     on : str or sequence of str
         The parts of the boundary by name; of a box its faces, such as "x=1".
-    weight : float, default 1.0
-        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r.
+    weight : float or None, default None
+        The factor of ½‖r‖² in the loss, above 0. None leaves it to the run's rule of balance, and is 1 without one.
     **fields : float or callable
         The value of each derivative by its name, such as `u_x`, in the units of the derivative: a number, or a
         function of coordinates (tensors of shape (n,)) and parameters.

@@ -23,7 +23,7 @@ class Term:
     """A condition whose names are bound: where its points lie, what it needs, and its residual.
 
     `residual(x, values, data)` maps points (n, d), derivatives of fields and named point data, of shape (n,) each, to
-    residuals of shape (q, n').
+    residuals of shape (q, n'). The weight of a term that is `balanced` may be replaced by a run's rule of balance.
     """
 
     name: str
@@ -31,12 +31,13 @@ class Term:
     region: AbstractRegion
     derivatives: tuple[FieldDerivative, ...]
     residual: Callable[[Tensor, Values, PointData], Tensor]
+    balanced: bool = False
 
 
 class AbstractCondition(ABC):
     """A condition of a problem; it binds its names to the problem's."""
 
-    weight: float
+    weight: float | None
 
     @abstractmethod
     def bind(self, name: str, domain: AbstractDomain, vocabulary: Vocabulary) -> Term:
@@ -52,8 +53,8 @@ class Interior(AbstractCondition):
     residual : callable
         A function whose argument names say what it gets: fields, derivatives such as `u_xx`, coordinates (tensors of
         shape (n,)) and parameters (numbers). It returns a tensor of shape (n,), or a tuple of them for a system.
-    weight : float, default 1.0
-        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r.
+    weight : float or None, default None
+        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r. None is 1.
 
     Raises
     ------
@@ -63,7 +64,7 @@ class Interior(AbstractCondition):
     """
 
     residual: Callable[..., Any]
-    weight: float = 1.0
+    weight: float | None = None
 
     def bind(self, name: str, domain: AbstractDomain, vocabulary: Vocabulary) -> Term:
         """Bind the residual's argument names."""
@@ -79,7 +80,7 @@ class Interior(AbstractCondition):
                 raise DeclarationError("No residual came out", function.where, "return one tensor an equation")
             return torch.stack([as_column(part, x, function.where) for part in parts])
 
-        return Term(name, positive(self.weight, name), Everywhere(), function.derivatives, residual)
+        return Term(name, factor(self.weight, name), Everywhere(), function.derivatives, residual)
 
 
 class Periodic(AbstractCondition):
@@ -91,8 +92,8 @@ class Periodic(AbstractCondition):
     ----------
     along : str
         The coordinate.
-    weight : float, default 1.0
-        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r.
+    weight : float or None, default None
+        The factor of ½‖r‖² in the loss, above 0. None leaves it to the run's rule of balance, and is 1 without one.
     **orders : int
         The highest order of differentiation along the coordinate by field, from 0 to 4.
 
@@ -103,7 +104,7 @@ class Periodic(AbstractCondition):
         that is not positive, and where the domain has no two opposite sides across the coordinate.
     """
 
-    def __init__(self, *, along: str, weight: float = 1.0, **orders: int) -> None:
+    def __init__(self, *, along: str, weight: float | None = None, **orders: int) -> None:
         self.along = along
         self.weight = weight
         self.orders = orders
@@ -130,7 +131,8 @@ class Periodic(AbstractCondition):
             half = len(x) // 2
             return torch.stack([values[symbol][half:] - values[symbol][:half] for symbol in symbols])
 
-        return Term(name, positive(self.weight, name), Pair(axis, sides), tuple(symbols), residual)
+        region, weight = Pair(axis, sides), factor(self.weight, name)
+        return Term(name, weight, region, tuple(symbols), residual, balanced=self.weight is None)
 
 
 def field_symbol(name: str, vocabulary: Vocabulary, where: str) -> FieldDerivative:
@@ -153,9 +155,9 @@ def _along(symbol: FieldDerivative, axis: int, highest: Any, where: str) -> list
     ]
 
 
-def positive(weight: float, name: str) -> float:
-    """Return a condition's weight; raise `DeclarationError` where it is no positive number."""
-    number = finite(weight)
+def factor(weight: float | None, name: str) -> float:
+    """Return a condition's weight, 1 for None; raise `DeclarationError` where it is no positive number."""
+    number = 1.0 if weight is None else finite(weight)
     if number is None or number <= 0:
         raise DeclarationError(f"The weight {weight!r} is not positive", f"condition {name!r}", "give a number > 0")
     return number

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError
-from pinnml.problem.conditions import AbstractCondition, Term, Values, field_symbol, positive
+from pinnml.errors import DeclarationError, finite
+from pinnml.problem.conditions import AbstractCondition, Term, Values, factor, field_symbol
 from pinnml.problem.domain import AbstractDomain, check_inside
 from pinnml.problem.regions import Given, PointData
 from pinnml.problem.vocabulary import Vocabulary
@@ -23,8 +23,12 @@ class Data(AbstractCondition):
     ----------
     at : mapping of str to array
         The points: n numbers for every coordinate of the domain, in its units.
-    weight : float, default 1.0
-        The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r.
+    sigma : float, mapping from str to float, or None, default None
+        The standard deviation of the noise in the measurements, in the field's units, above 0: one number, or one for
+        each field by its name. Residuals are divided by it. 0 says that the values are exact: then they are balanced as
+        other conditions are. None says nothing about the noise; measurements are never balanced.
+    weight : float or None, default None
+        The factor of ½‖r‖² in the loss, above 0, in place of `sigma`; None is 1.
     **fields : array
         The n measured values of each field or derivative by its name, in its units.
 
@@ -32,11 +36,20 @@ class Data(AbstractCondition):
     ------
     DeclarationError
         Where a `Problem` is made with it: for coordinates that are not the domain's, an unknown field, arrays that are
-        not numeric, not finite or of different lengths, a point outside the domain, and a weight that is not positive.
+        not numeric, not finite or of different lengths, a point outside the domain, a weight that is not positive, a
+        `sigma` that is no such number or does not name the fields measured, and where both are given.
     """
 
-    def __init__(self, at: Mapping[str, Any], *, weight: float = 1.0, **fields: Any) -> None:
+    def __init__(
+        self,
+        at: Mapping[str, Any],
+        *,
+        sigma: float | Mapping[str, float] | None = None,
+        weight: float | None = None,
+        **fields: Any,
+    ) -> None:
         self.at = at
+        self.sigma = sigma
         self.weight = weight
         self.fields = fields
 
@@ -58,12 +71,29 @@ class Data(AbstractCondition):
         points = torch.stack(list(at.values()), 1)
         check_inside(points, domain, where)
         symbols = {field: field_symbol(field, vocabulary, where) for field in measured}
+        exact, noise = self._noise(where)
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
-            return torch.stack([values[symbol] - data[field] for field, symbol in symbols.items()])
+            return torch.stack([(values[symbol] - data[field]) / noise[field] for field, symbol in symbols.items()])
 
-        region = Given(points, measured)
-        return Term(name, positive(self.weight, name), region, tuple(symbols.values()), residual)
+        region, weight = Given(points, measured), factor(self.weight, name)
+        return Term(name, weight, region, tuple(symbols.values()), residual, balanced=exact)
+
+    def _noise(self, where: str) -> tuple[bool, dict[str, float]]:
+        """Return whether the values are exact, and what the residual of each field is divided by."""
+        if self.sigma is not None and self.weight is not None:
+            raise DeclarationError("Both weight and sigma are given", where, "give one: sigma is a weight of 1/sigma²")
+        if self.sigma is None or (not isinstance(self.sigma, Mapping) and finite(self.sigma) == 0):
+            return self.sigma is not None, dict.fromkeys(self.fields, 1.0)
+        given = self.sigma if isinstance(self.sigma, Mapping) else dict.fromkeys(self.fields, self.sigma)
+        if set(given) != set(self.fields):
+            raise DeclarationError(f"sigma names {list(given)}", where, f"give one for each of {list(self.fields)}")
+        noise = {field: finite(value) for field, value in given.items()}
+        for field, value in noise.items():
+            if value is None or value <= 0:
+                what = f"The noise {given[field]!r} of {field!r} is not positive"
+                raise DeclarationError(what, where, "give a standard deviation > 0, or sigma=0 for exact values")
+        return False, {field: value for field, value in noise.items() if value is not None}
 
 
 def _column(values: Any, name: str, where: str) -> Tensor:

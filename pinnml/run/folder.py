@@ -44,29 +44,40 @@ def save(run: Run, error: Callable[[], Error | None], folder: str | os.PathLike[
 def summary(run: Run, error: Error | None) -> dict[str, Any]:
     """Return what summary.json holds: the run, and its error where it has one, in two dozen numbers and words."""
     problem, setup, result, last = run.problem, run.setup, run.result, run.history[-1]
-    return {
-        "problem": problem.name,
-        "network": repr(setup.network),
-        "parameters": run.network.size,
-        "equation_parameters": problem.parameters,
-        "solver": repr(setup.solver),
-        "points": {name: len(points.weights) for name, points in run.collocation.items()},
-        "device": setup.device,
-        "dtype": str(setup.dtype).removeprefix("torch."),
-        "seed": setup.seed,
-        "seconds": last.seconds,
-        "iterations": last.iteration,
-        "evaluations": last.evaluations,
-        "work": last.work,
-        "loss": last.loss,
-        "gradient_norm": last.gradient_norm,
-        "relative_l2": error.relative_l2 if error else None,
-        "max_error": error.maximum if error else None,
-        "estimate": _estimate(run.estimate),
-        "success": result.success,
-        "status": result.status.name.lower(),
-        "message": result.message,
-    } | dict(run.machine)
+    return (
+        {
+            "problem": problem.name,
+            "network": repr(setup.network),
+            "parameters": run.network.size,
+            "equation_parameters": problem.parameters,
+            "solver": repr(setup.solver),
+            "points": {name: len(points.weights) for name, points in run.collocation.items()},
+            "device": setup.device,
+            "dtype": str(setup.dtype).removeprefix("torch."),
+            "seed": setup.seed,
+            "seconds": last.seconds,
+            "iterations": last.iteration,
+            "evaluations": last.evaluations,
+            "work": last.work,
+            "loss": last.loss,
+            "gradient_norm": last.gradient_norm,
+            "relative_l2": error.relative_l2 if error else None,
+            "max_error": error.maximum if error else None,
+            "estimate": _estimate(run.estimate),
+            "success": result.success,
+            "status": result.status.name.lower(),
+            "message": result.message,
+        }
+        | _weights(run)
+        | dict(run.machine)
+    )
+
+
+def _weights(run: Run) -> dict[str, Any]:
+    """Return the entry for the weights of soft conditions, where any is not one."""
+    own = {name: term.weight for name, term in run.problem.soft_terms.items()} | dict(run.discretisation.weights)
+    weights = {name: weight for name, weight in own.items() if weight != 1}
+    return {"weights": weights} if weights else {}
 
 
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:

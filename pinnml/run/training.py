@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Renewal
 from pinnml.io.claim import claim_folder
-from pinnml.loss import Discretisation, PinnObjective, check_start
+from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
 from pinnml.network import AbstractNetwork, Architecture
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Sampler
@@ -39,6 +39,7 @@ def solve(
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
     refine: AbstractAdaptation | None = None,
+    balance: AbstractBalance | None = EqualTraces(),  # noqa: B008  (frozen)
     accuracy: float | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
@@ -58,8 +59,8 @@ def solve(
     ----------
     problem : Problem
         What to solve.
-    network : Architecture, torch.nn.Module or None, default ResNet()
-        The network.
+    network : Architecture, torch.nn.Module or None, default None
+        The network; None for ResNet(), with a periodic embedding along coordinates in which the problem is periodic.
     solver : AbstractSolver or None, default None
         The method; None for that of `default_recipe` for the network's size, with readouts and points that follow the
         residual unless `points` are given.
@@ -68,6 +69,9 @@ def solve(
     refine : AbstractAdaptation or None, default None
         How the points of the equations are renewed, and whether the network grows; numbers of points are then the
         rule's, not the sampler's.
+    balance : AbstractBalance or None, default EqualTraces()
+        How soft conditions without a weight, and exact data among them, are weighed at the start; None for weights of
+        one.
     accuracy : float or None, default None
         The relative L² error of every field (dimensionless), as estimated without a reference, at which the run ends
         (`Accuracy`). There is no limit of time then unless `seconds` are given, too; the run ends with a reason where
@@ -103,8 +107,8 @@ def solve(
         Before training, for anything that is declared wrongly.
     """
     setup = arrange(
-        problem, network, solver, points=points, refine=refine, accuracy=accuracy, seconds=seconds, stop=stop,
-        seed=seed, device=device, dtype=dtype, chunk=chunk,
+        problem, network, solver, points=points, refine=refine, balance=balance, accuracy=accuracy, seconds=seconds,
+        stop=stop, seed=seed, device=device, dtype=dtype, chunk=chunk,
     )  # fmt: skip
     return train(problem, setup, out=out, callback=callback, every=every)
 
@@ -213,7 +217,8 @@ def _begun(
         return before.result.progress, before.discretisation
     generator.manual_seed(setup.seed)
     theta = network.initial(generator, setup.dtype, torch.device(setup.device))
-    return theta, Discretisation(network, draw_points(problem, setup, generator))
+    drawn = Discretisation(network, draw_points(problem, setup, generator))
+    return theta, balanced(problem, drawn, setup.balance, theta)
 
 
 def _report(findings: list[Finding]) -> None:

@@ -3,6 +3,7 @@
 from pinnml.setup.environment import machine
 from pinnml.setup.history import COLUMNS, INTEGERS, HistoryRow
 from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, within
+from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, sweeps_recipe
 from pinnml.setup.run import Run
 from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, draw_points, parameters
@@ -21,6 +22,7 @@ __all__ = [
     "bind",
     "default_recipe",
     "draw_points",
+    "fit_network",
     "machine",
     "parameters",
     "predict_memory",

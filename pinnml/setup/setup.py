@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation
 from pinnml.errors import DeclarationError
+from pinnml.loss import AbstractBalance, EqualTraces
 from pinnml.methods import schwarz_gauss_newton
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
 from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
 from pinnml.settings import record
+from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import default_recipe
 
 DEFAULT_SECONDS = 60.0
@@ -37,6 +39,8 @@ class Setup:
         What draws the points, or the points of each condition.
     refine : AbstractAdaptation or None, default None
         How points are renewed; None for points that stay.
+    balance : AbstractBalance or None, default EqualTraces()
+        How soft conditions without a weight are weighed at the start; None for weights of one.
     stop : Stop, default Seconds(60)
         When the run ends.
     seed : int, default 0
@@ -53,6 +57,7 @@ class Setup:
     solver: AbstractSolver = field(default_factory=schwarz_gauss_newton)
     points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
     refine: AbstractAdaptation | None = None
+    balance: AbstractBalance | None = field(default_factory=EqualTraces)
     stop: Stop = field(default_factory=lambda: Seconds(DEFAULT_SECONDS))
     seed: int = 0
     device: str = "cpu"
@@ -67,6 +72,7 @@ def arrange(
     *,
     points: Sampler | Mapping[str, Tensor] | None = None,
     refine: AbstractAdaptation | None = None,
+    balance: AbstractBalance | None = EqualTraces(),  # noqa: B008  (frozen)
     accuracy: float | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
@@ -77,9 +83,10 @@ def arrange(
 ) -> Setup:
     """Return the setup that `solve` makes of its arguments; raise `DeclarationError` for one that is wrong."""
     _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
-    setup = Setup(seed=_seed(seed), device=_device(device), dtype=_dtype(dtype), chunk=_chunk(chunk))
-    if network is not None:
-        setup = replace(setup, network=_architecture(network))
+    _expect(balance, AbstractBalance | None, "balance", "a rule for weights, such as EqualTraces(), or None")
+    setup = Setup(balance=balance, seed=_seed(seed), device=_device(device), dtype=_dtype(dtype), chunk=_chunk(chunk))
+    chosen = fit_network(ResNet(), problem) if network is None else _architecture(network)
+    setup = replace(setup, network=chosen)
     if solver is None:
         recipe = default_recipe(parameters(problem, setup.network), given=points is not None)
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine)

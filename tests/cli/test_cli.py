@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -21,12 +22,12 @@ from run_files import PROMISED, png_size
 from small_problems import TINY, heat, ring
 
 from pinnml import Solution, cli, load, problems
-from pinnml.cli import catalogue
+from pinnml.cli import catalogue, options
 from pinnml.io import read_history
 from pinnml.io.vtu import read_vtu
-from pinnml.network import PeriodicEmbedding
 from pinnml.optim import Status
 from pinnml.run import resuming, training
+from pinnml.setup import fit_network
 
 SMALL = "--width 4 --depth 1 --points 60"
 SLOW = "--width 8 --depth 4 --points 1000 --solver lbfgs"  # goes on falling for seconds, however fast the machine
@@ -151,8 +152,9 @@ def test_every_option_arrives(options: str, expected: str, without_figures: None
 
 
 def test_periodic_problems_get_a_periodic_network() -> None:
-    assert catalogue.fit_network(TINY, ring()) == replace(TINY, embedding=PeriodicEmbedding("x", harmonics=3))
-    assert catalogue.fit_network(TINY, heat()) == TINY
+    parsed = argparse.Namespace(network="mlp", width=4, depth=1)
+    assert options.network(parsed, ring()) == fit_network(TINY, ring()) != TINY
+    assert options.network(parsed, heat()) == TINY
 
 
 @pytest.mark.parametrize(

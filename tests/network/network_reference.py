@@ -95,10 +95,13 @@ def features(embedding: Embedding, x: Tensor) -> Tensor:
             return x
         case Normalised():
             return normalised
-        case PeriodicEmbedding(along="x", harmonics=harmonics):
-            angles = [2 * math.pi * k * (x[:, 0] - low[0]) / (high[0] - low[0]) for k in range(1, harmonics + 1)]
+        case PeriodicEmbedding(harmonics=harmonics):
+            axes = [NAMES.index(name) for name in embedding.axes]
+            others = [axis for axis in range(x.shape[1]) if axis not in axes]
+            turns = ((x - low) / (high - low))[:, axes].T
+            angles = [2 * math.pi * k * turn for turn in turns for k in range(1, harmonics + 1)]
             waves = [wave for angle in angles for wave in (angle.sin(), angle.cos())]
-            return torch.cat([normalised[:, 1:], torch.stack(waves, 1)], 1)
+            return torch.cat([normalised[:, others], torch.stack(waves, 1)], 1)
         case FourierFeatures(count=count, scale=scale, seed=seed):
             seeded = torch.Generator().manual_seed(seed)
             B = scale * torch.randn(count, x.shape[1], generator=seeded, dtype=torch.float64).to(x)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from network_reference import ARCHITECTURES, LOWER, NAMES, UPPER, bound
+from network_reference import ARCHITECTURES, LOWER, NAMES, UPPER, bound, features, points
 from torch import Tensor, nn
 
 from pinnml.errors import DeclarationError
+from pinnml.io.plain import decode, encode
 from pinnml.network import MLP, Activation, Custom, FourierFeatures, PeriodicEmbedding, ResNet, Sin, Tanh
 
 CPU = torch.device("cpu")
@@ -46,6 +47,21 @@ def test_fourier_features_are_the_same_each_time() -> None:
     assert maps[0].features == 3 + 2 * 4
 
 
+@pytest.mark.parametrize("along", ["x", "t", ("t",), ("x", "y"), ("y", "x"), ("x", "t", "y")])
+def test_periodic_coordinates_enter_by_their_waves_alone(
+    along: str | tuple[str, ...], generator: torch.Generator
+) -> None:
+    embedding, x = PeriodicEmbedding(along, 2), points(7, 3, generator)
+    found = embedding.bind(NAMES, LOWER, UPPER).jet(x, [(0, 0, 0)])[0].T
+    torch.testing.assert_close(found, features(embedding, x), rtol=0, atol=1e-13)
+    for axis, name in enumerate(NAMES):
+        moved = x.clone()
+        moved[:, axis] += UPPER[axis] - LOWER[axis]
+        same = torch.allclose(features(embedding, moved), features(embedding, x), rtol=0, atol=1e-13)
+        assert same == (name in embedding.axes)
+    assert decode(encode(embedding), "here") == embedding
+
+
 @pytest.mark.parametrize("activation", [Tanh(), Sin()])
 def test_activations_give_their_first_five_derivatives(activation: Activation) -> None:
     z = torch.linspace(-4, 4, 41, dtype=torch.float64)
@@ -70,6 +86,9 @@ def test_activations_give_their_first_five_derivatives(activation: Activation) -
         (ResNet, {"dt": 0.0}, "dt"),
         (ResNet, {"dt": math.nan}, "dt"),
         (PeriodicEmbedding, {"along": "x", "harmonics": 0}, "harmonics"),
+        (PeriodicEmbedding, {"along": ()}, "along"),
+        (PeriodicEmbedding, {"along": ("x", "t", "x")}, "along"),
+        (PeriodicEmbedding, {"along": ["x"]}, "along"),
         (FourierFeatures, {"count": 0}, "count"),
         (FourierFeatures, {"scale": 0.0}, "scale"),
         (Custom, {"module": torch.tanh}, "module"),

@@ -120,7 +120,8 @@ def conditions(draw: st.DrawFn) -> Any:
     measured = {name: ARRAYS for name in others}
     at = {"at": st.one_of(st.dictionaries(COORDINATES, ARRAYS, max_size=2), ODD)}
     good = {"at": {"x": [0.1, 0.2], "t": [0.5, 1.0]}, "u": [1.0, 2.0]}
-    return Data(**mostly_good(draw, good, measured | at | weight))
+    noise = {"sigma": st.one_of(NUMBERS, st.dictionaries(st.sampled_from(["u", "v"]), NUMBERS, max_size=2), ODD)}
+    return Data(**mostly_good(draw, good, measured | at | weight | noise))
 
 
 LIFTINGS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(

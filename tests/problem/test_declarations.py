@@ -148,6 +148,23 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     "weight negative": (lambda: with_condition(Value(u=0.0, on="t=0", weight=-1.0)), ["-1.0", "'more'", "> 0"]),
     "weight zero": (lambda: heat(conditions={"pde": Interior(lambda u_t: u_t, weight=0)}), ["weight 0", "'pde'"]),
     "weight infinite": (lambda: with_condition(Periodic(u=1, along="x", weight=math.inf)), ["weight inf", "'more'"]),
+    "weight of an equation negative": (lambda: heat(conditions={"pde": Interior(lambda u_t: u_t, weight=-2)}), ["-2"]),
+    "noise zero for a field": (
+        lambda: with_condition(Data(at(), u=[1, 2], sigma={"u": 0.0})),
+        ["noise 0.0 of 'u' is not positive", "condition 'more'", "sigma=0 for exact values"],
+    ),
+    "noise negative": (lambda: with_condition(Data(at(), u=[1, 2], sigma=-0.1)), ["noise -0.1 of 'u'", "'more'"]),
+    "noise nan": (lambda: with_condition(Data(at(), u=[1, 2], sigma=math.nan)), ["noise nan of 'u'", "'more'"]),
+    "noise a text": (lambda: with_condition(Data(at(), u=[1, 2], sigma="1")), ["noise '1' of 'u'"]),  # type: ignore[arg-type]
+    "noise of another field": (
+        lambda: with_condition(Data(at(), u=[1, 2], sigma={"v": 0.1})),
+        ["sigma names ['v']", "condition 'more'", "give one for each of ['u']"],
+    ),
+    "noise and weight": (
+        lambda: with_condition(Data(at(), u=[1, 2], sigma=0.1, weight=2.0)),
+        ["Both weight and sigma are given", "condition 'more'", "weight of 1/sigma²"],
+    ),
+    "field an argument of Data": (lambda: heat(fields=["sigma"]), ["'sigma' is a reserved word"]),
     "weight nan": (lambda: with_condition(Data(at(), u=[1, 2], weight=math.nan)), ["weight nan", "'more'"]),
     "face of another value": (
         lambda: with_condition(Value(u=0.0, on="x=2")),
