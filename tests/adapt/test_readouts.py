@@ -29,10 +29,8 @@ SOLVER = WhereLinear(pm.schwarz.MultiplicativeSchwarz(pm.schwarz.ByLayer(2)))
 
 
 def solved(until: int, problem: pm.Problem | None = None, rule: Readouts = RULE, **settings: Any) -> pm.Solution:
-    return pm.solve(
-        problem or heat(), pm.ResNet(width=5, blocks=3), SOLVER, refine=rule,
-        **({"stop": Iterations(until), "seed": 2, "device": "cpu"} | settings),
-    )  # fmt: skip
+    chosen: dict[str, Any] = {"stop": Iterations(until), "seed": 2, "device": "cpu"}
+    return pm.solve(problem or heat(), pm.ResNet(width=5, blocks=3), SOLVER, refine=rule, **(chosen | settings))
 
 
 def front() -> pm.Problem:
