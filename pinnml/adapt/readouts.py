@@ -42,8 +42,10 @@ class Readouts(AbstractAdaptation):
     untrained : tuple of Widening, default 500 and 1500 neurons with R = 1.5 on the coordinates
         What is tried before any training, level by level; () for nothing.
     train : int, default 20
-        Iterations before the network is frozen for the first time, at least 1; each time after that there are as many
-        more as there were already.
+        Iterations before the network is frozen for the first time, at least 1, and up to three times as many while the
+        loss has not fallen; each time after that there are as many more as there were already.
+    fall : float, default 1e-4
+        The share of the loss after the first iteration to which it has to fall in the first training (dimensionless).
     levels : tuple of Widening, default three times 1000 neurons
         What is added to a trained network, level by level: the first takes what is not linear, at little cost. Of q
         fields every level has 1/√q as many neurons.
@@ -66,6 +68,7 @@ class Readouts(AbstractAdaptation):
         Widening(1500, radius=1.5, coordinates=True),
     )
     train: Count = 20
+    fall: Annotated[float, Above(0)] = 1e-4
     levels: tuple[Widening, ...] = (Widening(1000), Widening(1000), Widening(1000))
     points: RAD = field(default_factory=lambda: RAD(pool=2.0))
     rows: Annotated[float, Above(1)] = 10.0
@@ -124,9 +127,10 @@ class Readouts(AbstractAdaptation):
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
     ) -> tuple[Renewed | None, ReadoutsState]:
         """Renew points while the network is trained, then freeze and widen it."""
-        state = replace(state, trained=state.trained + 1)
-        theta = progress.iterate.theta
-        if _can_be_read(objective, theta) and (state.trained >= state.until or progress.exhausted):
+        theta, f = progress.iterate.theta, float(progress.iterate.f)
+        state = replace(state, trained=state.trained + 1, f=f if state.trained == 0 else state.f)
+        enough = state.trained >= state.until and (f <= self.fall * state.f or state.trained >= 3 * self.train)
+        if _can_be_read(objective, theta) and (enough or progress.exhausted):
             return self._frozen(objective, theta, state, generator)
         counted = replace(progress, iteration=state.trained)
         return self.points.adapted(counted, objective, generator, None)[0], state

@@ -15,7 +15,6 @@ from pinnml.loss import PinnObjective
 from pinnml.network import FrozenNetwork
 from pinnml.objective import RootModel
 from pinnml.optim import Estimate
-from pinnml.threads import all_threads
 
 PROBES = 4096
 """Points at which functions are compared, and residuals looked at."""
@@ -34,9 +33,6 @@ GAP = 10.0
 
 ROUNDING = 10.0
 """An estimate is never below so many units of rounding."""
-
-FLOOR = 1e-14
-"""Share of a column's length below which it counts as dependent on those before."""
 
 
 def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
@@ -60,17 +56,13 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
     neurons = sum(level.neurons for level in network.levels)
     begin = len(theta) - len(names) * neurons
     counts = [max(1, round(share * neurons)) for share in SHARES]
-    best, nearby = NestedBest(*(objective.factorised or (theta, objective.square_root(theta)))), theta
+    best = NestedBest(*(objective.factorised or (theta, objective.square_root(theta))))
+    thetas = [best.first(begin + len(names) * count) for count in counts] + [best.first(len(theta))]
     x = fresh_points(objective, PROBES, torch.Generator().manual_seed(0))
-    values = field_values(objective.problem, network, best.first(len(theta)), x, names)
-    found: dict[str, list[float]] = {name: [] for name in names}
-    for count in counts:
-        nearby = best.first(begin + len(names) * count)
-        others = field_values(objective.problem, network, nearby, x, names)
-        for name, one, other in zip(names, values, others, strict=True):
-            found[name].append(float((one - other).norm() / one.norm().clamp_min(torch.finfo(theta.dtype).tiny)))
+    values = field_values(objective.problem, network, torch.stack(thetas), x, names)
+    norms = (values[:-1] - values[-1]).norm(dim=-1) / values[-1].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
+    differences = {name: tuple(norms[:, number].tolist()) for number, name in enumerate(names)}
     least = ROUNDING * torch.finfo(theta.dtype).eps
-    differences = {name: tuple(parts) for name, parts in found.items()}
     errors = {name: max(decay(parts, x.shape[1])[0], least) for name, parts in differences.items()}
     doubts = [
         *(f"Of {name} too little is known yet, {error:.1e}" for name, error in errors.items() if error > LARGEST),
@@ -78,7 +70,7 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
         *_gaps(objective, theta, x),
     ]
     reason = "; ".join(doubts) or "The equations hold, between the points as at them"
-    return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", differences, nearby)
+    return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", differences, thetas[-2])
 
 
 def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
@@ -118,18 +110,13 @@ def _gaps(objective: PinnObjective, theta: Tensor, x: Tensor) -> list[str]:
 class NestedBest:
     """The best θ in every space V_k of the first k parameters, as a model at some θ sees it: R(θ' − θ) + z is least.
 
-    One QR of [R, z − Rθ; floor, 0] serves them all: its leading blocks are those of the first columns alone.
+    The triangle of the first k columns of J is the leading block of R.
     """
 
     def __init__(self, theta: Tensor, model: RootModel) -> None:
-        floor = FLOOR * model.triangle.norm(dim=0).clamp_min(torch.finfo(theta.dtype).tiny)
-        right = torch.cat([model.turned - model.triangle @ theta, torch.zeros_like(floor)])
-        rows = torch.cat([model.triangle, floor.diag()])
-        with all_threads():
-            triangle = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")[1]
-        self._upper, self._turned = triangle[: len(theta), : len(theta)], triangle[: len(theta), len(theta) :]
+        self._upper, self._right = model.triangle, model.triangle @ theta - model.turned
 
     def first(self, count: int) -> Tensor:
         """Return the best θ, shape (p,), whose parameters from `count` on are zero."""
-        solved = torch.linalg.solve_triangular(self._upper[:count, :count], -self._turned[:count], upper=True)[:, 0]
-        return torch.cat([solved, solved.new_zeros(len(self._upper) - count)])
+        solved = torch.linalg.solve_triangular(self._upper[:count, :count], self._right[:count, None], upper=True)
+        return torch.cat([solved[:, 0], solved.new_zeros(len(self._upper) - count)])

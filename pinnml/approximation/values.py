@@ -17,7 +17,10 @@ CHUNK = 5000
 
 
 def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: Tensor, names: list[str]) -> Tensor:
-    """Return fields or derivatives, named as in a residual, at points x (n, d); shape (len(names), n)."""
+    """Return fields or derivatives, named as in a residual, at points x (n, d); shape (len(names), n).
+
+    For several θ, shape (k, p), they come stacked, (k, len(names), n): what does not depend on θ is evaluated once.
+    """
     symbols = [problem.vocabulary.symbol(name, "the solution's arguments") for name in names]
     derivatives = [symbol for symbol in symbols if isinstance(symbol, FieldDerivative)]
     if len(derivatives) < len(symbols):
@@ -30,8 +33,11 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
     asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values, data: x)
 
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
-        _, jet = placed.fields(theta, workspace)
-        return torch.stack([jet[placed.indices.index(symbol.index), symbol.field] for symbol in derivatives])
+        found = []
+        for one in theta.view(-1, theta.shape[-1]):
+            _, jet = placed.fields(one, workspace)
+            found += [jet[placed.indices.index(symbol.index), symbol.field] for symbol in derivatives]
+        return torch.stack(found).view(*theta.shape[:-1], len(derivatives), -1)
 
     return _in_chunks(problem, network, asked, x, values, None)
 
@@ -83,4 +89,4 @@ def _in_chunks(
         return function(place(problem, term, network, part, torch.ones_like(part[:, 0])), workspace)
 
     with torch.no_grad(), reserve(threads.count):
-        return torch.cat(threads.map(values, x.split(min(CHUNK, network.most_points or CHUNK))), 1)
+        return torch.cat(threads.map(values, x.split(min(CHUNK, network.most_points or CHUNK))), -1)

@@ -22,12 +22,13 @@ from pinnml.objective.restriction import (
     Tied,
     everything,
 )
-from pinnml.objective.root import ROWS, RootModel, RowStack
+from pinnml.objective.root import FLOOR, ROWS, RootModel, RowStack
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tilt import Tilted, tilted
 
 __all__ = [
     "COSTS",
+    "FLOOR",
     "ROWS",
     "AbstractCoarsening",
     "AbstractGaussNewton",

@@ -17,12 +17,17 @@ ROWS = 4
 """Rows that are collected before they are reduced, as a multiple of J's columns: few of the operations are wasted."""
 
 
+FLOOR = 1e-14
+"""Share of a column's length below which it counts as dependent on the others."""
+
+
 @dataclass(frozen=True)
 class RootModel:
     """f(θ + d) ≈ ½‖z + Rd‖² + ⟨slope, d⟩ + constant, with R (p, p) upper triangular and z = Qᵀr (p,) for J = QR.
 
-    JᵀJ = RᵀR and Jᵀr = Rᵀz hold without squaring J's condition number; there is no slope for plain least squares.
-    `least` is ½‖r − Qz‖², what no step d changes.
+    JᵀJ = RᵀR and Jᵀr = Rᵀz hold without squaring J's condition number, but for a share `FLOOR` of each column below J
+    that keeps R from being singular; there is no slope for plain least squares. `least` is ½‖r − Qz‖², what no step d
+    changes.
     """
 
     f: Tensor
@@ -63,6 +68,9 @@ class RowStack:
 
     def model(self) -> RootModel:
         """Return the model of all rows."""
-        triangle = reduced(torch.cat(self._blocks))
+        rows = torch.cat(self._blocks)
+        floor = FLOOR * rows.norm(dim=0)
+        floor[-1] = 0  # of r there is none
+        triangle = reduced(torch.cat([rows, floor.diag()[:-1]]))
         right = triangle[:, -1]
         return RootModel(0.5 * right.dot(right), triangle[:-1, :-1], right[:-1], 0.5 * right[-1].square())

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.objective import ROWS, AbstractGaussNewton, GaussNewtonModel, Iterate, RootModel, Structure
+from pinnml.objective import FLOOR, ROWS, AbstractGaussNewton, GaussNewtonModel, Iterate, RootModel, Structure
 from pinnml.optim.inverse import positive, solved
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor, Solve
 from pinnml.settings import setting
@@ -55,9 +55,9 @@ class QR(AbstractLinearSolve):
     """QR = [J, r; (λD)^½, 0] by orthogonal transformations, for systems where squaring J's condition number hurts.
 
     J (n, p) is reduced to its triangle once a step, block of rows by block of rows, by 2np² operations, and each
-    damping costs a QR of twice p rows. The step is −R⁻¹Qᵀr, with Qᵀr the last column of the factor. Other right-hand
-    sides have the seminormal equations RᵀRx = b, right to the digits that corrections of a step need (Björck, Linear
-    Algebra Appl. 88, 1987).
+    damping above rounding costs a QR of twice p rows. The step is −R⁻¹Qᵀr, with Qᵀr the last column of the factor.
+    Other right-hand sides have the seminormal equations RᵀRx = b, right to the digits that corrections of a step need
+    (Björck, Linear Algebra Appl. 88, 1987).
     """
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
@@ -80,11 +80,16 @@ class QRSystem(AbstractSystem):
     def factor(self, damping: float, scale: Tensor) -> Factor | None:
         """Factorise; None where R is singular in this precision."""
         model, damped = self._model, damping * positive(scale)
+        if damping <= FLOOR**2:
+            return self._solved(model.triangle, model.turned[:, None], damped)
         with all_threads() if len(scale) >= LARGE else nullcontext():
             right = torch.cat([model.turned, torch.zeros_like(damped)])
             rows = torch.cat([model.triangle, damped.sqrt().diag()])
             _, whole = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")
-        upper, turned = whole[: len(damped), :-1], whole[: len(damped), -1:]
+        return self._solved(whole[: len(damped), :-1], whole[: len(damped), -1:], damped)
+
+    def _solved(self, upper: Tensor, turned: Tensor, damped: Tensor) -> Factor | None:
+        model = self._model
         if not bool((upper.diagonal().abs() > 0).all()):
             return None
 
