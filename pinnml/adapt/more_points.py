@@ -51,3 +51,12 @@ def fields_and_residuals(objective: PinnObjective, theta: Tensor) -> tuple[int, 
     problem, x = objective.problem, objective.chunks[0].x[:1]
     found = [residual_values(problem, objective.network, theta, name, x) for name in problem.equations]
     return len(problem.fields), max(1, sum(map(len, found)))
+
+
+def first_points(objective: PinnObjective, count: int) -> Collocation:
+    """Return the points with the first so many of every equation alone: those that a run has begun with."""
+    collocation: dict[str, ConditionPoints] = dict(objective.collocation)
+    for name in objective.problem.equations:
+        x = collocation[name].x[:count]
+        collocation[name] = ConditionPoints(x, x.new_full((len(x),), 1 / len(x)))
+    return collocation

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.climb import ReadoutsState, better, foreseen, is_solved
-from pinnml.adapt.more_points import fields_and_residuals, joined_where_large, on_all_parts
+from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.widening import Widening, freeze, narrowed, widen
@@ -42,14 +42,15 @@ class Readouts(AbstractAdaptation):
     untrained : tuple of Widening, default 500 and 1500 neurons with R = 1.5 on the coordinates
         What is tried before any training, level by level; () for nothing.
     train : int, default 20
-        Iterations before the network is frozen for the first time, at least 1, and up to three times as many while the
-        loss has not fallen; each time after that there are as many more as there were already.
-    fall : float, default 1e-4
-        The share of the loss after the first iteration to which it has to fall in the first training (dimensionless).
+        Iterations before the network is frozen for the first time, at least 1; each time after that there are as many
+        more as there were already.
+    good : float, default 1e-4
+        The coordinates are good for more than one level where the estimated error of the first is at most this
+        (dimensionless), or where training has been doubled already.
     levels : tuple of Widening, default three times 1000 neurons
         What is added to a trained network, level by level: the first takes what is not linear, at little cost. Of q
         fields every level has 1/√q as many neurons.
-    points : RAD, default RAD(pool=2)
+    points : RAD, default RAD()
         How points are renewed in training, and where they are added to readouts.
     rows : float, default 10
         Residuals a column of J, at least so many (dimensionless), above 1.
@@ -68,9 +69,9 @@ class Readouts(AbstractAdaptation):
         Widening(1500, radius=1.5, coordinates=True),
     )
     train: Count = 20
-    fall: Annotated[float, Above(0)] = 1e-4
+    good: Annotated[float, Above(0)] = 1e-4
     levels: tuple[Widening, ...] = (Widening(1000), Widening(1000), Widening(1000))
-    points: RAD = field(default_factory=lambda: RAD(pool=2.0))
+    points: RAD = field(default_factory=RAD)
     rows: Annotated[float, Above(1)] = 10.0
     gap: Annotated[float, AtLeast(1)] = 2.0
     most: Count = 50_000
@@ -98,7 +99,7 @@ class Readouts(AbstractAdaptation):
         """Freeze the untrained network, and widen it on its coordinates."""
         if not self.untrained or not _can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
-        return self._frozen(objective, theta, ReadoutsState(), generator)
+        return self._frozen(objective, theta, ReadoutsState(), copied(generator))
 
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
         """Estimate the error of a readout whose level is solved."""
@@ -112,6 +113,8 @@ class Readouts(AbstractAdaptation):
         """Return what comes next: other points, a readout, more neurons or points for it, or more training."""
         if state.body is None:
             return self._trained(progress, objective, generator, state)
+        if state.trained == 0:  # of a try that fails no trace is left, in the random numbers neither
+            generator = copied(generator)
         f = float(progress.iterate.f)
         state = replace(state, steps=state.steps + 1, f=f)
         if progress.estimate is None:
@@ -127,10 +130,8 @@ class Readouts(AbstractAdaptation):
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
     ) -> tuple[Renewed | None, ReadoutsState]:
         """Renew points while the network is trained, then freeze and widen it."""
-        theta, f = progress.iterate.theta, float(progress.iterate.f)
-        state = replace(state, trained=state.trained + 1, f=f if state.trained == 0 else state.f)
-        enough = state.trained >= state.until and (f <= self.fall * state.f or state.trained >= 3 * self.train)
-        if _can_be_read(objective, theta) and (enough or progress.exhausted):
+        theta, state = progress.iterate.theta, replace(state, trained=state.trained + 1)
+        if _can_be_read(objective, theta) and (state.trained >= state.until or progress.exhausted):
             return self._frozen(objective, theta, state, generator)
         counted = replace(progress, iteration=state.trained)
         return self.points.adapted(counted, objective, generator, None)[0], state
@@ -146,7 +147,7 @@ class Readouts(AbstractAdaptation):
             return Finished(Status.AT_ROUNDING.value), state
         if number < len(levels) and self._promises(progress.estimate, levels[: number + 1], objective, state):
             again = replace(state, steps=0, f=math.inf)
-            return self._widened(objective, theta, levels[number], generator), again
+            return self._widened(objective, theta, levels[number], generator, again), again
         if state.trained and number == len(levels):
             more = self._more_points(objective, theta, generator)
             if more is not None:
@@ -161,9 +162,9 @@ class Readouts(AbstractAdaptation):
     def _promises(
         self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState
     ) -> bool:
-        """Return whether one more level is foreseen to pay; the first one on learned coordinates says too little."""
+        """Return whether one more level is foreseen to pay; the first one on good coordinates says too little."""
         if state.trained and len(levels) == 2:
-            return True
+            return estimate.largest <= self.good or state.trained >= 2 * self.train
         if not (state.trained or estimate.trustworthy):
             return False
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
@@ -176,17 +177,24 @@ class Readouts(AbstractAdaptation):
         frozen = freeze(objective, theta)
         assert isinstance(frozen.objective, PinnObjective)
         state = replace(state, body=theta.clone(), steps=0, f=math.inf)
-        return self._widened(frozen.objective, frozen.theta, self._levels(state)[0], generator), state
+        return self._widened(frozen.objective, frozen.theta, self._levels(state)[0], generator, state), state
 
-    def _widened(self, objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator) -> Renewed:
-        """Add a level of neurons, and points until there are enough rows for its columns."""
+    def _widened(
+        self, objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator, state: ReadoutsState
+    ) -> Renewed:
+        """Add a level of neurons, and points where the network alone is wrong until there are enough rows.
+
+        The readout's own residual would cost more, and says less: it is small where there were points.
+        """
         fields, residuals = fields_and_residuals(objective, theta)
         rule = replace(rule, neurons=math.ceil(rule.neurons / math.sqrt(fields)))
         columns = len(theta) + rule.neurons * fields
         wanted = min(math.ceil(self.rows * columns / residuals), self.most)
         had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
         missing = {name: wanted - count for name, count in had.items() if count < wanted}
-        collocation: Collocation = joined_where_large(self.points, objective, theta, missing, generator)
+        assert state.body is not None
+        body = narrowed(objective)
+        collocation: Collocation = joined_where_large(self.points, body, state.body, missing, generator)
         return widen(objective, theta, rule, generator, on_all_parts(objective, collocation, wanted, generator))
 
     def _more_points(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> Renewed | None:
@@ -206,11 +214,12 @@ class Readouts(AbstractAdaptation):
     ) -> tuple[Renewed, ReadoutsState]:
         """Go back to the network as it was frozen, on as many points as its training has come to."""
         assert state.body is not None
-        network = narrowed(objective)
-        count = self.points.stage(state.trained).points
+        network, count = narrowed(objective), self.points.stage(state.trained).points
         until = min(max(2 * state.trained, self.train), self.longest)
         after = replace(state, body=None, until=until, steps=0, f=math.inf)
-        return Renewed(self.points.placed(network, state.body, count, generator), state.body), after
+        if state.trained:
+            return Renewed(self.points.placed(network, state.body, count, generator), state.body), after
+        return Renewed(with_points(network, first_points(network, self.points.stages[0].points)), state.body), after
 
     def _end(self, state: ReadoutsState) -> str:
         found = state.kept.estimate if state.kept is not None else None
@@ -219,6 +228,11 @@ class Readouts(AbstractAdaptation):
             f"After {state.trained} iterations of training and {sum(level.neurons for level in self.levels)} neurons "
             f"the estimated error is {error}; allow more neurons (levels), points (most) or training (longest)."
         )
+
+
+def copied(generator: torch.Generator) -> torch.Generator:
+    """Return a generator that gives the same numbers, and leaves this one as it is."""
+    return torch.Generator().set_state(generator.get_state())
 
 
 def _can_be_read(objective: PinnObjective, theta: Tensor) -> bool:
