@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -24,6 +25,9 @@ SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 RATES = (-2.0, 2.0)
 """The rates that are tried, as powers of ten."""
+
+FLAT = 0.6
+"""Differences fall to at most 0.42 of the first one, however slow the convergence; rounding does not fall."""
 
 LARGEST = 1e-2
 """An estimate above this is not trusted, nor is one where so much of the residual is left: little is known yet."""
@@ -49,28 +53,49 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
     DeclarationError
         For a network that is no frozen one with levels of neurons.
     """
-    network, names = objective.network, list(objective.problem.fields)
+    network = objective.network
     if not isinstance(network, FrozenNetwork) or not network.levels:
         what = f"{type(network).__name__} has no levels of neurons"
         raise DeclarationError(what, "hierarchical_surplus", "widen a frozen network, as Readouts does")
-    neurons = sum(level.neurons for level in network.levels)
-    begin = len(theta) - len(names) * neurons
-    counts = [max(1, round(share * neurons)) for share in SHARES]
-    best = NestedBest(*(objective.factorised or (theta, objective.square_root(theta))))
-    thetas = [best.first(begin + len(names) * count) for count in counts] + [best.first(len(theta))]
     x = fresh_points(objective, PROBES, torch.Generator().manual_seed(0))
-    values = field_values(objective.problem, network, torch.stack(thetas), x, names)
-    norms = (values[:-1] - values[-1]).norm(dim=-1) / values[-1].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
-    differences = {name: tuple(norms[:, number].tolist()) for number, name in enumerate(names)}
+    found = None if objective.factorised is None else _differences(objective, *objective.factorised, x, theta)
+    if found is None or found.remainder > min(max(parts) for parts in found.differences.values()):
+        found = _differences(objective, theta, objective.square_root(theta), x, theta)
     least = ROUNDING * torch.finfo(theta.dtype).eps
-    errors = {name: max(decay(parts, x.shape[1])[0], least) for name, parts in differences.items()}
+    errors = {name: max(decay(parts, x.shape[1])[0], least) for name, parts in found.differences.items()}
     doubts = [
         *(f"Of {name} too little is known yet, {error:.1e}" for name, error in errors.items() if error > LARGEST),
         *_left(objective, theta),
         *_gaps(objective, theta, x),
     ]
     reason = "; ".join(doubts) or "The equations hold, between the points as at them"
-    return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", differences, thetas[-2])
+    return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", found.differences, found.nearby)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """‖u − u_m‖/‖u‖ for the first `SHARES` of the neurons by field, θ of the last u_m, and what is not linear.
+
+    `remainder` is how far the u that is best by the linear model is from that of the iterate, relative to it.
+    """
+
+    differences: Mapping[str, tuple[float, ...]]
+    nearby: Tensor
+    remainder: float
+
+
+def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tensor, theta: Tensor) -> Differences:
+    network, names = objective.network, list(objective.problem.fields)
+    assert isinstance(network, FrozenNetwork)
+    neurons = sum(level.neurons for level in network.levels)
+    begin, best = len(theta) - len(names) * neurons, NestedBest(at, model)
+    counts = [begin + len(names) * max(1, round(share * neurons)) for share in SHARES]
+    thetas = [*(best.first(count) for count in (*counts, len(theta))), theta]
+    values = field_values(objective.problem, network, torch.stack(thetas), x, names)
+    linear, norms = values[-2], values[-1].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
+    relative = (values[: len(SHARES)] - linear).norm(dim=-1) / norms
+    differences = {name: tuple(relative[:, number].tolist()) for number, name in enumerate(names)}
+    return Differences(differences, thetas[-3], float(((linear - values[-1]).norm(dim=-1) / norms).max()))
 
 
 def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
@@ -78,10 +103,11 @@ def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
 
     u − u_m is what u_m lacks but for what u lacks, too. As if the two were orthogonal, its norm squared is the
     difference of their squares, E² (exp(2c(1 − s^{1/d})) − 1). ln E is the mean over `SHARES` for the c that fits best,
-    with one standard deviation added. Without a fall c is next to nothing, and E many times the differences.
+    with one standard deviation added. Differences that would be of any size near M if they came from slow convergence,
+    and do not fall, are rounding: the largest of them is the error then, and c is zero.
     """
     found = torch.tensor(differences, dtype=torch.float64)
-    if not bool((found > 0).all()):
+    if not bool((found > 0).all()) or differences[-1] > FLAT * differences[0]:
         return float(found.max()), 0.0
     share = 1 - torch.tensor(SHARES, dtype=torch.float64) ** (1 / dimension)
     rates = torch.logspace(*RATES, 200, dtype=torch.float64)[:, None]
