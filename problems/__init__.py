@@ -18,6 +18,10 @@ _FUNCTIONS = {
     "allen-cahn-kinked": ("allen_cahn", "allen_cahn_kinked"),
     "diffusion-advection": ("diffusion_advection", "diffusion_advection"),
     "klein-gordon": ("klein_gordon", "klein_gordon"),
+    "heat": ("heat", "heat"),
+    "helmholtz": ("helmholtz", "helmholtz"),
+    "wave": ("wave", "wave"),
+    "kovasznay": ("kovasznay", "kovasznay"),
 }
 """Name -> (module of this package, function without required arguments); modules are imported on demand."""
 

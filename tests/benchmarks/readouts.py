@@ -1,49 +1,63 @@
-"""The default beside coordinates with a readout, in turns: `tests/benchmarks/readouts.py burgers --seconds 60`."""
+"""Errors and their estimates on the way: `tests/benchmarks/readouts.py burgers --seconds 60 --seeds 0 1 2`.
+
+With `--sweeps` the same without readouts runs in turns with it; with `--accuracy` runs end where that is reached.
+"""
 
 from __future__ import annotations
 
 import argparse
+import statistics
 
 import pinnml.problems as problems
 import torch
 
 import pinnml as pm
 
-RULE = pm.adapt.Readouts()
+TIMES = (10, 30, 60, 120)
 
 
-def solved(name: str, depth: int, seconds: float, seed: int, readout: bool) -> pm.Solution:
-    solver = pm.methods.schwarz_gauss_newton()
-    return pm.solve(
-        problems.get(name),
-        pm.ResNet(16, depth),
-        pm.optim.WhereLinear(solver) if readout else solver,
-        refine=RULE if readout else pm.RAD(),
-        seconds=seconds,
-        seed=seed,
-        device="cpu",
-    )
+def at(solution: pm.Solution, seconds: float) -> tuple[float, float | None] | None:
+    """The last error that was computed by then, and the estimate of that row."""
+    rows = [row for row in solution.history if row.seconds <= seconds and row.relative_l2 is not None]
+    return (float(rows[-1].relative_l2 or 0), rows[-1].estimate) if rows else None
+
+
+def text(pair: tuple[float, float | None] | None) -> str:
+    if pair is None:
+        return "-"
+    return f"{pair[0]:.1e}" + ("" if pair[1] is None else f" ({pair[1]:.1e})")
+
+
+def solved(name: str, seed: int, asked: argparse.Namespace, sweeps: bool) -> pm.Solution:
+    limits = {"seconds": asked.seconds, "accuracy": None if sweeps else asked.accuracy}
+    rule = {"solver": pm.methods.schwarz_gauss_newton(), "refine": pm.RAD()} if sweeps else {}
+    return pm.solve(problems.get(name), seed=seed, device="cpu", **rule, **limits)  # type: ignore[arg-type]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("problem")
-    parser.add_argument("--depth", type=int, default=9)
+    parser.add_argument("problems", nargs="+")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--accuracy", type=float)
+    parser.add_argument("--sweeps", action="store_true")
     asked = parser.parse_args()
-    print(f"{asked.problem}, ResNet 16 × {asked.depth}, {torch.get_num_threads()} threads")
-    for seed in asked.seeds:
-        for readout in (False, True):
-            solution = solved(asked.problem, asked.depth, asked.seconds, seed, readout)
-            error, last = solution.error(), solution.history[-1]
-            found = "-" if error is None else f"{error.relative_l2:.2e}"
-            seen = [f"{row.seconds:.0f} s {row.relative_l2:.1e}" for row in solution.history if row.relative_l2][-4:]
-            print(
-                f"seed {seed}, {'readout' if readout else 'default'}: {found}, "
-                f"loss {last.loss:.1e}, {last.seconds:.1f} s, work {last.work:.0f}; {', '.join(seen)}",
-                flush=True,
-            )
+    print(f"{torch.get_num_threads()} threads; error (estimate) of the best so far after {TIMES} s, and at the end")
+    for name in asked.problems:
+        for sweeps in (False, True) if asked.sweeps else (False,):
+            ends = []
+            for seed in asked.seeds:
+                solution = solved(name, seed, asked, sweeps)
+                found, estimate = solution.error(), solution.run.estimate
+                ends.append(found.relative_l2 if found else float("nan"))
+                way = ", ".join(text(at(solution, time)) for time in TIMES if time < asked.seconds)
+                known = "" if estimate is None else f" ({estimate.largest:.1e}, trusted: {estimate.trustworthy})"
+                print(
+                    f"{name} {'sweeps' if sweeps else 'default'} seed {seed}: {way}; {ends[-1]:.1e}{known} at "
+                    f"{solution.result.seconds:.1f} s, work {solution.history[-1].work:.0f}: {solution.result.message}",
+                    flush=True,
+                )
+            print(f"{name} {'sweeps' if sweeps else 'default'}: median {statistics.median(ends):.1e}, {max(ends):.1e}")
 
 
 if __name__ == "__main__":
