@@ -25,6 +25,10 @@ def _cells(row: HistoryRow) -> list[str]:
     return cells
 
 
+LATER = ("estimate",)
+"""Columns that histories of version 0.1 do not have."""
+
+
 def write_history(path: str | os.PathLike[str], rows: Iterable[HistoryRow]) -> None:
     """Write the rows atomically as CSV with a header; floats read back exactly, None is an empty cell.
 
@@ -46,6 +50,7 @@ def _row(cells: dict[str, str]) -> HistoryRow:
         gradient_norm=float(cells["gradient_norm"]),
         evaluations=int(cells["evaluations"]),
         relative_l2=float(cells["relative_l2"]) if cells["relative_l2"] else None,
+        estimate=float(cells["estimate"]) if cells.get("estimate") else None,
     )
 
 
@@ -56,7 +61,7 @@ def read_history(path: str | os.PathLike[str]) -> list[HistoryRow]:
     """
     lines = csv.reader(io.StringIO(Path(path).read_text(encoding="utf-8")))
     header = next(lines, [])
-    missing = [name for name in COLUMNS if name not in header]
+    missing = [name for name in COLUMNS if name not in header and name not in LATER]
     if missing:
         raise DeclarationError(
             f"The history lacks the columns {', '.join(missing)}",

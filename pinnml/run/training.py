@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Renewal
+from pinnml.errors import sentence
 from pinnml.io.claim import claim_folder
 from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
 from pinnml.network import AbstractNetwork, Architecture
@@ -26,6 +27,14 @@ from pinnml.threads import reserve
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
+
+
+SMALL, LARGE = 1e-3, 0.1
+"""A share of the loss at the start that is small, and a relative error that is large."""
+
+
+class ErrorWarning(UserWarning):
+    """A small loss whose estimated error is large."""
 
 
 class DeclarationWarning(UserWarning):
@@ -156,6 +165,7 @@ def train(
         solution = Solution(_train(problem, setup, interruption, callback, before, keeper))
         if keeper is not None:
             keeper.finish(solution)
+        _compare(solution.run)
         return solution
 
 
@@ -225,3 +235,12 @@ def _report(findings: list[Finding]) -> None:
     raise_fatal(findings)
     for finding in findings:
         warnings.warn(str(finding), DeclarationWarning, stacklevel=5)
+
+
+def _compare(run: Run) -> None:
+    """Warn where the loss has become small, and the estimated error has not."""
+    first, last = run.history[0].loss, run.history[-1].loss
+    if run.estimate is not None and run.estimate.largest > LARGE and last < SMALL * first:
+        what = f"The loss fell from {first:.1e} to {last:.1e}, and the estimated error is {run.estimate.largest:.1e}"
+        remedy = "give it more time, points or neurons, or state the problem otherwise"
+        warnings.warn(sentence(what, "the end of the run", remedy), ErrorWarning, stacklevel=4)

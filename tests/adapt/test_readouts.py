@@ -17,6 +17,7 @@ from pinnml.adapt import RAD, Readouts, Stage, Widening
 from pinnml.network import FrozenNetwork
 from pinnml.optim import Iterations, Status, WhereLinear
 from pinnml.points import ConditionPoints
+from pinnml.run.gallery import figures
 
 pytestmark = pytest.mark.usefixtures("on_one_thread")
 
@@ -115,6 +116,10 @@ def test_what_the_coordinates_can_do_is_found_before_any_training() -> None:
     assert solution.result.nit <= 6 and solution.result.message.startswith("The estimated error")
     assert estimate is not None and error is not None and estimate.trustworthy and estimate.largest <= 1e-4
     assert error.relative_l2 < 3e-4
+    on_grid = solution.on_grid()
+    norm = np.linalg.norm(on_grid["u_estimated_error"]) / np.linalg.norm(on_grid["u"])
+    assert norm == pytest.approx(estimate.largest)
+    assert "estimated-error" in figures(solution.run, solution.approximation)
     row = solution.history[-1]
     assert row.estimate == estimate.largest and row.relative_l2 == pytest.approx(error.relative_l2)
 

@@ -151,6 +151,22 @@ def test_every_option_arrives(options: str, expected: str, without_figures: None
     assert expected in Path("run/config.json").read_text() + Path("run/summary.json").read_text()
 
 
+def test_an_accuracy_ends_a_run_that_has_no_time_limit(
+    capsys: pytest.CaptureFixture[str], without_figures: None
+) -> None:
+    assert pinnml("solve poisson --accuracy 1e-4 --width 4 --depth 1 --out run") == 0
+    summary = json.loads(Path("run/summary.json").read_text())
+    assert summary["estimate"]["trustworthy"] and summary["estimate"]["relative_l2"]["u"] <= 1e-4
+    assert summary["relative_l2"] < 3e-4 and summary["message"].startswith("The estimated error")
+    shown = capsys.readouterr().out
+    assert "estimated error" in shown and "  estimated " in shown and "/60 s" not in shown
+
+
+def test_an_accuracy_that_nobody_estimates_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pinnml(f"solve poisson {SMALL} --accuracy 1e-4 --solver lbfgs") == 2
+    assert "No error is estimated with LBFGS" in " ".join(capsys.readouterr().err.split())
+
+
 def test_periodic_problems_get_a_periodic_network() -> None:
     parsed = argparse.Namespace(network="mlp", width=4, depth=1)
     assert options.network(parsed, ring()) == fit_network(TINY, ring()) != TINY

@@ -48,6 +48,23 @@ def test_a_file_gets_few_whole_lines() -> None:
     assert "\x1b" not in text
 
 
+def test_an_estimate_is_shown_beside_the_error() -> None:
+    to, file = console(False)
+    with ProgressLine(to, title="heat", clock=Clock()) as line:
+        line.update(HistoryRow(3, 2.0, 6.0, 1e-9, 1.0, 90, 2e-5, 3.14e-5))
+    assert "rel L2 2.00e-05  estimated 3.1e-05  work" in file.getvalue()
+
+
+def test_the_summary_tells_the_estimate_and_why_it_is_not_trusted() -> None:
+    to, file = console(False, width=200)
+    known = {"relative_l2": {"u": 1.2e-5}, "trustworthy": True, "reason": "It holds.", "method": "surplus"}
+    to.print(summary_table({"estimate": known}))
+    to.print(summary_table({"estimate": known | {"relative_l2": {"u": 1e-3, "v": 2e-3}, "trustworthy": False}}))
+    to.print(summary_table({"estimate": None}))
+    lines = [line.split("estimated error")[1].strip() for line in file.getvalue().splitlines() if line.strip()]
+    assert lines == ["1.2e-05", "u 1.0e-03, v 2.0e-03, not to be trusted: It holds.", "-"]
+
+
 def test_the_last_row_is_shown_once() -> None:
     assert run(terminal=False, seconds=11, step=1).splitlines()[-1].split()[1:4] == ["11.0/60", "s", "it"]
     assert len(run(terminal=False, seconds=11, step=1).splitlines()) == 2
