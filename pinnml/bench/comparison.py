@@ -66,6 +66,7 @@ def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Trial:
         device=plan.device,
         dtype=plan.dtype,
         callback=callback,
+        progress=False,  # the comparison has its own
     )
     callback(solution.history[-1])  # by now with its error
     return trial_of(solution, job, plan.seconds)

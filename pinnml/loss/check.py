@@ -17,6 +17,7 @@ PROBES = 64
 HELD = 1e-6
 DISPARITY = 1e4
 LIGHT = 1e-3
+ROUNDING = 100.0
 SAMPLE = 100
 """Points of a condition from which its trace is told well enough for a factor of a thousand."""
 
@@ -35,7 +36,7 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
         findings += _check_held(objective, theta, name, term)
     # a loss that was weighed by a rule says nothing about the declaration
     own = {name: loss for name, loss in losses.items() if name not in objective.discretisation.weights}
-    return findings or _check_scales(own) + _check_light(objective, theta)
+    return findings or _check_scales(own, torch.finfo(theta.dtype).eps) + _check_light(objective, theta)
 
 
 def _check_placement(objective: PinnObjective, theta: Tensor) -> list[Finding]:
@@ -67,8 +68,10 @@ def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) 
     return [Finding(what, f"hard condition {name!r}", remedy)]
 
 
-def _check_scales(losses: dict[str, float]) -> list[Finding]:
-    positive = {name: loss for name, loss in losses.items() if loss > 0}
+def _check_scales(losses: dict[str, float], eps: float) -> list[Finding]:
+    """Find losses of different sizes; one at rounding belongs to a condition that holds by construction."""
+    least = (ROUNDING * eps) ** 2 * max(losses.values(), default=0.0)
+    positive = {name: loss for name, loss in losses.items() if loss > least}
     if not positive:
         return []
     largest, smallest = max(positive, key=positive.__getitem__), min(positive, key=positive.__getitem__)

@@ -24,6 +24,11 @@ def _rate(evaluations: int, seconds: float) -> str:
     return f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}"
 
 
+def standard_error() -> Console:
+    """Return a console for lines beside a program's own output."""
+    return Console(stderr=True)
+
+
 class ProgressLine:
     """The state of a run on one line: time, iterations, loss, relative error, its estimate, work, evaluations a second.
 

@@ -5,7 +5,8 @@ from pinnml.run.interruption import SIGNALS, Interruption
 from pinnml.run.repetition import Repetition, rerun
 from pinnml.run.resuming import resume
 from pinnml.run.solution import Solution
-from pinnml.run.training import KEPT_EVERY, DeclarationWarning, ErrorWarning, solve, train
+from pinnml.run.training import KEPT_EVERY, DeclarationWarning, solve, train
+from pinnml.run.watching import ErrorWarning
 from pinnml.setup import HistoryRow, Run
 
 __all__ = [

@@ -40,6 +40,21 @@ class Solution:
 
     run: Run
 
+    def __repr__(self) -> str:
+        """Three lines: what was solved by what, how far it has come, and why it ended."""
+        problem, result, last = self.problem, self.result, self.history[-1]
+        fields = ", ".join(problem.fields)
+        known = [
+            f"loss {last.loss:.2e}",
+            "" if last.relative_l2 is None else f"relative L2 error {last.relative_l2:.2e}",
+            "" if last.estimate is None else f"estimated {last.estimate:.1e}",
+        ]
+        return (
+            f"{fields}({', '.join(problem.domain.names)}) of {problem.name!r}, {self.network.size:,} parameters\n"
+            f"{result.seconds:.1f} s, {result.nit} iterations: {', '.join(part for part in known if part)}\n"
+            f"{result.message}"
+        )
+
     @property
     def problem(self) -> Problem:
         """What was solved."""

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Renewal
-from pinnml.errors import sentence
 from pinnml.io.claim import claim_folder
 from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
 from pinnml.network import AbstractNetwork, Architecture
@@ -22,19 +21,12 @@ from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
 from pinnml.run.solution import Solution
-from pinnml.setup import HistoryRow, Run, Setup, arrange, bind, draw_points
+from pinnml.run.watching import compare, watched
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind, draw_points
 from pinnml.threads import reserve
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
-
-
-SMALL, LARGE = 1e-3, 0.1
-"""A share of the loss at the start that is small, and a relative error that is large."""
-
-
-class ErrorWarning(UserWarning):
-    """A small loss whose estimated error is large."""
 
 
 class DeclarationWarning(UserWarning):
@@ -59,6 +51,7 @@ def solve(
     out: str | os.PathLike[str] | None = None,
     every: float = KEPT_EVERY,
     callback: Callable[[HistoryRow], None] = lambda row: None,
+    progress: bool | None = None,
 ) -> Solution:
     """Train a network on a problem and return the solution.
 
@@ -104,6 +97,8 @@ def solve(
         Time between checkpoints [s].
     callback : callable, default none
         Called with each row of the history.
+    progress : bool or None, default None
+        Whether a line on standard error shows how far the run is; None for yes on a terminal and in a notebook.
 
     Returns
     -------
@@ -119,7 +114,9 @@ def solve(
         problem, network, solver, points=points, refine=refine, balance=balance, accuracy=accuracy, seconds=seconds,
         stop=stop, seed=seed, device=device, dtype=dtype, chunk=chunk,
     )  # fmt: skip
-    return train(problem, setup, out=out, callback=callback, every=every)
+    budget = DEFAULT_SECONDS if seconds is None and stop is None and accuracy is None else seconds
+    with watched(progress, problem.name, budget, callback) as watch:
+        return train(problem, setup, out=out, callback=watch, every=every)
 
 
 def train(
@@ -165,7 +162,7 @@ def train(
         solution = Solution(_train(problem, setup, interruption, callback, before, keeper))
         if keeper is not None:
             keeper.finish(solution)
-        _compare(solution.run)
+        compare(solution.run)
         return solution
 
 
@@ -235,12 +232,3 @@ def _report(findings: list[Finding]) -> None:
     raise_fatal(findings)
     for finding in findings:
         warnings.warn(str(finding), DeclarationWarning, stacklevel=5)
-
-
-def _compare(run: Run) -> None:
-    """Warn where the loss has become small, and the estimated error has not."""
-    first, last = run.history[0].loss, run.history[-1].loss
-    if run.estimate is not None and run.estimate.largest > LARGE and last < SMALL * first:
-        what = f"The loss fell from {first:.1e} to {last:.1e}, and the estimated error is {run.estimate.largest:.1e}"
-        remedy = "give it more time, points or neurons, or state the problem otherwise"
-        warnings.warn(sentence(what, "the end of the run", remedy), ErrorWarning, stacklevel=4)

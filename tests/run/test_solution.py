@@ -32,6 +32,13 @@ def by_hand(solution: pm.Solution, t: Any, x: Any) -> Any:
     return np.sin(x) + t * (2 * x / math.pi) * (2 * (math.pi - x) / math.pi) * network
 
 
+def test_it_introduces_itself_in_three_lines(solved: pm.Solution) -> None:
+    first, second, third = repr(solved).splitlines()
+    assert first == "u(t, x) of 'heat', 17 parameters"
+    assert second.startswith(f"{solved.result.seconds:.1f} s, 5 iterations: loss ") and "relative L2 error" in second
+    assert third == "The limit of 5 iterations was reached."
+
+
 def test_values_are_those_of_the_formula(solved: pm.Solution) -> None:
     t, x = np.random.default_rng(0).random((2, 50)) * np.array([[1.0], [math.pi]])
     assert solved(t=t, x=x) == pytest.approx(by_hand(solved, t, x), abs=1e-14)

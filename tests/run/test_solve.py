@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from torch import nn
 
 import pinnml as pm
 from pinnml.approximation import Scorer
-from pinnml.optim import Status
+from pinnml.optim import Estimate, Status
+from pinnml.run import ErrorWarning
+from pinnml.run.watching import compare
 from pinnml.setup import HistoryRow, Setup
 
 
@@ -112,6 +115,45 @@ def test_single_precision() -> None:
     assert single.history[0].loss == pytest.approx(double.history[0].loss, rel=1e-5)
     assert single.history[0].loss != double.history[0].loss
     assert double.theta.dtype == torch.float64
+
+
+def test_a_line_shows_the_run_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[Any] = []
+    tiny(heat(), 2, callback=rows.append)
+    assert capsys.readouterr().err == ""
+    tiny(heat(), 2, callback=rows.append, progress=True)
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0].startswith("heat") and "it 0" in shown[0] and "it 2" in shown[-1]
+    assert [row.iteration for row in rows] == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_terminal_is_looked_at(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("pinnml.run.watching._is_looked_at", lambda: True)
+    tiny(heat(), 1)
+    assert "heat" in capsys.readouterr().err
+    tiny(heat(), 1, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("error", "told"), [(0.5, True), (0.05, False)])
+def test_a_small_loss_with_a_large_error_is_a_warning(error: float, told: bool) -> None:
+    run = tiny(heat(), 1).run
+    first = replace(run.history[0], loss=1.0)
+    result = replace(run.result, estimate=Estimate({"u": error}, False, "It is so."))
+    bad = replace(run, history=[first, replace(first, iteration=1, loss=1e-4)], result=result)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compare(bad)
+        compare(replace(bad, history=[first]))  # nothing has fallen
+    assert [str(one.message).startswith("The loss fell from 1.0e+00 to 1.0e-04") for one in caught] == [True] * told
+    assert all(one.category is ErrorWarning for one in caught)
+
+
+def test_a_penalty_that_the_embedding_holds_is_not_called_light() -> None:
+    """Its residual is rounding; warnings are errors here."""
+    problem = pm.Problem(ring().domain, ["u"], conditions=ring().conditions, name="ring")
+    network = pm.MLP(width=4, depth=1, embedding=pm.PeriodicEmbedding("x"))
+    assert tiny(problem, 1, network=network).result.nit == 1
 
 
 def test_defaults_are_those_of_setup() -> None:

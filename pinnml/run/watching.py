@@ -1,0 +1,54 @@
+"""What somebody who watches a run from Python is told: how far it is, and where its loss says too much."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pinnml.errors import sentence
+from pinnml.setup import HistoryRow, Run
+
+Callback = Callable[[HistoryRow], None]
+"""What is called with each row of the history."""
+
+
+SMALL, LARGE = 1e-3, 0.1
+"""A share of the loss at the start that is small, and a relative error that is large."""
+
+
+class ErrorWarning(UserWarning):
+    """A small loss whose estimated error is large."""
+
+
+@contextmanager
+def watched(shown: bool | None, title: str, budget: float | None, callback: Callback) -> Iterator[Callback]:
+    """Yield a callback that shows each row on one line of standard error, too; None for wherever somebody may look."""
+    if shown is False or (shown is None and not _is_looked_at()):
+        yield callback
+        return
+    # rich, loaded with the package, would take as long to import as all the rest of it
+    from pinnml.report.progress import ProgressLine, standard_error
+
+    with ProgressLine(standard_error(), title=title, budget=budget) as line:
+
+        def both(row: HistoryRow) -> None:
+            line.update(row)
+            callback(row)
+
+        yield both
+
+
+def _is_looked_at() -> bool:
+    """Whether standard error is a terminal, or the program a notebook."""
+    return (sys.stderr is not None and sys.stderr.isatty()) or "ipykernel" in sys.modules
+
+
+def compare(run: Run) -> None:
+    """Warn where the loss has become small, and the estimated error has not."""
+    first, last = run.history[0].loss, run.history[-1].loss
+    if run.estimate is not None and run.estimate.largest > LARGE and last < SMALL * first:
+        what = f"The loss fell from {first:.1e} to {last:.1e}, and the estimated error is {run.estimate.largest:.1e}"
+        remedy = "give it more time, points or neurons, or state the problem otherwise"
+        warnings.warn(sentence(what, "the end of the run", remedy), ErrorWarning, stacklevel=5)
