@@ -80,6 +80,8 @@ def _content(run: Run) -> dict[str, Any]:
         "weights": dict(run.discretisation.weights),
         "growth": encode(growth_of(run.discretisation.network)),
         "estimate": encode(result.estimate),
+        "exhausted": result.exhausted,
+        "pending": result.pending,
         "adaptation": encode(run.adaptation),
         "generator": run.generator,
         "history": _table(run.history),

@@ -83,6 +83,11 @@ class Meter:
         """How many evaluations held a number that is not finite (reads one number from the device)."""
         return int(self._faults)
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the guard refuses further evaluations."""
+        return self._guard(self.counts)
+
     def ask(self, kind: Evaluation, cost: float, evaluate: Callable[[], E], again: bool = True) -> E:
         """Count an evaluation and make it.
 

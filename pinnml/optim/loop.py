@@ -79,7 +79,8 @@ def minimise(
         network grows, and the solver's `renewed` is called then, even where it had come to an end on the last one. It
         may also end the run.
     assess : callable, default never
-        Called before that; may estimate the error of the iterate. Where that satisfies `stop`, nothing is renewed.
+        Called before that; may estimate the error of the iterate. Where that satisfies `stop`, or the budget is spent,
+        nothing is renewed, and the result is `pending`.
     clock : callable, default time.perf_counter
         Seconds.
 
@@ -91,17 +92,18 @@ def minimise(
     began = clock()
     earlier = _earlier(objective, start)
     iterate, state, iteration = earlier.iterate, earlier.state, earlier.iteration
-    estimate, exhausted = earlier.estimate, False
+    estimate, exhausted, pending = earlier.estimate, earlier.exhausted, earlier.pending
     began -= earlier.seconds
     meter = Meter(lambda counts: stop.spent(clock() - began, counts), earlier.counts)
     budget = metered(objective, meter)
 
     def progress() -> Progress:
-        return Progress(iteration, iterate, clock() - began, meter.counts, state, estimate, exhausted)
+        return Progress(iteration, iterate, clock() - began, meter.counts, state, estimate, exhausted, pending)
 
     def result(status: Status, message: str | None = None) -> Result:
-        text = (message or status.value) + _faults(meter.faults)
-        return Result(status, text, iterate, iteration, clock() - began, meter.counts, state, estimate)
+        text, now = (message or status.value) + _faults(meter.faults), progress()
+        known = now.estimate, now.exhausted, now.pending
+        return Result(status, text, now.iterate, now.iteration, now.seconds, now.counts, now.state, *known)
 
     try:
         callback(progress())
@@ -109,24 +111,35 @@ def minimise(
             return result(Status.NOT_FINITE)
         if state is None:
             state = solver.init(budget, iterate)
+        status = Status.FINISHED if exhausted else Status.RUNNING
         while (reason := stop.reason(progress())) is None:
-            iterate, state, status = _stepped(budget, meter, solver, iterate, state)
-            iteration += 1
-            ended, exhausted = status.value, status is not Status.RUNNING
-            estimate = assess(progress())
-            enough = estimate is not None and stop.satisfied(estimate)
-            following = None if status is Status.NOT_FINITE or enough else renew(progress())
+            if not pending:
+                iterate, state, status = _stepped(budget, meter, solver, iterate, state)
+                iteration += 1
+                exhausted = status is not Status.RUNNING
+                if status is Status.NOT_FINITE:
+                    callback(progress())
+                    return result(status)
+                estimate = assess(progress())
+                pending = (estimate is not None and stop.satisfied(estimate)) or meter.is_spent
+                if pending:
+                    callback(progress())
+                    continue
+            pending = True  # an interrupt from the keyboard may come
+            following = renew(progress())
+            pending = False
+            if isinstance(following, Finished):
+                callback(progress())
+                return result(Status.FINISHED, following.reason)
             if isinstance(following, Renewed):
                 budget = metered(following.objective, meter)
                 with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done
                     iterate = budget.at(following.theta)
                     state = solver.renewed(budget, iterate, state)
-                status, exhausted, estimate = Status.RUNNING, False, None
-            elif isinstance(following, Finished):
-                status, ended = Status.FINISHED, following.reason
+                exhausted, estimate = False, None
             callback(progress())
-            if status is not Status.RUNNING and not enough:
-                return result(status, ended)
+            if exhausted:
+                return result(status)
         return result(Status.STOPPED, reason)
     except BudgetSpentError:
         return result(Status.STOPPED, stop.reason(progress()))

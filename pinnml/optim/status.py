@@ -31,7 +31,7 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a run, with SciPy's names; `state` is the solver's, `estimate` what is known of the error."""
+    """The result of a run, with SciPy's names; what else a run goes on with is as in `Progress`."""
 
     status: Status
     message: str
@@ -41,6 +41,8 @@ class Result:
     counts: Counts
     state: Any
     estimate: Estimate | None = None
+    exhausted: bool = False
+    pending: bool = False
 
     @property
     def success(self) -> bool:
@@ -50,7 +52,9 @@ class Result:
     @property
     def progress(self) -> Progress:
         """The state of the run, from which it can be continued."""
-        return Progress(self.nit, self.iterate, self.seconds, self.counts, self.state, self.estimate)
+        return Progress(
+            self.nit, self.iterate, self.seconds, self.counts, self.state, self.estimate, self.exhausted, self.pending
+        )
 
     @property
     def nfev(self) -> int:

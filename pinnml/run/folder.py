@@ -129,6 +129,8 @@ def _result(checkpoint: dict[str, Any], where: str) -> Result:
         decode(checkpoint["counts"], where),
         decode(checkpoint["state"], where),
         decode(checkpoint.get("estimate"), where),
+        checkpoint["exhausted"],
+        checkpoint["pending"],
     )
 
 

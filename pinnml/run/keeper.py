@@ -105,6 +105,9 @@ class Keeper:
             progress.seconds,
             progress.counts,
             progress.state,
+            progress.estimate,
+            progress.exhausted,
+            progress.pending,
         )
         run = snapshot(result)
         self._complain(run)

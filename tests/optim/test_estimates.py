@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 from shrinking import START, Shrinking, norm
 
 import pinnml as pm
-from pinnml.optim import Accuracy, Estimate, Finished, Iterations, Progress, Renewed, Status, minimise
+from pinnml.optim import (
+    Accuracy,
+    Estimate,
+    Evaluations,
+    Finished,
+    Iterations,
+    Progress,
+    Renewed,
+    Result,
+    Status,
+    Stop,
+    minimise,
+)
 
 
 def estimate(error: float, trustworthy: bool = True) -> Estimate:
@@ -40,6 +55,28 @@ def test_a_run_ends_at_the_accuracy_and_nothing_is_renewed_then() -> None:
     assert [number for number, _ in renewed] == list(range(1, 12))
     assert [found is not None for _, found in renewed] == [number % 2 == 0 for number in range(1, 12)]
     assert seen[-1].estimate == result.estimate and seen[-2].estimate is None
+
+
+@pytest.mark.parametrize("limit", [Evaluations(8), Accuracy(0.8**6)])
+def test_what_a_spent_budget_left_out_is_done_first_when_the_run_goes_on(limit: Stop) -> None:
+    """The start, six steps and a renewal after three: the one after six is pending, and comes before a step."""
+
+    def run(start: Any, stop: Stop) -> tuple[Result, list[int]]:
+        told: list[int] = []
+
+        def renew(progress: Progress) -> Renewed | None:
+            told.append(progress.iteration)
+            return Renewed(norm(), START) if progress.iteration % 3 == 0 else None
+
+        assess = lambda progress: estimate(0.8**progress.iteration)  # noqa: E731
+        return minimise(norm(), start, Shrinking(0.5), stop, renew=renew, assess=assess), told
+
+    whole, _ = run(START, Iterations(8))
+    first, told = run(START, limit | Iterations(8))
+    assert first.nit == 6 and first.pending and told == [1, 2, 3, 4, 5]
+    rest, told = run(first.progress, Iterations(8))
+    assert told == [6, 7, 8] and not rest.pending
+    assert torch.equal(rest.iterate.theta, whole.iterate.theta) and rest.counts == whole.counts
 
 
 def test_an_estimate_belongs_to_the_iterate_that_was_estimated() -> None:
