@@ -164,7 +164,10 @@ def test_a_bundled_problem_is_found_by_its_name(tmp_path: Path, without_figures:
 
 
 def test_a_problem_of_ones_own_must_be_handed_over(folder: Path) -> None:
-    with pytest.raises(pm.DeclarationError, match=r"(?s)'heat' is not a bundled problem.*load\(folder, problem\)"):
+    with pytest.raises(pm.DeclarationError, match=r"(?s)another problem: domain .*hand over the problem"):
+        pm.load(folder)  # there is a bundled one of this name
+    edit_checkpoint(folder / "checkpoint.pt", lambda checkpoint: checkpoint["config"].update(problem="warm"))
+    with pytest.raises(pm.DeclarationError, match=r"(?s)'warm' is not a bundled problem.*load\(folder, problem\)"):
         pm.load(folder)
 
 
