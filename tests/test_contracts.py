@@ -32,6 +32,7 @@ OPEN_TO_PROBLEMS = {
 """What a bundled problem may import: the room that declares problems, its complaints, its neighbours, and arrays."""
 
 IMPORTED_LATE = {
+    ("run/watching.py", "pinnml.report.progress.line_beside_output"): "rich takes as long as the package",
     ("run/solution.py", "pinnml.run.gallery.figures"): "matplotlib takes as long to import as all the rest",
     ("run/solution.py", "pinnml.run.gallery.overview"): "matplotlib takes as long to import as all the rest",
     ("run/solution.py", "pinnml.io.vtu.write_vtu"): "meshio is for a format that few runs are written in",

@@ -24,11 +24,6 @@ def _rate(evaluations: int, seconds: float) -> str:
     return f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}"
 
 
-def standard_error() -> Console:
-    """Return a console for lines beside a program's own output."""
-    return Console(stderr=True)
-
-
 class ProgressLine:
     """The state of a run on one line: time, iterations, loss, relative error, its estimate, work, evaluations a second.
 
@@ -119,3 +114,8 @@ class ProgressLine:
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(bar, text)
         return line
+
+
+def line_beside_output(title: str, budget: float | None) -> ProgressLine:
+    """Return a progress line on standard error, beside what a program itself prints."""
+    return ProgressLine(Console(stderr=True), title=title, budget=budget)

@@ -29,9 +29,9 @@ def watched(shown: bool | None, title: str, budget: float | None, callback: Call
         yield callback
         return
     # rich, loaded with the package, would take as long to import as all the rest of it
-    from pinnml.report.progress import ProgressLine, standard_error
+    from pinnml.report.progress import line_beside_output
 
-    with ProgressLine(standard_error(), title=title, budget=budget) as line:
+    with line_beside_output(title, budget) as line:
 
         def both(row: HistoryRow) -> None:
             line.update(row)
