@@ -50,6 +50,7 @@ def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:
 
 
 def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState) -> bool:
+    """Return whether the present level has given what it can: f is near the least known, or no longer halved."""
     f, model = float(progress.iterate.f), objective.factorised
     if progress.exhausted or state.steps + 1 >= STEPS or f > HALF * state.f or model is None:
         return True

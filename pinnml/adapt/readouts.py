@@ -16,6 +16,7 @@ from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.widening import Widening, freeze, narrowed, widen
 from pinnml.approximation import hierarchical_surplus
+from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, FrozenNetwork
 from pinnml.optim import Estimate, Finished, Progress, Renewed, Status
@@ -62,6 +63,11 @@ class Readouts(AbstractAdaptation):
         A level is added where it is foreseen to lower the error by this factor (dimensionless), above 1.
     longest : int, default 320
         The network is not trained for more iterations than these.
+
+    Raises
+    ------
+    DeclarationError
+        Without levels.
     """
 
     untrained: tuple[Widening, ...] = (
@@ -80,20 +86,23 @@ class Readouts(AbstractAdaptation):
 
     estimates = True
 
+    def __post_init__(self) -> None:
+        if not self.levels:
+            raise DeclarationError("levels is empty", "Readouts", "give at least one Widening, or take RAD instead")
+
     @property
     def stages(self) -> Sequence[Stage]:  # type: ignore[override]
         """Those of `points`."""
         return self.points.stages
 
-    @property
-    def neurons(self) -> int:  # type: ignore[override]
-        """Those of all levels of the longer climb."""
-        return max((sum(level.neurons for level in levels) for levels in (self.untrained, self.levels)), default=0)
+    def columns(self, fields: int) -> int:
+        """Return those of all levels of the longer climb."""
+        neurons = max(sum(level.neurons for level in levels) for levels in (self.untrained, self.levels))
+        return math.ceil(neurons * math.sqrt(fields))
 
     def most_points(self, fields: int) -> int:
         """Return as many as the columns of all levels call for, or the last stage, but no more than `most`."""
-        columns = math.ceil(self.neurons * math.sqrt(fields))
-        return max(super().most_points(fields), min(math.ceil(self.rows * columns), self.most))
+        return max(super().most_points(fields), min(math.ceil(self.rows * self.columns(fields)), self.most))
 
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
         """Freeze the untrained network, and widen it on its coordinates."""

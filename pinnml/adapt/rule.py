@@ -76,12 +76,13 @@ class AbstractAdaptation(ABC):
     estimates: bool = False
     """Whether it estimates errors, so that an accuracy can be asked for."""
 
-    neurons: int = 0
-    """How many neurons the network will be widened by at most."""
-
     def most_points(self, fields: int) -> int:
         """Return the most points that an equation will have, for a problem of so many fields."""
         return max(stage.points for stage in self.stages)
+
+    def columns(self, fields: int) -> int:
+        """Return how many outgoing weights a network of so many fields will be widened by at most."""
+        return 0
 
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
         """Return the loss that a run begins with in place of this one, None where it stays, and the first state."""

@@ -63,10 +63,11 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
         found = _differences(objective, theta, objective.square_root(theta), x, theta)
     least = ROUNDING * torch.finfo(theta.dtype).eps
     errors = {name: max(decay(parts, x.shape[1])[0], least) for name, parts in found.differences.items()}
+    losses = objective.losses(theta)
     doubts = [
         *(f"Of {name} too little is known yet, {error:.1e}" for name, error in errors.items() if error > LARGEST),
-        *_left(objective, theta),
-        *_gaps(objective, theta, x),
+        *_left(objective, losses, 0 * theta),
+        *_gaps(losses, losses_elsewhere(objective, theta, x)),
     ]
     reason = "; ".join(doubts) or "The equations hold, between the points as at them"
     return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", found.differences, found.nearby)
@@ -117,18 +118,18 @@ def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
     return math.exp(float(logarithms[best].mean() + scatter[best].sqrt())), float(rates[best])
 
 
-def _left(objective: PinnObjective, theta: Tensor) -> list[str]:
+def _left(objective: PinnObjective, losses: Mapping[str, float], zero: Tensor) -> list[str]:
     """Return a doubt where the loss is not small against that of N = 0: u may then converge to anything."""
-    left = math.sqrt(float(objective.value(theta)) / max(float(objective.value(0 * theta)), 1e-300))
+    left = math.sqrt(sum(losses.values()) / max(float(objective.value(zero)), 1e-300))
     return [] if left <= LARGEST else [f"Of the equations' residual {left:.0e} is left"]
 
 
-def _gaps(objective: PinnObjective, theta: Tensor, x: Tensor) -> list[str]:
+def _gaps(losses: Mapping[str, float], elsewhere: Mapping[str, float]) -> list[str]:
     """Return a doubt for every equation whose residual is larger between the points than at them."""
-    losses, doubts = objective.losses(theta), []
-    for name, elsewhere in losses_elsewhere(objective, theta, x).items():
-        if not elsewhere <= GAP * losses[name]:
-            ratio = elsewhere / losses[name] if losses[name] else math.inf
+    doubts = []
+    for name, found in elsewhere.items():
+        if not found <= GAP * losses[name]:
+            ratio = found / losses[name] if losses[name] else math.inf
             doubts.append(f"The mean square of {name!r} is {ratio:.0f} times larger at fresh points")
     return doubts
 

@@ -18,7 +18,7 @@ from pinnml.errors import raise_fatal
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CHECKPOINT
 from pinnml.network import Architecture
-from pinnml.optim import Loss, Seconds, Status, Stop
+from pinnml.optim import Loss, Status
 from pinnml.problem import Problem
 from pinnml.report import ProgressLine, summary_table
 from pinnml.run import Solution, rerun, resume, summary, train
@@ -99,10 +99,6 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
 def _setup(parsed: argparse.Namespace, problem: Problem) -> Setup:
     network = options.network(parsed, problem)
     recipe = _recipe(parsed, problem, network)
-    seconds = _seconds(parsed)
-    stop: Stop | None = None if seconds is None else Seconds(seconds)
-    if parsed.loss is not None:
-        stop = Loss(parsed.loss) if stop is None else stop | Loss(parsed.loss)
     setup = arrange(
         problem,
         network,
@@ -110,7 +106,8 @@ def _setup(parsed: argparse.Namespace, problem: Problem) -> Setup:
         points=options.sampler(parsed),
         refine=recipe.refine,
         accuracy=parsed.accuracy,
-        stop=stop,
+        seconds=_seconds(parsed),
+        stop=None if parsed.loss is None else Loss(parsed.loss),
         seed=parsed.seed,
         device=parsed.device,
         dtype=getattr(torch, parsed.dtype),

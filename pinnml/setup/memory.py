@@ -132,7 +132,7 @@ def _counts(problem: Problem, setup: Setup, collocation: Collocation) -> dict[st
 
 def _readout(problem: Problem, small: PinnObjective, rule: AbstractAdaptation, counts: Mapping[str, int]) -> int:
     """How many numbers a readout holds of all neurons that a network will be widened by, and of the points for them."""
-    columns = math.ceil(rule.neurons * math.sqrt(len(problem.fields)))
+    columns = rule.columns(len(problem.fields))
     channels = {chunk.term.name: len(chunk.indices) for chunk in small.chunks}
     jets = sum(channels[name] * count for name, count in counts.items()) * columns
     block = min(sum(counts.values()), ROWS * (columns + 1)) + columns

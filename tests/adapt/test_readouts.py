@@ -177,6 +177,11 @@ def test_an_accuracy_that_nobody_estimates_is_refused(settings: dict[str, Any], 
         pm.solve(heat(), accuracy=1e-3, **settings)
 
 
+def test_levels_are_needed() -> None:
+    with pytest.raises(pm.DeclarationError, match="levels is empty"):
+        Readouts(levels=())
+
+
 def test_in_single_precision_points_are_renewed_and_nothing_else() -> None:
     assert levels(solved(6, dtype=torch.float32)) == 0
 
