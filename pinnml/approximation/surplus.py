@@ -59,10 +59,12 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
         raise DeclarationError(what, "hierarchical_surplus", "widen a frozen network, as Readouts does")
     x = fresh_points(objective, PROBES, torch.Generator().manual_seed(0))
     found = None if objective.factorised is None else _differences(objective, *objective.factorised, x, theta)
-    if found is None or found.remainder > min(max(parts) for parts in found.differences.values()):
+    left: Mapping[str, float] = dict.fromkeys(objective.problem.fields, 0.0)
+    if found is None or max(found.remainder.values()) > min(max(parts) for parts in found.differences.values()):
         found = _differences(objective, theta, objective.square_root(theta), x, theta)
+        left = found.remainder  # by the model at θ itself u is off by as much as a further step would change it
     least = ROUNDING * torch.finfo(theta.dtype).eps
-    errors = {name: max(decay(parts, x.shape[1])[0], least) for name, parts in found.differences.items()}
+    errors = {name: max(decay(parts, x.shape[1])[0], least, left[name]) for name, parts in found.differences.items()}
     losses = objective.losses(theta)
     doubts = [
         *(f"Of {name} too little is known yet, {error:.1e}" for name, error in errors.items() if error > LARGEST),
@@ -77,12 +79,12 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
 class Differences:
     """‖u − u_m‖/‖u‖ for the first `SHARES` of the neurons by field, θ of the last u_m, and what is not linear.
 
-    `remainder` is how far the u that is best by the linear model is from that of the iterate, relative to it.
+    `remainder` is how far the u that is best by the linear model is from that of the iterate, relative to it, by field.
     """
 
     differences: Mapping[str, tuple[float, ...]]
     nearby: Tensor
-    remainder: float
+    remainder: Mapping[str, float]
 
 
 def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tensor, theta: Tensor) -> Differences:
@@ -96,7 +98,8 @@ def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tens
     linear, norms = values[-2], values[-1].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
     relative = (values[: len(SHARES)] - linear).norm(dim=-1) / norms
     differences = {name: tuple(relative[:, number].tolist()) for number, name in enumerate(names)}
-    return Differences(differences, thetas[-3], float(((linear - values[-1]).norm(dim=-1) / norms).max()))
+    remainder = (linear - values[-1]).norm(dim=-1) / norms
+    return Differences(differences, thetas[-3], dict(zip(names, remainder.tolist(), strict=True)))
 
 
 def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:

@@ -64,6 +64,15 @@ def test_the_estimate_is_near_the_error(neurons: int, seed: int) -> None:
     assert estimate.reason.startswith("The equations hold")
 
 
+def test_what_a_further_step_would_change_is_an_error() -> None:
+    """θ off its minimum: what the last neurons change says nothing of that."""
+    objective, theta = solved(heat(), 120)
+    off = theta + 1e-3 * torch.randn(len(theta), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    estimate = hierarchical_surplus(objective.on(objective.discretisation), off)
+    error = Approximation(heat(), objective.network, off).error()
+    assert error is not None and 0.3 < estimate.largest / error.relative_l2 < 3
+
+
 def test_two_fields_are_estimated_each() -> None:
     objective, theta = solved(oscillator(), 40)
     estimate = hierarchical_surplus(objective, theta)
