@@ -10,7 +10,7 @@ from torch import Tensor
 from pinnml.adapt.rule import Kept
 from pinnml.approximation import decay, fresh_points, losses_elsewhere
 from pinnml.loss import PinnObjective
-from pinnml.network import growth_of
+from pinnml.network import FrozenNetwork, growth_of
 from pinnml.optim import Estimate, Progress
 from pinnml.settings import record
 
@@ -25,6 +25,16 @@ STEPS = 6
 
 HALF = 0.5
 """A step that leaves more than this share of f is the last one on its level."""
+
+FEW = 200
+"""Fewer neurons than these on the coordinates are where an equation that is not linear begins: they cost next to
+nothing, say little about the error, and may take more steps."""
+
+FEW_STEPS = 30
+"""The most steps on one of their levels, …"""
+
+FEW_LEFT = 0.9
+"""… the last of which leaves more than this share of f."""
 
 
 @record
@@ -49,10 +59,18 @@ def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:
     return math.exp(-rate * (ratio ** (1 / dimension) - 1))
 
 
+def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:
+    """Return whether an untrained network has so few neurons that they are but a start for more."""
+    network = objective.network
+    assert isinstance(network, FrozenNetwork)
+    return not state.trained and sum(level.neurons for level in network.levels) < FEW
+
+
 def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState) -> bool:
     """Return whether the present level has given what it can: f is near the least known, or no longer halved."""
     f, model = float(progress.iterate.f), objective.factorised
-    if progress.exhausted or state.steps + 1 >= STEPS or f > HALF * state.f or model is None:
+    most, share = (FEW_STEPS, FEW_LEFT) if is_beginning(objective, state) else (STEPS, HALF)
+    if progress.exhausted or state.steps + 1 >= most or f > share * state.f or model is None:
         return True
     rounding = (SMALL * torch.finfo(progress.iterate.theta.dtype).eps) ** 2 * float(model[1].f)
     return f <= NEAR * float(model[1].least) + rounding

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from pinnml.adapt.climb import ReadoutsState, better, foreseen, is_solved
+from pinnml.adapt.climb import ReadoutsState, better, foreseen, is_beginning, is_solved
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
@@ -40,8 +40,9 @@ class Readouts(AbstractAdaptation):
 
     Parameters
     ----------
-    untrained : tuple of Widening, default 500 and 1500 neurons with R = 1.5 on the coordinates
-        What is tried before any training, level by level; () for nothing.
+    untrained : tuple of Widening, default 30, 70, 400 and 1500 neurons with R = 1.5 on the coordinates
+        What is tried before any training, level by level; () for nothing. A nonlinear equation is solved with few
+        neurons first, at next to no cost, and each level begins where the one before has ended.
     train : int, default 20
         Iterations before the network is frozen for the first time, at least 1; each time after that there are as many
         more as there were already.
@@ -70,9 +71,8 @@ class Readouts(AbstractAdaptation):
         Without levels.
     """
 
-    untrained: tuple[Widening, ...] = (
-        Widening(500, radius=1.5, coordinates=True),
-        Widening(1500, radius=1.5, coordinates=True),
+    untrained: tuple[Widening, ...] = tuple(
+        Widening(neurons, radius=1.5, coordinates=True) for neurons in (30, 70, 400, 1500)
     )
     train: Count = 20
     good: Annotated[float, Above(0)] = 1e-4
@@ -105,10 +105,11 @@ class Readouts(AbstractAdaptation):
         return max(super().most_points(fields), min(math.ceil(self.rows * self.columns(fields)), self.most))
 
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
-        """Freeze the untrained network, and widen it on its coordinates."""
+        """Freeze the untrained network, widen it on its coordinates, and begin with N = 0, not by chance."""
         if not self.untrained or not _can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
-        return self._frozen(objective, theta, ReadoutsState(), copied(generator))
+        renewed, state = self._frozen(objective, theta, ReadoutsState(), copied(generator))
+        return replace(renewed, theta=0 * renewed.theta), state
 
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
         """Estimate the error of a readout whose level is solved."""
@@ -174,6 +175,8 @@ class Readouts(AbstractAdaptation):
         """Return whether one more level is foreseen to pay; the first one on good coordinates says too little."""
         if state.trained and len(levels) == 2:
             return estimate.largest <= self.good or state.trained >= 2 * self.train
+        if is_beginning(objective, state):
+            return True
         if not (state.trained or estimate.trustworthy):
             return False
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
@@ -202,8 +205,8 @@ class Readouts(AbstractAdaptation):
         had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
         missing = {name: wanted - count for name, count in had.items() if count < wanted}
         assert state.body is not None
-        body = narrowed(objective)
-        collocation: Collocation = joined_where_large(self.points, body, state.body, missing, generator)
+        alone = state.body if state.trained else 0 * state.body  # an untrained network is wrong wherever it is drawn
+        collocation: Collocation = joined_where_large(self.points, narrowed(objective), alone, missing, generator)
         return widen(objective, theta, rule, generator, on_all_parts(objective, collocation, wanted, generator))
 
     def _more_points(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> Renewed | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -199,3 +200,27 @@ def test_points_of_two_densities_weigh_as_the_mean_over_the_domain() -> None:
     second = ConditionPoints(x[2:], torch.full((4,), 0.25, dtype=torch.float64))
     both = pm.adapt.joined(first, second)
     assert torch.equal(both.x, x) and both.weights.tolist() == pytest.approx([1 / 6] * 6)
+
+
+def bratu() -> pm.Problem:
+    """Return Δu + e^u = f with soft walls; from a start of chance many neurons go astray."""
+
+    def exact(x: Any, y: Any) -> Any:
+        return torch.sin(math.pi * x) * torch.sin(math.pi * y)
+
+    def pde(u: Any, u_xx: Any, u_yy: Any, x: Any, y: Any) -> Any:
+        return u_xx + u_yy + torch.exp(u) + 2 * math.pi**2 * exact(x, y) - torch.exp(exact(x, y))
+
+    walls = pm.Value(u=0.0, on=["x=0", "x=1", "y=0", "y=1"])
+    fields = {"u": lambda x, y: np.sin(np.pi * x) * np.sin(np.pi * y)}
+    return pm.Problem(
+        domain=pm.Box(x=(0, 1), y=(0, 1)), fields=["u"], conditions={"pde": pm.Interior(pde), "walls": walls},
+        reference=pm.Reference(fields, {"x": 21, "y": 21}, "manufactured", 1e-15), name="bratu",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_an_equation_that_is_not_linear_is_solved_with_few_neurons_first(seed: int) -> None:
+    solution = pm.solve(bratu(), accuracy=1e-6, seed=seed, device="cpu", stop=Iterations(8))
+    error = solution.error()
+    assert error is not None and error.relative_l2 < 1e-7 and solution.result.nit < 8

@@ -31,7 +31,7 @@ def text(pair: tuple[float, float | None] | None) -> str:
 def solved(name: str, seed: int, asked: argparse.Namespace, sweeps: bool) -> pm.Solution:
     limits = {"seconds": asked.seconds, "accuracy": None if sweeps else asked.accuracy}
     rule = {"solver": pm.methods.schwarz_gauss_newton(), "refine": pm.RAD()} if sweeps else {}
-    return pm.solve(problems.get(name), seed=seed, device="cpu", **rule, **limits)  # type: ignore[arg-type]
+    return pm.solve(problems.get(name), seed=seed, device=asked.device, **rule, **limits)  # type: ignore[arg-type]
 
 
 def main() -> None:
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--accuracy", type=float)
     parser.add_argument("--sweeps", action="store_true")
+    parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     print(f"{torch.get_num_threads()} threads; error (estimate) of the best so far after {TIMES} s, and at the end")
     for name in asked.problems:
