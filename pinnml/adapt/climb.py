@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from pinnml.adapt.rule import Kept
 from pinnml.approximation import decay, fresh_points, losses_elsewhere
 from pinnml.loss import PinnObjective
-from pinnml.network import FrozenNetwork, growth_of
+from pinnml.network import ChainNetwork, FrozenNetwork, growth_of
 from pinnml.optim import Estimate, Progress
 from pinnml.settings import record
 
@@ -25,6 +26,9 @@ STEPS = 6
 
 HALF = 0.5
 """A step that leaves more than this share of f is the last one on its level."""
+
+NEGLIGIBLE = 1e-2
+"""A readout that leaves this share of the residual of N = 0 has found the solution, and its estimate can be trusted."""
 
 FEW = 200
 """Fewer neurons than these on the coordinates are where an equation that is not linear begins: they cost next to
@@ -42,7 +46,8 @@ class ReadoutsState:
     """Where the policy stands: training, or climbing the levels of a readout.
 
     The network was trained for `trained` iterations, and is to be until `until`; `body` is θ as it was frozen, None
-    while it is trained. On the present level `steps` were taken, the last of which ended at `f`.
+    while it is trained. On the present level `steps` were taken, the last of which ended at `f`. `solved` has how many
+    neurons there were on the levels that were solved before, and the least f that was known there.
     """
 
     trained: int = 0
@@ -51,12 +56,36 @@ class ReadoutsState:
     steps: int = 0
     f: float = math.inf
     kept: Kept | None = None
+    solved: tuple[tuple[int, float], ...] = ()
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:
     """Return by what factor `ratio` times as many neurons change the error, for the field that gains least."""
     rate = min(decay(parts, dimension)[1] for parts in estimate.differences.values())
     return math.exp(-rate * (ratio ** (1 / dimension) - 1))
+
+
+def with_level(state: ReadoutsState, objective: PinnObjective) -> tuple[tuple[int, float], ...]:
+    """Return what is known of the levels that were solved, the present one included."""
+    network, model = objective.network, objective.factorised
+    assert isinstance(network, FrozenNetwork)
+    least = state.f if model is None else min(state.f, float(model[1].least))
+    return (*state.solved, (sum(level.neurons for level in network.levels), least))
+
+
+def residual_foreseen(solved: Sequence[tuple[int, float]], neurons: int, objective: PinnObjective) -> float:
+    """Return the share of the residual of N = 0 that so many neurons leave if it falls as it did; 1 where unknown.
+
+    As the error, f falls like exp(−2cm^{1/d}) for smooth functions of d coordinates, and hardly at all where a front is
+    narrower than the neurons. Where few neurons leave the error unknown, this tells the two apart.
+    """
+    if len(solved) < 2:
+        return 1.0
+    dimension, zero = objective.problem.domain.dimension, objective.chunks[0].x.new_zeros(objective.network.size)
+    (before, higher), (now, f) = solved[-2:]
+    x = [count ** (1 / dimension) for count in (before, now, neurons)]
+    ratio = f / float(objective.value(zero)) * (f / higher) ** ((x[2] - x[1]) / (x[1] - x[0]))
+    return math.sqrt(ratio)
 
 
 def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:
@@ -85,3 +114,13 @@ def better(kept: Kept | None, objective: PinnObjective, progress: Progress) -> K
     if kept is not None and not loss < kept.loss:
         return kept
     return Kept(growth_of(objective.network), theta.clone(), loss, progress.estimate)
+
+
+def copied(generator: torch.Generator) -> torch.Generator:
+    """Return a generator that gives the same numbers, and leaves this one as it is."""
+    return torch.Generator().set_state(generator.get_state())
+
+
+def can_be_read(objective: PinnObjective, theta: Tensor) -> bool:
+    """Return whether a readout pays: of a chain of layers, in double precision."""
+    return isinstance(objective.network, ChainNetwork) and theta.dtype == torch.float64

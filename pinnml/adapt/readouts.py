@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from pinnml.adapt.climb import ReadoutsState, better, foreseen, is_beginning, is_solved
+from pinnml.adapt.climb import (
+    NEGLIGIBLE,
+    ReadoutsState,
+    better,
+    can_be_read,
+    copied,
+    foreseen,
+    is_beginning,
+    is_solved,
+    residual_foreseen,
+    with_level,
+)
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
@@ -18,7 +29,7 @@ from pinnml.adapt.widening import Widening, freeze, narrowed, widen
 from pinnml.approximation import hierarchical_surplus
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
-from pinnml.network import ChainNetwork, FrozenNetwork
+from pinnml.network import FrozenNetwork
 from pinnml.optim import Estimate, Finished, Progress, Renewed, Status
 from pinnml.points import Collocation
 from pinnml.settings import Above, AtLeast, Count, setting
@@ -40,7 +51,7 @@ class Readouts(AbstractAdaptation):
 
     Parameters
     ----------
-    untrained : tuple of Widening, default 30, 70, 400 and 1500 neurons with R = 1.5 on the coordinates
+    untrained : tuple of Widening, default 30, 70, 400 and 1500 neurons on the coordinates
         What is tried before any training, level by level; () for nothing. A nonlinear equation is solved with few
         neurons first, at next to no cost, and each level begins where the one before has ended.
     train : int, default 20
@@ -72,7 +83,7 @@ class Readouts(AbstractAdaptation):
     """
 
     untrained: tuple[Widening, ...] = tuple(
-        Widening(neurons, radius=1.5, coordinates=True) for neurons in (30, 70, 400, 1500)
+        Widening(neurons, radius=None, coordinates=True) for neurons in (30, 70, 400, 1500)
     )
     train: Count = 20
     good: Annotated[float, Above(0)] = 1e-4
@@ -106,7 +117,7 @@ class Readouts(AbstractAdaptation):
 
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
         """Freeze the untrained network, widen it on its coordinates, and begin with N = 0, not by chance."""
-        if not self.untrained or not _can_be_read(objective, theta):
+        if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
         renewed, state = self._frozen(objective, theta, ReadoutsState(), copied(generator))
         return replace(renewed, theta=0 * renewed.theta), state
@@ -129,7 +140,7 @@ class Readouts(AbstractAdaptation):
         state = replace(state, steps=state.steps + 1, f=f)
         if progress.estimate is None:
             return None, state
-        state = replace(state, kept=better(state.kept, objective, progress))
+        state = replace(state, kept=better(state.kept, objective, progress), solved=with_level(state, objective))
         return self._decided(progress, objective, generator, state)
 
     def kept(self, state: Any) -> Kept | None:
@@ -141,7 +152,7 @@ class Readouts(AbstractAdaptation):
     ) -> tuple[Renewed | None, ReadoutsState]:
         """Renew points while the network is trained, then freeze and widen it."""
         theta, state = progress.iterate.theta, replace(state, trained=state.trained + 1)
-        if _can_be_read(objective, theta) and (state.trained >= state.until or progress.exhausted):
+        if can_be_read(objective, theta) and (state.trained >= state.until or progress.exhausted):
             return self._frozen(objective, theta, state, generator)
         counted = replace(progress, iteration=state.trained)
         return self.points.adapted(counted, objective, generator, None)[0], state
@@ -177,9 +188,9 @@ class Readouts(AbstractAdaptation):
             return estimate.largest <= self.good or state.trained >= 2 * self.train
         if is_beginning(objective, state):
             return True
-        if not (state.trained or estimate.trustworthy):
-            return False
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
+        if not (state.trained or estimate.trustworthy):
+            return residual_foreseen(state.solved, numbers[1], objective) <= NEGLIGIBLE
         return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / self.gain
 
     def _frozen(
@@ -188,7 +199,7 @@ class Readouts(AbstractAdaptation):
         """Freeze the network and widen it by the first level."""
         frozen = freeze(objective, theta)
         assert isinstance(frozen.objective, PinnObjective)
-        state = replace(state, body=theta.clone(), steps=0, f=math.inf)
+        state = replace(state, body=theta.clone(), steps=0, f=math.inf, solved=())
         return self._widened(frozen.objective, frozen.theta, self._levels(state)[0], generator, state), state
 
     def _widened(
@@ -240,13 +251,3 @@ class Readouts(AbstractAdaptation):
             f"After {state.trained} iterations of training and {sum(level.neurons for level in self.levels)} neurons "
             f"the estimated error is {error}; allow more neurons (levels), points (most) or training (longest)."
         )
-
-
-def copied(generator: torch.Generator) -> torch.Generator:
-    """Return a generator that gives the same numbers, and leaves this one as it is."""
-    return torch.Generator().set_state(generator.get_state())
-
-
-def _can_be_read(objective: PinnObjective, theta: Tensor) -> bool:
-    """Return whether a readout pays: of a chain of layers, in double precision."""
-    return isinstance(objective.network, ChainNetwork) and theta.dtype == torch.float64

@@ -24,6 +24,10 @@ FLAT = 1e-8
 """A state whose deviation is less than this share of the largest one is a constant, and is not divided by its own."""
 
 
+ACROSS, LEAST, MOST = 15.0, 1.0, 5.0
+"""Neurons along each coordinate for each unit of R, and the bounds of R (docs/experiments.md)."""
+
+
 @setting
 class Widening:
     """Random neurons φ_k(s) = tanh(a_k·(s − s_k)) on hidden states s, s_k the states at a random collocation point.
@@ -35,8 +39,9 @@ class Widening:
     ----------
     neurons : int, default 1000
         How many are added, m.
-    radius : float, default 0.5
-        R (dimensionless), above 0: about ½ on learned states, 3 to 5 on the coordinates themselves.
+    radius : float or None, default 0.5
+        R (dimensionless), above 0: about ½ on learned states. None for neurons on the coordinates that are as narrow as
+        they are many: R = M^{1/d}/15, at least 1 and at most 5, for M neurons of all levels in d coordinates.
     every : int, default 3
         Every so many hidden states are read, counted from the last one down.
     coordinates : bool, default False
@@ -44,7 +49,7 @@ class Widening:
     """
 
     neurons: Count = 1000
-    radius: Annotated[float, Above(0)] = 0.5
+    radius: Annotated[float, Above(0)] | None = 0.5
     every: Count = 3
     coordinates: bool = False
 
@@ -52,8 +57,15 @@ class Widening:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
         return [0] if self.coordinates else list(range(states - 1, 0, -self.every))[::-1]
 
+    def sized(self, neurons: int, dimension: int) -> Widening:
+        """Return the rule with the R that it has for so many neurons of all levels in so many coordinates."""
+        if self.radius is not None:
+            return self
+        return replace(self, radius=min(max(neurons ** (1 / dimension) / ACROSS, LEAST), MOST))
+
     def draw(self, states: Tensor, read: Tensor, generator: torch.Generator) -> RandomFeatures:
         """Return neurons that read some rows of the states (w, n) at n points, of which their centres are drawn."""
+        assert self.radius is not None
         inputs = states[read]
         deviation = inputs.std(1)
         deviation = torch.where(deviation > FLAT * deviation.max(), deviation, deviation.max())
@@ -86,6 +98,7 @@ def widen(
     x = torch.cat([collocation[name].x for name in names])
     x = x[torch.randperm(len(x), generator=generator)[:CENTRES].to(x.device)]
     states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
+    rule = rule.sized(sum(old.neurons for old in wide.levels) + rule.neurons, objective.problem.domain.dimension)
     level = rule.draw(states, wide.states.rows(rule.read(len(wide.states.widths))), generator)
     wider = WidenedNetwork(wide.body, [*wide.levels, level])
     longer = torch.cat([theta, theta.new_zeros(level.neurons * wide.readout.outputs)])

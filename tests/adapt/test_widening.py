@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from small_problems import heat, oscillator
@@ -93,6 +95,30 @@ def test_neurons_bend_within_the_range_of_what_they_read() -> None:
     assert 0.2 < float(inputs.std()) < 1.5 and float(inputs.abs().min(1).values.max()) < 1e-12
     spread = (drawn.weight * states.std(1)).std(0)[:3]
     assert float(spread.max() / spread.min()) < 1.3  # whatever the states' own scales
+
+
+@pytest.mark.parametrize(
+    ("neurons", "dimension", "radius"), [(30, 1, 2.0), (100, 1, 5.0), (30, 2, 1.0), (900, 2, 2.0), (3375, 3, 1.0)]
+)
+def test_neurons_are_as_narrow_as_they_are_many(neurons: int, dimension: int, radius: float) -> None:
+    assert Widening(10, None).sized(neurons, dimension).radius == pytest.approx(radius)
+    assert Widening(10, 0.7).sized(neurons, dimension).radius == 0.7
+
+
+def test_all_levels_count_for_how_narrow_the_next_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float | None] = []
+    draw = Widening.draw
+
+    def watched(self: Widening, *rest: Any) -> Any:
+        drawn.append(self.radius)
+        return draw(self, *rest)
+
+    monkeypatch.setattr(Widening, "draw", watched)
+    rule, generator = Widening(450, None, coordinates=True), torch.Generator().manual_seed(0)
+    first = widen(*loss(heat()), rule, generator)
+    assert isinstance(first.objective, PinnObjective)
+    widen(first.objective, first.theta, rule, generator)
+    assert drawn == pytest.approx([450**0.5 / 15, 2.0])
 
 
 def test_one_step_solves_a_linear_equation_on_the_coordinates() -> None:

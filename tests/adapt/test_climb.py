@@ -1,0 +1,59 @@
+"""What the next level of a readout promises, from the levels that were solved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from small_problems import block, heat
+
+import pinnml as pm
+from pinnml.adapt import Widening, freeze, widen
+from pinnml.adapt.climb import FEW, ReadoutsState, is_beginning, residual_foreseen, with_level
+from pinnml.loss import Discretisation, PinnObjective
+from pinnml.network import FrozenNetwork
+from pinnml.points import sample
+
+
+def readout(problem: pm.Problem, neurons: int) -> tuple[PinnObjective, torch.Tensor]:
+    """The loss of so many neurons on the coordinates, and θ = 0."""
+    domain, generator = problem.domain, torch.Generator().manual_seed(0)
+    network = pm.ResNet(width=4, blocks=2).bind(domain.names, domain.lower, domain.upper, 1)
+    points = sample(problem, pm.Hammersley(50), generator)
+    theta = network.initial(generator, torch.float64, torch.device("cpu"))
+    frozen = freeze(PinnObjective(problem, Discretisation(network, points)), theta)
+    assert isinstance(frozen.objective, PinnObjective)
+    wide = widen(frozen.objective, frozen.theta, Widening(neurons, None, coordinates=True), generator)
+    assert isinstance(wide.objective, PinnObjective)
+    return wide.objective, 0 * wide.theta
+
+
+@pytest.mark.parametrize("declare", [heat, block])
+def test_a_residual_that_falls_exponentially_is_foreseen(declare: Callable[[], pm.Problem]) -> None:
+    problem = declare()
+    objective, zero = readout(problem, 20)
+    whole, dimension = float(objective.value(zero)), problem.domain.dimension
+
+    def f(neurons: int) -> float:
+        return whole * math.exp(-2 * 0.7 * neurons ** (1 / dimension))
+
+    solved = [(count, f(count)) for count in (30, 100, 500)]
+    assert residual_foreseen(solved, 2000, objective) == pytest.approx(math.sqrt(f(2000) / whole))
+    assert residual_foreseen(solved[:1], 2000, objective) == 1
+
+
+def test_what_a_level_has_left_is_the_least_that_is_known() -> None:
+    objective, zero = readout(heat(), 20)
+    before = ReadoutsState(f=3.0, solved=((10, 5.0),))
+    assert with_level(before, objective) == ((10, 5.0), (20, 3.0))
+    model = objective.square_root(zero)
+    assert with_level(before, objective) == ((10, 5.0), (20, min(3.0, float(model.least)))) and float(model.least) < 3
+
+
+@pytest.mark.parametrize(("neurons", "trained", "expected"), [(FEW - 1, 0, True), (FEW, 0, False), (20, 5, False)])
+def test_few_neurons_before_any_training_are_a_beginning(neurons: int, trained: int, expected: bool) -> None:
+    objective, _ = readout(heat(), neurons)
+    assert isinstance(objective.network, FrozenNetwork)
+    assert is_beginning(objective, ReadoutsState(trained=trained)) is expected
