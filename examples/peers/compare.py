@@ -1,9 +1,10 @@
-"""Compares pinnml with plain torch and with DeepXDE on Burgers' equation, ν = 0.01/π, like with like.
+"""Runs pinnml, other packages and other methods on the same problems for equal seconds, and tells who is where when.
 
-Every peer trains the same tanh network from the same parameters on the same points and the same loss ½ mean r², with
-the same hard conditions, precision, threads and seconds, in a process of its own; no two train at once, and the seeds
-change slowest, so that a drift of the machine meets all alike. Before a run counts, its loss and gradient at the start
-must agree with pinnml's to 1e-9. Errors are scored here, for all against the Cole–Hopf solution on 101 × 201 points.
+Those that train a network train the same tanh network from the same parameters on the same points and the same loss
+½ mean r² with the same hard conditions: before a run counts, its loss and gradient at the start must agree with
+pinnml's to 1e-9. pinnml itself runs as it comes, and a spectral solver as a numerical analyst would write it. Each runs
+in a process of its own, no two at once, and seeds change slowest, so that a drift of the machine meets all alike.
+Errors are relative L2 against the references of `pinnml.problems`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,7 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from equations import EQUATIONS
 from job import Job, Outcome
+from peers import PEERS
+from table import tables
 
 import pinnml as pm
 from pinnml import problems
@@ -31,176 +34,115 @@ from pinnml.loss import Discretisation, PinnObjective
 from pinnml.points import given
 
 HERE = Path(__file__).parent
-DEPTH, WIDTH, POINTS = 8, 20, 10_000
 AGREEMENT = 1e-9
-MEMORIES: dict[str, tuple[int | None, ...]] = {"pinnml": (None,), "torch": (100,), "deepxde": (100,)}
-"""Pairs kept by each peer's L-BFGS, one run for each; None is the package's default."""
 
 
 @dataclass(frozen=True)
-class Scorer:
-    """What all predictions are held against."""
+class Start:
+    """Loss and gradient (p,) that every trained network must start from."""
 
-    exact: np.ndarray
-    start_loss: float
-    start_gradient: np.ndarray
+    loss: float
+    gradient: np.ndarray
 
-    def row(self, peer: str, memory: int | None, seed: int, outcome: Outcome) -> dict[str, Any]:
-        """Return one run's results; raise `SystemExit` where it did not start from the same loss and gradient."""
-        gap = abs(outcome.start_loss / self.start_loss - 1)
-        difference = np.linalg.norm(outcome.start_gradient - self.start_gradient)
-        gap = max(gap, float(difference / np.linalg.norm(self.start_gradient)))
+    def check(self, peer: str, outcome: Outcome) -> None:
+        """Raise `SystemExit` where a run with a loss did not start from this one."""
+        if np.isnan(outcome.start_loss):
+            return
+        difference = np.linalg.norm(outcome.start_gradient - self.gradient)
+        gap = max(abs(outcome.start_loss / self.loss - 1), float(difference / np.linalg.norm(self.gradient)))
         if not gap < AGREEMENT:
             raise SystemExit(f"{peer} starts from another loss or gradient than pinnml: they differ by {gap:.1e}.")
-        error = np.linalg.norm(outcome.prediction - self.exact) / np.linalg.norm(self.exact)
-        return {
-            "peer": peer,
-            "memory": memory or pm.LBFGS().memory,
-            "seed": seed,
-            "relative_l2": float(error),
-            "loss": outcome.loss,
-            "evaluations": outcome.evaluations,
-            "evaluations_per_second": outcome.evaluations / outcome.seconds,
-            "seconds": outcome.seconds,
-            "start_gap": gap,
-            "versions": outcome.versions,
-        }
 
 
-def prepare(seed: int) -> tuple[Job, Scorer]:
-    """Return what every peer is handed for a seed, and what it is held against."""
-    problem = problems.get("burgers")
+def prepare(name: str, seed: int, *, width: int, depth: int, count: int) -> tuple[Job, Start]:
+    """Return what every peer is handed for a problem and a seed, and what those that train it must start from."""
+    problem = problems.get(name)
     domain, reference = problem.domain, problem.reference
     assert reference is not None
-    network = pm.MLP(width=WIDTH, depth=DEPTH, embedding=pm.networks.Identity()).bind(
+    network = pm.MLP(width=width, depth=depth, embedding=pm.networks.Identity()).bind(
         domain.names, domain.lower, domain.upper, 1
     )
     generator = torch.Generator().manual_seed(seed)
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
-    unit = pm.Hammersley(POINTS).unit(POINTS, domain.dimension, generator)
-    points = domain.place(unit)
+    points = domain.place(pm.Hammersley(count).unit(count, domain.dimension, generator))
     start = PinnObjective(problem, Discretisation(network, given(problem, {"pde": points}))).at(theta)
     grid = grid_points(uniform_axes(domain, reference))
     exact = reference(dict(zip(domain.names, grid.T, strict=True)))["u"]
-    widths = np.array([2, *[WIDTH] * DEPTH, 1])
-    job = Job(problem.parameters["nu"], widths, theta.numpy(), points.numpy(), grid)
-    return job, Scorer(exact, float(start.f), start.grad.numpy())
+    widths = np.array([2, *[width] * depth, 1])
+    job = Job(name, widths, theta.numpy(), points.numpy(), grid, exact, seed)
+    return job, Start(float(start.f), start.grad.numpy())
 
 
-def command(asked: argparse.Namespace, peer: str, job: Path, *more: str) -> list[str]:
-    """Return the command line that runs a peer."""
-    python = asked.deepxde_python if peer == "deepxde" else sys.executable
-    return [python, str(HERE / "worker.py"), peer, str(job), *more, "--threads", str(asked.threads)]
-
-
-def environment(asked: argparse.Namespace) -> dict[str, str]:
-    """Return the environment of every peer: as many threads, no GPU."""
-    return os.environ | {
-        "OMP_NUM_THREADS": str(asked.threads),
-        "CUDA_VISIBLE_DEVICES": "",
-        "DDE_BACKEND": "pytorch",
-    }
-
-
-def train(asked: argparse.Namespace, peer: str, memory: int | None, job: Path, out: Path) -> Outcome:
-    """Train one peer in its own process."""
-    more = ["train", "--seconds", str(asked.seconds), "--out", str(out)]
-    more += ["--memory", str(memory)] if memory else []
-    call = command(asked, peer, job, *more)
-    done = subprocess.run(call, env=environment(asked), capture_output=True, text=True, timeout=2 * asked.seconds + 300)
+def run(asked: argparse.Namespace, peer: str, job: Path, out: Path) -> Outcome:
+    """Run one peer in its own process, with so many threads and no GPU."""
+    entry = PEERS[peer]
+    python = getattr(asked, f"{entry.environment}_python") if entry.environment else sys.executable
+    call = [python, HERE / "worker.py", entry.module, entry.method, job, "--out", out]
+    call += ["--seconds", asked.seconds, "--threads", asked.threads]
+    threads = {f"{library}_NUM_THREADS": str(asked.threads) for library in ("OMP", "OPENBLAS", "MKL")}
+    environment = os.environ | threads | {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "DDE_BACKEND": "pytorch"}
+    done = subprocess.run(
+        [str(part) for part in call], env=environment, capture_output=True, text=True, timeout=3 * asked.seconds + 600
+    )
     if done.returncode:
         raise SystemExit(f"{peer} failed:\n{done.stderr}")
     return Outcome.load(out)
 
 
-def rates(asked: argparse.Namespace, job: Path) -> dict[str, list[float]]:
-    """Measure evaluations of loss and gradient a second without any optimiser, the peers taking turns."""
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    running = {
-        peer: subprocess.Popen(command(asked, peer, job, "evaluate"), env=environment(asked), text=True, **pipes)
-        for peer in asked.peers
-    }
-    found: dict[str, list[float]] = {peer: [] for peer in asked.peers}
-    for turn in range(asked.rounds + 1):
-        for peer, process in running.items():
-            assert process.stdin is not None and process.stdout is not None
-            process.stdin.write(f"{asked.round_seconds}\n")
-            process.stdin.flush()
-            answer = float(process.stdout.readline())
-            if turn:  # the first turn also waits for the processes to start
-                found[peer].append(answer)
-    for process in running.values():
-        process.communicate()
-    return found
-
-
-def spread(values: list[float], form: str) -> str:
-    """Return "median (least–greatest)", or the one value there is."""
-    middle = format(statistics.median(values), form)
-    return middle if len(values) == 1 else f"{middle} ({min(values):{form}}–{max(values):{form}})"
-
-
-def table(rows: list[dict[str, Any]], speeds: dict[str, list[float]]) -> str:
-    """Return the results as Markdown, a line for each peer and memory, over the seeds."""
-    lines = [
-        "| peer | pairs | relative L2 | loss | evaluations | evaluations/s | seconds | evaluations/s alone |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for peer, memory in dict.fromkeys((row["peer"], row["memory"]) for row in rows):
-        runs = [row for row in rows if (row["peer"], row["memory"]) == (peer, memory)]
-        columns = [("relative_l2", ".2e"), ("loss", ".2e"), ("evaluations", ".0f")]
-        columns += [("evaluations_per_second", ".1f"), ("seconds", ".1f")]
-        cells = [spread([run[name] for run in runs], form) for name, form in columns]
-        alone = spread(speeds[peer], ".1f") if speeds else "-"
-        lines.append(f"| {peer} | {memory} | " + " | ".join(cells) + f" | {alone} |")
-    return "\n".join(lines) + "\n"
+def row(peer: str, job: Job, outcome: Outcome) -> dict[str, Any]:
+    """Return one run as it is kept."""
+    names = ("setup", "loss", "evaluations", "seconds", "processor", "unknowns", "versions")
+    kept = {name: getattr(outcome, name) for name in names}
+    trace = {"times": outcome.times.tolist(), "errors": outcome.errors.tolist()}
+    return {"problem": job.problem, "peer": peer, "seed": job.seed, **kept, **trace}
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=180.0, help="training time of each run [180]")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each run, such as 60, 180 or 600 [60]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="[0 1 2]")
-    parser.add_argument("--peers", nargs="+", choices=tuple(MEMORIES), default=list(MEMORIES), help="[all]")
+    parser.add_argument("--problems", nargs="+", choices=tuple(EQUATIONS), default=list(EQUATIONS), help="[all]")
+    parser.add_argument("--peers", nargs="+", choices=tuple(PEERS), default=list(PEERS), help="[all]")
     parser.add_argument("--deepxde-python", default=sys.executable, help="interpreter that has deepxde [this one]")
+    parser.add_argument("--jinns-python", default=sys.executable, help="interpreter that has jinns [this one]")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of each peer [all cores]")
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="turns of the measurement without optimiser, 0 for none [5]"
-    )
-    parser.add_argument("--round-seconds", type=float, default=3.0, help="seconds of a turn of one peer [3]")
-    parser.add_argument("--out", type=Path, default=Path("results.json"), help="the table goes beside it, as .md")
+    parser.add_argument("--width", type=int, default=20, help="neurons of a layer [20]")
+    parser.add_argument("--depth", type=int, default=4, help="hidden layers [4]")
+    parser.add_argument("--points", type=int, default=10_000, help="[10000]")
+    parser.add_argument("--out", type=Path, default=Path("results.json"), help="the tables go beside it, as .md")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Run every peer on every seed, and write results and table after each run."""
+    """Run every peer on every problem and seed, and write results and tables after each run."""
     asked = arguments()
     rows: list[dict[str, Any]] = []
-    speeds: dict[str, list[float]] = {}
-    about = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count(), "threads": asked.threads}
+    settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(asked).items()}
+    about = {"machine": platform.machine(), "cores": os.cpu_count(), **settings}
 
     def write() -> None:
-        content = {"about": about, "seconds": asked.seconds, "runs": rows, "evaluations_per_second_alone": speeds}
-        asked.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        asked.out.with_suffix(".md").write_text(table(rows, speeds), encoding="utf-8")
+        asked.out.write_text(json.dumps({"about": about, "runs": rows}, indent=1) + "\n", encoding="utf-8")
+        asked.out.with_suffix(".md").write_text(tables(rows), encoding="utf-8")
 
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     write()  # before hours are spent
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "job.npz"
-        for number, seed in enumerate(asked.seeds):
-            job, scorer = prepare(seed)
-            job.save(file)
-            if number == 0 and asked.rounds:
-                speeds = rates(asked, file)
-            for peer in asked.peers:
-                for memory in MEMORIES[peer]:
-                    outcome = train(asked, peer, memory, file, Path(folder) / "outcome.npz")
-                    rows.append(scorer.row(peer, memory, seed, outcome))
-                    shown = {key: rows[-1][key] for key in ("peer", "memory", "seed", "relative_l2", "evaluations")}
-                    print(shown, flush=True)
+        for seed in asked.seeds:
+            for name in asked.problems:
+                job, start = prepare(name, seed, width=asked.width, depth=asked.depth, count=asked.points)
+                job.save(file)
+                for peer in asked.peers:
+                    outcome = run(asked, peer, file, Path(folder) / "outcome.npz")
+                    start.check(peer, outcome)
+                    rows.append(row(peer, job, outcome))
+                    print(
+                        f"{name}, {peer}, seed {seed}: {outcome.errors[-1]:.1e} after {outcome.seconds:.1f} s",
+                        flush=True,
+                    )
                     write()
-    print("\n" + table(rows, speeds))
+    print("\n" + tables(rows))
 
 
 if __name__ == "__main__":

@@ -1,48 +1,46 @@
-"""pinnml: derivatives carried forward through the layers, its own L-BFGS."""
+"""pinnml as it comes, `pm.solve(problem, seconds=…)`: its own network, points and method."""
 
 from __future__ import annotations
 
+from typing import Any
+from unittest.mock import patch
+
 import numpy as np
 import torch
-from job import Job
+from job import AbstractPeer, Clock, Job, Trace, Trained
 
 import pinnml as pm
 from pinnml import problems
-from pinnml.loss import Discretisation, PinnObjective
-from pinnml.points import given
+from pinnml.approximation import field_values
+from pinnml.run.keeper import History
 
 
-class Peer:
-    """Burgers' equation as pinnml states it."""
+class Peer(AbstractPeer):
+    """The default, without the reference: where pinnml could compute an error, the solution is kept for later."""
 
     versions = f"pinnml {pm.__version__}, torch {torch.__version__}"
 
-    def __init__(self, job: Job) -> None:
-        problem = problems.get("burgers")
-        width, depth = int(job.widths[1]), len(job.widths) - 2
-        network = pm.MLP(width=width, depth=depth, embedding=pm.networks.Identity())
-        points = {"pde": torch.from_numpy(job.points)}
-        domain = problem.domain
-        self._network = network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
-        self._problem = problem
-        self._objective = PinnObjective(problem, Discretisation(self._network, given(problem, points)))
-        self._theta = torch.from_numpy(job.theta)
+    def __init__(self, job: Job, method: str = "default") -> None:
+        super().__init__(job, method)
+        self._problem = problems.get(job.problem)
+        self._problem.reference = None
+        self.unknowns = 0
 
-    def evaluate(self) -> tuple[float, np.ndarray]:
-        """Return loss and gradient."""
-        iterate = self._objective.at(self._theta)
-        return float(iterate.f), iterate.grad.numpy()
+    def train(self, seconds: float) -> Trained:
+        """Solve, and keep the best solutions on the way."""
+        clock, trace = Clock(), Trace()
 
-    def train(self, seconds: float, memory: int | None) -> tuple[float, int, float]:
-        """Train; return loss, evaluations of loss and gradient, and seconds."""
-        solver = pm.LBFGS() if memory is None else pm.LBFGS(memory=memory)
-        result = pm.optim.minimise(self._objective, self._theta, solver, pm.Seconds(seconds))
-        self._theta = result.iterate.theta
-        return float(result.iterate.f), result.nfev, result.seconds
+        def keep(history: History, progress: Any, best: Any) -> None:
+            trace.note(clock.seconds, lambda: best[:2])
 
-    def predict(self, points: np.ndarray) -> np.ndarray:
-        """Return u at points (m, 2), shape (m,)."""
-        from pinnml.approximation import field_values
+        with patch.object(History, "_score", keep):
+            solution = pm.solve(self._problem, seconds=seconds, seed=self.job.seed, progress=False)
+        spent, last = clock.seconds, solution.history[-1]
+        trace.note(spent, lambda: (solution.network, solution.theta), last=True)
+        self.unknowns = len(solution.theta)
+        return Trained(last.loss, last.evaluations, spent, trace)
 
-        values = field_values(self._problem, self._network, self._theta, torch.from_numpy(points), ["u"])
-        return np.asarray(values[0])
+    def predict(self, state: Any) -> np.ndarray:
+        """Return u on the grid for a network and its parameters, (m,)."""
+        network, theta = state
+        return np.asarray(field_values(self._problem, network, theta, torch.from_numpy(self.job.grid), ["u"])[0])

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import math
 
 import numpy as np
 import torch
-from job import Job, TimeIsUpError, Watch
+from job import AbstractPeer, Job, TimeIsUpError, Trained, Watch
 from torch import Tensor, nn
 
 ENDLESS = 10**9
 
 
-class Peer:
-    """Burgers' equation by hand."""
+class Peer(AbstractPeer):
+    """A problem by hand."""
 
     versions = f"torch {torch.__version__}"
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, method: str = "lbfgs") -> None:
+        super().__init__(job, method)
         modules: list[nn.Module] = []
         for weight, bias in job.layers():
             linear = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
@@ -27,19 +27,25 @@ class Peer:
             modules += [linear, nn.Tanh()]
         self._network = nn.Sequential(*modules[:-1])
         self._points = torch.from_numpy(job.points).requires_grad_()
-        self._nu = job.nu
         self._parameters = list(self._network.parameters())
+        self.unknowns = len(job.theta)
 
     def _field(self, points: Tensor) -> Tensor:
-        t, x = points[:, :1], points[:, 1:]
-        return -torch.sin(math.pi * x) + t * (1 - x**2) * self._network(points)
+        u: Tensor = self.job.equation.held(torch, points[:, :1], points[:, 1:], self._network(points))
+        return u
 
     def _closure(self) -> Tensor:
         u = self._field(self._points)
         first = torch.autograd.grad(u.sum(), self._points, create_graph=True)[0]
-        u_t, u_x = first[:, :1], first[:, 1:]
-        u_xx = torch.autograd.grad(u_x.sum(), self._points, create_graph=True)[0][:, 1:]
-        loss = 0.5 * (u_t + u * u_x - self._nu * u_xx).square().mean()
+        u_a, u_b = first[:, :1], first[:, 1:]
+        u_aa, u_bb = (
+            torch.autograd.grad(part.sum(), self._points, create_graph=True)[0][:, axis : axis + 1]
+            if axis or not self.job.equation.evolution
+            else torch.zeros_like(u)
+            for axis, part in enumerate((u_a, u_b))
+        )
+        points = self._points[:, :1], self._points[:, 1:]
+        loss: Tensor = 0.5 * self.job.equation.residual(torch, *points, u, u_a, u_b, u_aa, u_bb).square().mean()
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward(inputs=self._parameters)
@@ -50,15 +56,15 @@ class Peer:
         loss = self._closure().item()
         return loss, np.concatenate([p.grad.numpy().ravel() for p in self._parameters if p.grad is not None])
 
-    def train(self, seconds: float, memory: int | None) -> tuple[float, int, float]:
-        """Train; return loss, evaluations of loss and gradient, and seconds."""
+    def train(self, seconds: float) -> Trained:
+        """Train by L-BFGS until the time is over."""
         optimiser = torch.optim.LBFGS(
             self._parameters,
             max_iter=ENDLESS,
             max_eval=ENDLESS,
             tolerance_grad=0,
             tolerance_change=0,
-            history_size=memory or 100,
+            history_size=100,
             line_search_fn="strong_wolfe",
         )
         watch = Watch(self._parameters, seconds)
@@ -68,11 +74,11 @@ class Peer:
                 optimiser.step(watch.watched(self._closure))
                 before, taken = taken, optimiser.state[self._parameters[0]]["n_iter"]
                 going = taken > before + 1
-        spent = watch.seconds
-        watch.restore()
-        return watch.loss, watch.evaluations, spent
+        return watch.stopped()
 
-    def predict(self, points: np.ndarray) -> np.ndarray:
-        """Return u at points (m, 2), shape (m,)."""
+    def predict(self, state: list[Tensor]) -> np.ndarray:
+        """Return u on the grid for these parameters, (m,)."""
+        for parameter, value in zip(self._parameters, state, strict=True):
+            parameter.data.copy_(value)
         with torch.no_grad():
-            return self._field(torch.from_numpy(points))[:, 0].numpy()
+            return self._field(torch.from_numpy(self.job.grid))[:, 0].numpy()

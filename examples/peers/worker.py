@@ -1,7 +1,7 @@
-"""Runs one peer in a process of its own: `python worker.py PEER JOB.npz train --seconds 60 --out OUTCOME.npz`.
+"""Runs one peer in a process of its own: `python worker.py MODULE METHOD JOB.npz --seconds 60 --out OUTCOME.npz`.
 
-With `evaluate` it reads numbers of seconds from standard input, one a line, and answers each with how many evaluations
-of loss and gradient it did a second.
+Seconds before the clock runs, for imports, compilation and the first evaluation, are told apart. Errors over time are
+computed when it has stopped.
 """
 
 from __future__ import annotations
@@ -9,47 +9,54 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import sys
 import time
 
-import torch
-from job import Job, Outcome
+import numpy as np
+from job import AbstractPeer, Clock, Job, Outcome
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("peer", choices=("pinnml", "torch", "deepxde"))
+    parser.add_argument("module")
+    parser.add_argument("method")
     parser.add_argument("job")
-    parser.add_argument("task", choices=("train", "evaluate"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--memory", type=int)
-    parser.add_argument("--seconds", type=float)
-    parser.add_argument("--out")
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--out", required=True)
     asked = parser.parse_args()
-    # what the peers print goes where it does not disturb the answers
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    torch.set_num_threads(asked.threads)
-    job = Job.load(asked.job)
-    peer = importlib.import_module(f"peer_{asked.peer}").Peer(job)
-    if asked.task == "evaluate":
-        peer.evaluate()  # the first one also sets things up
-        for line in sys.stdin:
-            print(_rate(peer, float(line)), file=answers)
-        return
-    start_loss, start_gradient = peer.evaluate()
-    loss, evaluations, seconds = peer.train(asked.seconds, asked.memory)
-    prediction = peer.predict(job.grid)
-    Outcome(start_loss, start_gradient, loss, evaluations, seconds, prediction, peer.versions).save(asked.out)
+    restrict(asked.threads)
+    run(asked.module, asked.method, Job.load(asked.job), asked.seconds).save(asked.out)
 
 
-def _rate(peer: object, seconds: float) -> float:
-    began, count = time.perf_counter(), 0
-    while (spent := time.perf_counter() - began) < seconds:
-        peer.evaluate()  # type: ignore[attr-defined]
-        count += 1
-    return count / spent
+def restrict(threads: int) -> None:
+    """Leave the process so many cores, which every package heeds when it is imported, where the system can do that."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def run(module: str, method: str, job: Job, seconds: float) -> Outcome:
+    """Make a peer, run it, and compute the errors of its trace."""
+    clock = Clock()
+    peer: AbstractPeer = importlib.import_module(f"peer_{module}").Peer(job, method)
+    loss, gradient = peer.evaluate()
+    setup, processor = clock.seconds, time.process_time()
+    done = peer.train(seconds)
+    processor = time.process_time() - processor
+    errors = np.array([peer.error(state) for state in done.trace.states])
+    return Outcome(
+        start_loss=loss,
+        start_gradient=gradient,
+        setup=setup,
+        loss=done.loss,
+        evaluations=done.evaluations,
+        seconds=done.seconds,
+        processor=processor,
+        unknowns=peer.unknowns,
+        times=np.array(done.trace.times),
+        errors=errors,
+        versions=peer.versions,
+    )
 
 
 if __name__ == "__main__":
