@@ -22,6 +22,8 @@ _FUNCTIONS = {
     "helmholtz": ("helmholtz", "helmholtz"),
     "wave": ("wave", "wave"),
     "kovasznay": ("kovasznay", "kovasznay"),
+    "korteweg-de-vries": ("korteweg_de_vries", "korteweg_de_vries"),
+    "schroedinger": ("schroedinger", "schroedinger"),
 }
 """Name -> (module of this package, function without required arguments); modules are imported on demand."""
 
