@@ -1,6 +1,7 @@
 """What changes a run's weights, points and network, and the loss that such a rule works on."""
 
 from pinnml.adapt.climb import ReadoutsState
+from pinnml.adapt.insertion import Fixed, Insertion, InsertionState, insert, sensitivities
 from pinnml.adapt.more_points import joined
 from pinnml.adapt.rad import LADDER, RAD
 from pinnml.adapt.readouts import Readouts
@@ -17,6 +18,9 @@ __all__ = [
     "AbstractBalance",
     "Discretisation",
     "EqualTraces",
+    "Fixed",
+    "Insertion",
+    "InsertionState",
     "Kept",
     "MemoryWarning",
     "PinnObjective",
@@ -27,8 +31,10 @@ __all__ = [
     "Widening",
     "best_of",
     "freeze",
+    "insert",
     "joined",
     "narrowed",
+    "sensitivities",
     "thaw",
     "widen",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.loss import PinnObjective
-from pinnml.network import AbstractNetwork, Growth, body_of, regrown
+from pinnml.network import AbstractNetwork, Growth, regrown
 from pinnml.objective import Iterate
 from pinnml.optim import Estimate, Finished, Progress, Renewed
 from pinnml.settings import Count, record, setting
@@ -61,7 +61,7 @@ def best_of(
     share = 1.0 if estimate is not None else FAR
     if kept is None or float(iterate.f) <= share * kept.loss:
         return network, iterate.theta, estimate
-    return regrown(body_of(network), kept.growth), kept.theta, kept.estimate
+    return regrown(network, kept.growth), kept.theta, kept.estimate
 
 
 class AbstractAdaptation(ABC):

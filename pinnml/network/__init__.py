@@ -5,6 +5,7 @@ from pinnml.network.architectures import MLP, ResNet
 from pinnml.network.autograd import nested
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
+from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, origin_of
 from pinnml.network.embedding import Embedding, FeatureMap, FourierFeatures, Identity, Normalised, PeriodicEmbedding
 from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
@@ -25,6 +26,7 @@ __all__ = [
     "ChainNetwork",
     "Compiled",
     "Custom",
+    "DeepenedNetwork",
     "Embedding",
     "FeatureMap",
     "FourierFeatures",
@@ -41,10 +43,13 @@ __all__ = [
     "Tanh",
     "WidenedNetwork",
     "Workspace",
-    "closure",
+    "arranged",
+    "blocks_between",
     "body_of",
+    "closure",
     "growth_of",
     "leibniz",
     "nested",
+    "origin_of",
     "regrown",
 ]

@@ -25,7 +25,7 @@ from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimi
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
-from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, phase
+from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, moved, phase
 from pinnml.optim.status import Result, Status
 from pinnml.optim.stop import (
     Accuracy,
@@ -105,6 +105,7 @@ __all__ = [
     "improve",
     "minimise",
     "modelled",
+    "moved",
     "phase",
     "readout_solver",
     "solve_by_conjugate_gradients",

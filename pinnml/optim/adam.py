@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.solver import AbstractSolver, moved
 from pinnml.optim.status import Status
 from pinnml.settings import Above, record, setting
 
@@ -51,6 +51,12 @@ class Adam(AbstractSolver):
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: AdamState) -> AdamState:
         """Keep the moments, averages over many evaluations, unless θ has another length."""
         return state if len(state.first) == len(iterate.theta) else self.init(objective, iterate)
+
+    def rearranged(
+        self, objective: AbstractObjective, iterate: Iterate, state: AdamState, sources: Tensor
+    ) -> AdamState:
+        """Keep the moments; those of new parameters are zero."""
+        return AdamState(moved(state.first, sources), moved(state.second, sources), state.steps)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: AdamState

@@ -12,7 +12,7 @@ from torch import Tensor
 from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
-from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.solver import AbstractSolver, moved
 from pinnml.optim.status import Status
 from pinnml.settings import record, setting
 
@@ -63,6 +63,20 @@ class InverseHessian:
         added = self.weights @ self.vectors
         return torch.addmm(self.scale * base, self.vectors.T, added)
 
+    def rearranged(self, sources: Tensor) -> InverseHessian:
+        """Return H for a θ whose entries come from `sources` (see `moved`); a multiple of the identity for new ones.
+
+        The multiple is σ, or the least diagonal entry of H: that of the stiffest parameter.
+        """
+        if not len(self.base):
+            return InverseHessian(self.base, self.scale, moved(self.vectors, sources), self.weights)
+        matrix = self.dense()
+        following = moved(moved(matrix, sources).T, sources)
+        following.diagonal()[sources < 0] = matrix.diagonal().min()
+        return InverseHessian(
+            following, torch.ones_like(self.scale), moved(self.vectors[:0], sources), self.weights[:0, :0]
+        )
+
     def _gathered(self) -> InverseHessian:
         matrix = self.dense()
         return InverseHessian(matrix, torch.ones_like(self.scale), self.vectors[:0], self.weights[:0, :0])
@@ -105,6 +119,12 @@ class AbstractDense(AbstractSolver):
     def init(self, objective: AbstractObjective, iterate: Iterate) -> DenseState:
         """Return the identity."""
         return DenseState(InverseHessian.identity(iterate.theta), Plateau().after(iterate))
+
+    def rearranged(
+        self, objective: AbstractObjective, iterate: Iterate, state: DenseState, sources: Tensor
+    ) -> DenseState:
+        """Keep H for what was there before."""
+        return DenseState(state.inverse.rearranged(sources), Plateau().after(iterate))
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: DenseState

@@ -15,7 +15,7 @@ from pinnml.optim.direct import Cholesky
 from pinnml.optim.globalisation import AbstractGlobalisation, Damping
 from pinnml.optim.inverse import AbstractPreconditioner, JacobiFactors, modelled
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem
-from pinnml.optim.solver import AbstractSolver
+from pinnml.optim.solver import AbstractSolver, moved
 from pinnml.optim.status import Status
 from pinnml.settings import record, setting
 
@@ -90,6 +90,12 @@ class GaussNewton(AbstractSolver):
         damping = _number(self.globalisation.renewed(float(state.damping)))
         same = len(state.scale) == len(iterate.theta)
         return replace(state, damping=damping, scale=state.scale if same else torch.zeros_like(iterate.theta))
+
+    def rearranged(
+        self, objective: AbstractObjective, iterate: Iterate, state: GaussNewtonState, sources: Tensor
+    ) -> GaussNewtonState:
+        """Keep damping and scale."""
+        return replace(state, scale=moved(state.scale, sources))
 
     def carried(self, state: GaussNewtonState) -> GaussNewtonState:
         """Keep damping and scale for the next inner solve on the same block."""

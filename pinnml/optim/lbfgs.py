@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import field, replace
 from typing import Annotated
 
+from torch import Tensor
+
 from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner
 from pinnml.optim.line_search import Search, StrongWolfe
@@ -78,6 +80,12 @@ class LBFGS(AbstractSolver):
     def init(self, objective: AbstractObjective, iterate: Iterate) -> LBFGSState:
         """Return an empty memory."""
         return LBFGSState(SecantMemory.empty(iterate.theta), Plateau().after(iterate))
+
+    def rearranged(
+        self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState, sources: Tensor
+    ) -> LBFGSState:
+        """Keep the pairs, with zeros for what is new; M⁻¹ is computed again."""
+        return LBFGSState(state.memory.rearranged(sources, self.curvature), Plateau().after(iterate))
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState

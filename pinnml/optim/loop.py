@@ -24,10 +24,15 @@ Callback = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Renewed:
-    """Another objective to continue with, and θ for it, which may have another length."""
+    """Another objective to continue with, and θ (p′,) for it, which may have another length.
+
+    With `sources` (p′,) it is the same function, of which θ has got new entries or lost some that did nothing: entry i
+    was entry `sources[i]` before, or is new where that is −1. Solvers may then keep what they know of f.
+    """
 
     objective: AbstractObjective
     theta: Tensor
+    sources: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ def minimise(
         Called with the `Progress` before the first iteration and after every one.
     renew : callable, default never
         Called before the callback; may return another objective and θ to go on with, as when points are renewed or a
-        network grows, and the solver's `renewed` is called then, even where it had come to an end on the last one. It
-        may also end the run.
+        network grows, and the solver's `renewed` is called then (`rearranged` where it says what entries of θ have
+        become of), even where the solver had come to an end on the last one. It may also end the run.
     assess : callable, default never
         Called before that; may estimate the error of the iterate. Where that satisfies `stop`, or the budget is spent,
         nothing is renewed, and the result is `pending`.
@@ -135,7 +140,7 @@ def minimise(
                 budget = metered(following.objective, meter)
                 with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done
                     iterate = budget.at(following.theta)
-                    state = solver.renewed(budget, iterate, state)
+                    state = _following(solver, budget, iterate, state, following.sources)
                 exhausted, estimate = False, None
             callback(progress())
             if exhausted:
@@ -156,6 +161,15 @@ def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress) -
     theta = start.theta if isinstance(start, Iterate) else start.detach().clone()
     counts = Counts(gradients=1, work=objective.cost(Evaluation.GRADIENT))
     return Progress(0, objective.at(theta), 0.0, counts)
+
+
+def _following(
+    solver: AbstractSolver, budget: AbstractObjective, iterate: Iterate, state: Any, sources: Tensor | None
+) -> Any:
+    """Return the state to go on with on another objective."""
+    if sources is None:
+        return solver.renewed(budget, iterate, state)
+    return solver.rearranged(budget, iterate, state, sources)
 
 
 def _stepped(

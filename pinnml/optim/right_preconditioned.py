@@ -12,7 +12,7 @@ from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.secant import SecantMemory
-from pinnml.optim.solver import AbstractSolver, Component
+from pinnml.optim.solver import AbstractSolver, Component, moved
 from pinnml.optim.status import Status
 from pinnml.settings import Between, Count, record, setting
 
@@ -74,6 +74,17 @@ class RightPreconditioned(AbstractSolver):
     ) -> RightPreconditionedState:
         """Drop pairs and velocity, which belong to the old function, and renew the preconditioner's state."""
         return self._afresh(iterate, self.preconditioner.renewed(objective, iterate, state.inner))
+
+    def rearranged(
+        self, objective: AbstractObjective, iterate: Iterate, state: RightPreconditionedState, sources: Tensor
+    ) -> RightPreconditionedState:
+        """Keep pairs and velocity, with zeros for what is new, and rearrange the preconditioner's state."""
+        return RightPreconditionedState(
+            self.preconditioner.rearranged(objective, iterate, state.inner, sources),
+            state.memory.rearranged(sources, self.curvature),
+            moved(state.velocity, sources),
+            Plateau().after(iterate),
+        )
 
     def _afresh(self, iterate: Iterate, inner: Any) -> RightPreconditionedState:
         memory, velocity = SecantMemory.empty(iterate.theta), torch.zeros_like(iterate.theta)

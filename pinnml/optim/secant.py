@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pinnml.optim.solver import moved
 from pinnml.settings import record
 
 
@@ -32,6 +33,15 @@ class SecantMemory:
         old_s, old_y, old = self.s[drop:], self.y[drop:], self.products[drop:, drop:]
         new = torch.cat([torch.cat([old, (old_s @ y)[:, None]], 1), torch.cat([old_y @ s, s.dot(y)[None]])[None]])
         return SecantMemory(torch.cat([old_s, s[None]]), torch.cat([old_y, y[None]]), new)
+
+    def rearranged(self, sources: Tensor, tolerance: float) -> SecantMemory:
+        """Return the pairs for a θ whose entries come from `sources` (see `moved`): zeros stand for new ones.
+
+        Curvature s·y is what it was where none is lost; a pair that loses it goes (`has_curvature`).
+        """
+        s, y = moved(self.s, sources), moved(self.y, sources)
+        kept = [number for number in range(len(s)) if has_curvature(s[number], y[number], tolerance)]
+        return SecantMemory(s[kept], y[kept], s[kept] @ y[kept].T)
 
     def inverse_times(self, gradient: Tensor, initial: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return H∇f with H₀ = γI, γ = s·y/y·y of the newest pair (Nocedal, Wright 2006, algorithm 7.4 and eq. 7.20).

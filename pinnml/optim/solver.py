@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.status import Status
 
@@ -46,6 +49,14 @@ class AbstractSolver(ABC):
         """
         return self.init(objective, iterate)
 
+    def rearranged(self, objective: AbstractObjective, iterate: Iterate, state: Any, sources: Tensor) -> Any:
+        """Return the state to go on with after θ (p′,) has got and lost entries, f being the function that it was.
+
+        Entry i was entry `sources[i]` before, and is a new one where that is −1. The default is `renewed`; what keeps
+        vectors of θ (p,) can keep them by `moved`.
+        """
+        return self.renewed(objective, iterate, state)
+
     def carried(self, state: Any) -> Any:
         """Return the part of the state after an inner solve that the next one on the same block starts with.
 
@@ -63,6 +74,14 @@ class AbstractSolver(ABC):
         `rows` is the number of residuals. The default is the largest number among the parts.
         """
         return max((part.solver.storage(structure, size, rows) for part in self.parts(None)), default=0)
+
+
+def moved(vectors: Tensor, sources: Tensor) -> Tensor:
+    """Return vectors (…, p) with their entries where these have gone, shape (…, p′), and zeros for new ones.
+
+    Entry i of θ (p′,) was entry `sources[i]` before, and is a new one where that is −1.
+    """
+    return torch.where(sources >= 0, vectors[..., sources.clamp_min(0)], 0.0)
 
 
 def phase(solver: AbstractSolver, state: Any) -> tuple[int, ...]:

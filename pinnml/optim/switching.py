@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import field, replace
 from typing import Any
 
+from torch import Tensor
+
 from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Iterate, Meter, metered
 from pinnml.optim.rules import AbstractRule, AfterTrial, SwitchingState, UntilStops, WhileFalling, log_decrease
@@ -61,6 +63,15 @@ class Switching(AbstractSolver):
         if state.phase is None:
             return state
         return replace(state, inner=self.solvers[state.phase].renewed(objective, iterate, state.inner))
+
+    def rearranged(
+        self, objective: AbstractObjective, iterate: Iterate, state: SwitchingState, sources: Tensor
+    ) -> SwitchingState:
+        """Rearrange the state of the active solver."""
+        if state.phase is None:
+            return state
+        inner = self.solvers[state.phase].rearranged(objective, iterate, state.inner, sources)
+        return replace(state, inner=inner)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: SwitchingState

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import field, replace
 from typing import Any
 
+from torch import Tensor
+
 from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.acceleration import Geodesic
 from pinnml.optim.direct import QR
@@ -87,6 +89,14 @@ class WhereLinear(AbstractSolver):
         if linear:
             return WhereLinearState(True, state.body, after)
         return WhereLinearState(False, after, None)
+
+    def rearranged(
+        self, objective: AbstractObjective, iterate: Iterate, state: WhereLinearState, sources: Tensor
+    ) -> WhereLinearState:
+        """Rearrange the active solver's state, that of the body; a readout's is renewed."""
+        if state.linear or is_linear(objective.structure):
+            return self.renewed(objective, iterate, state)
+        return WhereLinearState(False, self.body.rearranged(objective, iterate, state.body, sources), None)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: WhereLinearState

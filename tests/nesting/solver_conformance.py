@@ -18,6 +18,7 @@ import torch
 from small_problems import heat
 from torch import Tensor
 
+from pinnml.adapt import insert
 from pinnml.io.plain import decode, encode, is_complete
 from pinnml.loss import Discretisation, PinnObjective, Threads
 from pinnml.loss.chunked import ChunkedLeastSquares
@@ -30,7 +31,7 @@ from pinnml.objective import (
     Structure,
     metered,
 )
-from pinnml.optim import AbstractSolver, Adam, Evaluations, Iterations, Renewed, Status, minimise
+from pinnml.optim import AbstractSolver, Adam, Evaluations, Iterations, Progress, Renewed, Status, minimise
 from pinnml.points import Uniform, sample
 
 STEPS = 2
@@ -142,6 +143,27 @@ def check_renewed(solver: AbstractSolver) -> None:
     assert contains_adam(solver) or values[-1] < values[2]
 
 
+def check_rearranged(solver: AbstractSolver) -> None:
+    """With a block of zero weights more, which changes nothing but the length of θ, f falls on from where it was."""
+    objective, before, values = loss(), list[float](), list[float]()
+
+    def renew(progress: Progress) -> Renewed | None:
+        if progress.iteration != 1:
+            return None
+        before.append(float(progress.iterate.f))
+        return insert(objective, progress.iterate.theta, [2])
+
+    result = minimise(
+        objective, start(objective), solver, Iterations(1 + STEPS), renew=renew,
+        callback=lambda progress: values.append(float(progress.iterate.f)),
+    )  # fmt: skip
+    assert len(result.iterate.theta) == objective.network.size + 6
+    assert math.isclose(values[1], before[0], rel_tol=1e-12)
+    assert result.status in (Status.STOPPED, Status.FINISHED) or result.status.success
+    if not contains_adam(solver):
+        assert all(after <= value * (1 + 1e-12) for value, after in pairwise(values[1:])) and values[-1] < values[1]
+
+
 def check_budget(solver: AbstractSolver) -> None:
     """A limit of evaluations is not exceeded wherever it falls, and what is left is an iterate that was accepted."""
     objective, theta = loss(), start(loss())
@@ -226,6 +248,7 @@ CHECKS: dict[str, Callable[[AbstractSolver], None]] = {
     "restricted": check_restricted,
     "resumes": check_resumes,
     "renewed": check_renewed,
+    "rearranged": check_rearranged,
     "budget": check_budget,
     "not-finite": check_not_finite,
     "counts": check_counts,
