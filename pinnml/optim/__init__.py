@@ -8,6 +8,7 @@ from pinnml.optim.direct import QR, Cholesky
 from pinnml.optim.estimate import Estimate
 from pinnml.optim.gauss_newton import GaussNewton, LevenbergMarquardt, NewtonKrylov
 from pinnml.optim.globalisation import AbstractGlobalisation, Damping, Ladder
+from pinnml.optim.gradient_descent import GradientDescent
 from pinnml.optim.inverse import (
     AbstractInverse,
     AbstractPreconditioner,
@@ -19,9 +20,10 @@ from pinnml.optim.inverse import (
 )
 from pinnml.optim.krylov import KrylovStatus, Solved, solve_by_conjugate_gradients
 from pinnml.optim.lbfgs import LBFGS
-from pinnml.optim.line_search import Armijo, Outcome, Search, Searched, StrongWolfe
+from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Search, Searched, StrongWolfe
 from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
+from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
@@ -47,6 +49,7 @@ __all__ = [
     "LBFGS",
     "Ladder",
     "QR",
+    "AbstractBacktracking",
     "AbstractGlobalisation",
     "AbstractInverse",
     "AbstractLinearSolve",
@@ -70,6 +73,7 @@ __all__ = [
     "GaussNewton",
     "GaussNewtonFactors",
     "Geodesic",
+    "GradientDescent",
     "GradientNorm",
     "Handover",
     "IfFast",
@@ -80,6 +84,7 @@ __all__ = [
     "LevenbergMarquardt",
     "Loss",
     "NewtonKrylov",
+    "ObservedLipschitz",
     "Outcome",
     "Progress",
     "Renew",

@@ -49,10 +49,22 @@ class Search(ABC):
     ) -> Searched:
         """Search from `start`; `slope` = ∇f·direction < 0 and `first` is the first step to try."""
 
+    def opening(self, known: float, direction: Tensor, slope: float) -> float:
+        """Return the first step to try along a direction that has no length of its own, such as −∇f.
+
+        `known` is what `learned` has returned after the last step, 0 at first. The default expects f to change as in
+        the last step, on a parabola with its minimum there: 2(f − f₋)/∇f·d (Nocedal, Wright 2006, eq. 3.60).
+        """
+        return known / slope if known < 0 else unit_step(direction)
+
+    def learned(self, known: float, start: Iterate, direction: Tensor, slope: float, found: Searched) -> float:
+        """Return what the next `opening` is to know, the number that this one knew being `known`."""
+        return 2 * min(float(found.iterate.f) - float(start.f), 0.0) or known
+
 
 @setting
-class Armijo(Search):
-    """Halve the step until f(θ + αd) ≤ f + c₁α∇f·d (Armijo 1966).
+class AbstractBacktracking(Search):
+    """Shorten the step until f(θ + αd) ≤ f + c₁α∇f·d; how is up to `shorter`.
 
     Parameters
     ----------
@@ -65,6 +77,10 @@ class Armijo(Search):
     c1: Annotated[float, Between(0, 1, (False, False))] = 1e-4
     max_trials: Count = 20
 
+    @abstractmethod
+    def shorter(self, step: float, change: float, slope: float) -> float:
+        """Return the step to try after one that changed f by `change`, NaN where f was not finite."""
+
     def __call__(
         self, objective: AbstractObjective, start: Iterate, direction: Tensor, slope: float, first: float
     ) -> Searched:
@@ -73,12 +89,30 @@ class Armijo(Search):
         trials: list[Trial] = []
         for trial in range(1, self.max_trials + 1):
             iterate = objective.at(start.theta + step * direction)
-            if iterate.is_finite():
-                if float(iterate.f) - origin.value <= self.c1 * step * slope:
-                    return Searched(iterate, step, trial, Outcome.WOLFE)
+            change = float(iterate.f) - origin.value if iterate.is_finite() else math.nan
+            if change <= self.c1 * step * slope:
+                return Searched(iterate, step, trial, Outcome.WOLFE)
+            if math.isfinite(change):
                 trials.append(Trial(step, float(iterate.f), float(iterate.grad.dot(direction))))
-            step /= 2
+            step = self.shorter(step, change, slope)
         return Searched(start, 0.0, self.max_trials, _failure(start, direction, origin, trials, rounding(start.f)))
+
+
+@setting
+class Armijo(AbstractBacktracking):
+    """Halve the step until f(θ + αd) ≤ f + c₁α∇f·d (Armijo 1966).
+
+    Parameters
+    ----------
+    c1 : float, default 1e-4
+        The share c₁ of the decrease that the slope promises (dimensionless), between 0 and 1.
+    max_trials : int, default 20
+        Trials after which the search has failed, at least 1.
+    """
+
+    def shorter(self, step: float, change: float, slope: float) -> float:
+        """Return half of the step."""
+        return step / 2
 
 
 @setting
@@ -147,6 +181,12 @@ class StrongWolfe(Search):
         if float(best.f) < value - (tolerance if failure is Outcome.ROUNDING else 0.0):
             return Searched(best, best_step, number, Outcome.BEST)
         return Searched(start, 0.0, number, failure)
+
+
+def unit_step(direction: Tensor) -> float:
+    """Return the step of length 1, or 1 where ‖d‖ underflows to 0."""
+    length = float(direction.norm())
+    return 1 / length if length > 0 else 1.0
 
 
 def rounding(f: Tensor, tolerance: float = ROUNDING) -> float:

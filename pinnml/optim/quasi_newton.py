@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim.line_search import Outcome, Search, rounding
+from pinnml.optim.line_search import Outcome, Search, Searched, rounding, unit_step
 from pinnml.optim.secant import has_curvature
 from pinnml.optim.status import Status
 from pinnml.settings import record
@@ -61,18 +61,22 @@ def descend(
     slope = float(start.grad.dot(direction))
     if not -float("inf") < slope < 0:
         trusted = False
-        direction, slope = _steepest(start.grad)
+        direction, slope = steepest(start.grad)
     if slope == 0:
         return Descent(start, direction, 0.0, plateau, Status.CONVERGED, trusted)
-    length = float(direction.norm())  # 0 where its square underflows
-    first = 1.0 if trusted or length == 0 else 1 / length
+    first = 1.0 if trusted else unit_step(direction)
     found = search(objective, start, direction, slope, first)
+    return ended(start, direction, found, plateau, trusted)
+
+
+def ended(start: Iterate, direction: Tensor, found: Searched, plateau: Plateau, trusted: bool) -> Descent:
+    """Return the step that a search has made, or what its failure means."""
     plateau = plateau.after(found.iterate)
     if found.outcome in (Outcome.ROUNDING, Outcome.FAILED):
         reason = Status.AT_ROUNDING if found.outcome is Outcome.ROUNDING else Status.SEARCH_FAILED
         return Descent(start, direction, 0.0, plateau, Status.RUNNING if trusted else reason, False)
-    ended = Status.AT_ROUNDING if plateau.steps >= PATIENCE else Status.RUNNING
-    return Descent(found.iterate, direction, found.step, plateau, ended, trusted)
+    status = Status.AT_ROUNDING if plateau.steps >= PATIENCE else Status.RUNNING
+    return Descent(found.iterate, direction, found.step, plateau, status, trusted)
 
 
 def secant_pair(start: Iterate, descent: Descent, curvature: float) -> tuple[Tensor, Tensor] | None:
@@ -83,7 +87,7 @@ def secant_pair(start: Iterate, descent: Descent, curvature: float) -> tuple[Ten
     return (s, y) if has_curvature(s, y, curvature) else None
 
 
-def _steepest(gradient: Tensor) -> tuple[Tensor, float]:
+def steepest(gradient: Tensor) -> tuple[Tensor, float]:
     """Return −∇f and its slope −‖∇f‖², both divided by the largest entry where the square overflows."""
     slope = -float(gradient.dot(gradient))
     if slope > -float("inf"):
