@@ -32,6 +32,8 @@ SAMPLES: dict[str, Any] = {
     **{name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()},
     "rad": pm.RAD(),
     "readouts": pm.adapt.Readouts(),
+    "insertion": pm.adapt.Insertion(pm.adapt.Fixed(20), wanted=1e-3),
+    "pruning": pm.adapt.Pruning(pm.adapt.Insertion()),
     "balance": pm.adapt.EqualTraces(),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),
     "ladder": pm.optim.GaussNewton(pm.optim.QR(), pm.optim.Ladder(), pm.optim.Geodesic(bend=None)),

@@ -1,8 +1,10 @@
 """What changes a run's weights, points and network, and the loss that such a rule works on."""
 
+from pinnml.adapt.around import AbstractAround, Fixed
 from pinnml.adapt.climb import ReadoutsState
-from pinnml.adapt.insertion import Fixed, Insertion, InsertionState, insert, sensitivities
+from pinnml.adapt.insertion import Insertion, InsertionState, insert, sensitivities
 from pinnml.adapt.more_points import joined
+from pinnml.adapt.pruning import Pruning, residual_blocks, without
 from pinnml.adapt.rad import LADDER, RAD
 from pinnml.adapt.readouts import Readouts
 from pinnml.adapt.renewal import MemoryWarning, Renewal
@@ -13,8 +15,10 @@ from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObject
 __all__ = [
     "KEPT_BYTES",
     "LADDER",
+    "Pruning",
     "RAD",
     "AbstractAdaptation",
+    "AbstractAround",
     "AbstractBalance",
     "Discretisation",
     "EqualTraces",
@@ -34,7 +38,9 @@ __all__ = [
     "insert",
     "joined",
     "narrowed",
+    "residual_blocks",
     "sensitivities",
     "thaw",
     "widen",
+    "without",
 ]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from pinnml.adapt.rad import RAD
-from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
+from pinnml.adapt.around import AbstractAround
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, Layer, arranged, blocks_between
-from pinnml.optim import Estimate, Finished, Progress, Renewed, moved
+from pinnml.optim import Finished, Progress, Renewed, moved
 from pinnml.settings import Above, Count, record, setting
 
 
@@ -36,14 +35,18 @@ class InsertionState:
 
 
 @setting
-class Insertion(AbstractAdaptation):
+class Insertion(AbstractAround):
     """Insert a residual block where ‖∂f/∂(W, b)‖² at W = 0, b = 0 is largest, after little progress: u is unchanged.
 
     A block h ↦ h + step·σ(Wh + b) with weights of zero is the identity, but its gradient is not zero: its square is
     what a unit of steepest descent by the block alone would gain. One gradient of the loss of the network with all
-    candidates at once, about two work units, tells it for each. A perceptron gets residual blocks, too. Where f is the
+    candidates at once, about two work units, tells it for each. A perceptron gets residual blocks, too. Since f is the
     same function solvers keep what they know: secant pairs with zeros for the new weights. Points are the affair of
     `rule`; nothing is inserted at a step after which that changes the loss, nor into what it has frozen or widened.
+
+    To first order a block is the linear map I + step·σ′(0)W, which the next layer can take in where it has no skip
+    connection: its gradient is then step·σ′(0) Wₙᵀ ∂f/∂Wₙ, with Wₙ of that layer, and vanishes wherever ∂f/∂Wₙ does.
+    So blocks are worth least at a minimum: insert them before it is reached.
 
     Source: Kreis, Herberg, Köhne, Schiela, Herzog, SensLI, arXiv 2311.15995.
 
@@ -68,43 +71,20 @@ class Insertion(AbstractAdaptation):
         When a run begins with a network that has no hidden states, or with an activation for which σ(0) is not 0.
     """
 
-    rule: AbstractAdaptation = field(default_factory=RAD)
     patience: Count = 50
     decrease: Annotated[float, Above(0)] = 0.5
     wanted: Annotated[float, Above(0)] | None = None
     most: Count = 4
 
-    @property
-    def stages(self) -> Sequence[Stage]:  # type: ignore[override]
-        """Those of `rule`."""
-        return self.rule.stages
-
-    @property
-    def estimates(self) -> bool:  # type: ignore[override]
-        """Whether `rule` does."""
-        return self.rule.estimates
-
-    def most_points(self, fields: int) -> int:
-        """Return those of `rule`."""
-        return self.rule.most_points(fields)
-
-    def columns(self, fields: int) -> int:
-        """Return those of `rule`."""
-        return self.rule.columns(fields)
+    def inner(self, state: Any) -> Any:
+        """Return the part of the state that is the rule's."""
+        return None if state is None else state.inner
 
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
         """Check that blocks can be inserted, and do what `rule` does."""
         candidates(objective)
         found, inner = self.rule.begun(objective, theta, generator)
         return found, InsertionState(inner, f=_value(found or Renewed(objective, theta)))
-
-    def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
-        """Return what `rule` estimates."""
-        return self.rule.assessed(progress, objective, state.inner)
-
-    def kept(self, state: Any) -> Kept | None:
-        """Return what `rule` has put aside."""
-        return None if state is None else self.rule.kept(state.inner)
 
     def adapted(
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any
@@ -145,30 +125,6 @@ class Insertion(AbstractAdaptation):
         if self.wanted is not None and state.error is not None and state.error <= self.wanted:
             return False
         return progress.exhausted or state.steps >= self.patience
-
-
-@setting
-class Fixed(AbstractAdaptation):
-    """Points that stay as they were drawn, for a rule such as `Insertion` that is told nothing else of them.
-
-    Parameters
-    ----------
-    points : int, default 10000
-        How many each equation has, at least 1.
-    """
-
-    points: Count = 10_000
-
-    @property
-    def stages(self) -> Sequence[Stage]:  # type: ignore[override]
-        """One, which never ends."""
-        return (Stage(self.points, 1),)
-
-    def adapted(
-        self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any
-    ) -> tuple[None, Any]:
-        """Return nothing."""
-        return None, state
 
 
 def candidates(objective: PinnObjective) -> dict[int, Layer]:

@@ -8,8 +8,7 @@ import warnings
 import torch
 
 import pinnml as pm
-from pinnml.optim import Adam, Armijo, GradientDescent, ObservedLipschitz, StrongWolfe
-from pinnml.stop import Work
+from pinnml.optim import Adam, Armijo, GradientDescent, ObservedLipschitz, StrongWolfe, Work
 
 METHODS = {
     "descent, Armijo": GradientDescent(Armijo()),

@@ -17,8 +17,7 @@ from torch import Tensor
 import pinnml as pm
 from pinnml.adapt import Fixed, Insertion, PinnObjective, sensitivities
 from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim import LBFGS
-from pinnml.stop import Iterations, Work
+from pinnml.optim import LBFGS, Iterations, Work
 
 SMALL, LARGE, EVERY = 2, 6, 100
 

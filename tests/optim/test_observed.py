@@ -41,7 +41,7 @@ def quadratic(x: Tensor) -> Tensor:
     return 0.5 * x.dot(H @ x)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(line=lines(), first=FIRST, c1=st.sampled_from([1e-4, 0.3]), trials=st.integers(1, 30))
 def test_sufficient_decrease_holds_and_each_trial_is_what_the_one_before_has_shown(
     line: Line, first: float, c1: float, trials: int
@@ -126,7 +126,7 @@ FIRST_ORDER: dict[str, AbstractSolver] = {
 
 
 @pytest.mark.parametrize("solver", FIRST_ORDER)
-@pytest.mark.parametrize("name", ["beale", "booth", "himmelblau", "dixon-price", "broyden-tridiagonal"])
+@pytest.mark.parametrize("name", ["beale", "dixon-price", "broyden-tridiagonal"])
 def test_minima_are_found_without_a_rise(name: str, solver: str) -> None:
     """Down to 1e-9 of the start in 600 evaluations; the slowest takes 470."""
     classic, values = CLASSICS[name], list[float]()
