@@ -133,8 +133,11 @@ def classes_in(hint: Any) -> Iterator[type]:
 def parameters_of(value: Any) -> dict[str, Any]:
     """The annotations of what a class or a function takes."""
     function = value.__init__ if inspect.isclass(value) else value
-    # some names are imported for type checkers alone
-    hints = typing.get_type_hints(function, localns={**vars(pinnml.objective)})
+    # some names are imported for type checkers alone, and inherited fields use those of the base's module
+    names = dict(vars(pinnml.objective))
+    for base in value.__mro__ if inspect.isclass(value) else ():
+        names = vars(sys.modules[base.__module__]) | names
+    hints = typing.get_type_hints(function, localns=names)
     return {name: hint for name, hint in hints.items() if name != "return"}
 
 
