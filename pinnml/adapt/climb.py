@@ -11,7 +11,7 @@ from torch import Tensor
 from pinnml.adapt.rule import Kept
 from pinnml.approximation import decay, fresh_points, losses_elsewhere
 from pinnml.loss import PinnObjective
-from pinnml.network import ChainNetwork, FrozenNetwork, growth_of
+from pinnml.network import ChainNetwork, growth_of, neurons_of
 from pinnml.optim import Estimate, Progress
 from pinnml.settings import record
 
@@ -67,10 +67,9 @@ def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:
 
 def with_level(state: ReadoutsState, objective: PinnObjective) -> tuple[tuple[int, float], ...]:
     """Return what is known of the levels that were solved, the present one included."""
-    network, model = objective.network, objective.factorised
-    assert isinstance(network, FrozenNetwork)
+    model = objective.factorised
     least = state.f if model is None else min(state.f, float(model[1].least))
-    return (*state.solved, (sum(level.neurons for level in network.levels), least))
+    return (*state.solved, (neurons_of(objective.network), least))
 
 
 def residual_foreseen(solved: Sequence[tuple[int, float]], neurons: int, objective: PinnObjective) -> float:
@@ -90,9 +89,7 @@ def residual_foreseen(solved: Sequence[tuple[int, float]], neurons: int, objecti
 
 def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:
     """Return whether an untrained network has so few neurons that they are but a start for more."""
-    network = objective.network
-    assert isinstance(network, FrozenNetwork)
-    return not state.trained and sum(level.neurons for level in network.levels) < FEW
+    return not state.trained and neurons_of(objective.network) < FEW
 
 
 def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState) -> bool:

@@ -146,7 +146,8 @@ def history_of(table: Tensor) -> list[HistoryRow]:
     """Return the rows that a checkpoint holds as numbers."""
     rows = []
     for cells in table.tolist():
-        row = {name: int(cell) if name in INTEGERS else cell for name, cell in zip(COLUMNS, cells, strict=True)}
+        named = dict(zip(COLUMNS, cells, strict=False))  # older ones lack the last columns
+        row = {name: int(cell) if name in INTEGERS else cell for name, cell in named.items()}
         known = {name: None if math.isnan(row[name]) else row[name] for name in ("relative_l2", "estimate")}
         rows.append(HistoryRow(**row | known))
     return rows

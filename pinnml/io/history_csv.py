@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pinnml.errors import DeclarationError
 from pinnml.io.files import write_bytes
-from pinnml.setup import COLUMNS, INTEGERS, HistoryRow
+from pinnml.setup import COLUMNS, INTEGERS, LATER, HistoryRow
 
 
 def _cells(row: HistoryRow) -> list[str]:
@@ -23,10 +23,6 @@ def _cells(row: HistoryRow) -> list[str]:
         else:
             cells.append(str(int(value)) if name in INTEGERS else repr(float(value)))
     return cells
-
-
-LATER = ("estimate",)
-"""Columns that histories of version 0.1 do not have."""
 
 
 def write_history(path: str | os.PathLike[str], rows: Iterable[HistoryRow]) -> None:
@@ -51,6 +47,7 @@ def _row(cells: dict[str, str]) -> HistoryRow:
         evaluations=int(cells["evaluations"]),
         relative_l2=float(cells["relative_l2"]) if cells["relative_l2"] else None,
         estimate=float(cells["estimate"]) if cells.get("estimate") else None,
+        neurons=int(cells.get("neurons", 0)),
     )
 
 

@@ -9,7 +9,7 @@ from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, o
 from pinnml.network.embedding import Embedding, FeatureMap, FourierFeatures, Identity, Normalised, PeriodicEmbedding
 from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
-from pinnml.network.growth import Growth, body_of, growth_of, regrown
+from pinnml.network.growth import Growth, body_of, growth_of, neurons_of, regrown
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
@@ -48,6 +48,7 @@ __all__ = [
     "body_of",
     "closure",
     "growth_of",
+    "neurons_of",
     "leibniz",
     "nested",
     "origin_of",

@@ -30,6 +30,11 @@ class Growth:
     layers: tuple[Layer, ...] | None = None
 
 
+def neurons_of(network: AbstractNetwork) -> int:
+    """Return how many random neurons a network with frozen layers has been widened by, 0 for any other."""
+    return sum(level.neurons for level in network.levels) if isinstance(network, FrozenNetwork) else 0
+
+
 def growth_of(network: AbstractNetwork) -> Growth | None:
     """Return what a network has grown by, None where it is as its architecture made it."""
     match network:

@@ -25,7 +25,7 @@ def _rate(evaluations: int, seconds: float) -> str:
 
 
 class ProgressLine:
-    """The state of a run on one line: time, iterations, loss, relative error, its estimate, work, evaluations a second.
+    """The state of a run on one line: time, iterations, phase, loss, error, its estimate, work, evaluations a second.
 
     On a terminal the line is live, drawn at most eight times a second and only by `update`, so that no second
     thread disturbs the run's timing. Elsewhere (files, pipes) a line is printed with the first update, then
@@ -49,6 +49,7 @@ class ProgressLine:
         self._live: Live | None = None
         self._row: HistoryRow | None = None
         self._error: float | None = None
+        self._reads = False
         self._shown: HistoryRow | None = None
         self._due = -float("inf")
 
@@ -92,6 +93,7 @@ class ProgressLine:
         parts = [
             (f"{row.seconds:.1f}{budget} s", "cyan"),
             (f"it {row.iteration}", ""),
+            (self._phase(row), ""),
             (f"loss {row.loss:.2e}", "bold"),
             ("" if self._error is None else f"rel L2 {self._error:.2e}", "bold green"),
             ("" if row.estimate is None else f"estimated {row.estimate:.1e}", "green"),
@@ -103,6 +105,13 @@ class ProgressLine:
             if part:
                 text.append("  " if text else "").append(part, style=style)
         return text
+
+    def _phase(self, row: HistoryRow) -> str:
+        """What is at work, where a run has readouts."""
+        self._reads = self._reads or row.neurons > 0
+        if not self._reads:
+            return ""
+        return f"readout of {row.neurons}" if row.neurons else "training"
 
     def _line(self, text: Text, row: HistoryRow) -> RenderableType:
         """The text after a bar of the time spent, where there is a budget and room for both."""

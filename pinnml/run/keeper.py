@@ -43,7 +43,7 @@ class History:
         self._due = 0.0
         self.rows = earlier
 
-    def __call__(self, progress: Progress, best: Best) -> None:
+    def __call__(self, progress: Progress, best: Best, neurons: int) -> None:
         if self.rows and progress.iteration <= self.rows[-1].iteration:
             return  # where a run goes on
         iterate = progress.iterate
@@ -56,13 +56,14 @@ class History:
             progress.counts.evaluations,
             self._score(progress, best),
             None if best[2] is None else best[2].largest,
+            neurons,
         )
         self.rows.append(row)
         self._callback(row)
 
-    def finish(self, result: Result, best: Best) -> None:
+    def finish(self, result: Result, best: Best, neurons: int) -> None:
         """Score the last iterate, so that the history ends with the error that the solution has."""
-        self(result.progress, best)  # an interrupt may have come between a step and its row
+        self(result.progress, best, neurons)  # an interrupt may have come between a step and its row
         if self._scorer is not None and self.rows[-1].relative_l2 is None:
             error = self._scorer.relative_l2(best[0], best[1])
             self.rows[-1] = replace(self.rows[-1], relative_l2=error)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pinnml.adapt import AbstractAdaptation, Renewal
 from pinnml.io.claim import claim_folder
 from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
-from pinnml.network import AbstractNetwork, Architecture
+from pinnml.network import AbstractNetwork, Architecture, neurons_of
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Sampler
 from pinnml.problem import Finding, Problem, raise_fatal
@@ -194,7 +194,7 @@ def _train(
     def watch(progress: Progress) -> None:
         nonlocal last
         last = progress, renewal.objective
-        history(progress, renewal.shown(progress))
+        history(progress, renewal.shown(progress), neurons_of(renewal.objective.network))
         if keeper is not None:
             keeper(progress, left)
 
@@ -210,7 +210,7 @@ def _train(
             last = last[0], renewal.objective
     if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
-    history.finish(result, renewal.shown(result.progress))
+    history.finish(result, renewal.shown(result.progress), neurons_of(renewal.objective.network))
     return left(result)
 
 

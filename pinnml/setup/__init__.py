@@ -1,7 +1,7 @@
 """What a run depends on and what it leaves, as plain records."""
 
 from pinnml.setup.environment import machine
-from pinnml.setup.history import COLUMNS, INTEGERS, HistoryRow
+from pinnml.setup.history import COLUMNS, INTEGERS, LATER, HistoryRow
 from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, within
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, sweeps_recipe
@@ -12,6 +12,7 @@ __all__ = [
     "COLUMNS",
     "DEFAULT_SECONDS",
     "INTEGERS",
+    "LATER",
     "LARGEST",
     "HistoryRow",
     "Memory",

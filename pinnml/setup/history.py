@@ -19,7 +19,10 @@ class HistoryRow:
     evaluations: int  # evaluations of the loss, of any kind
     relative_l2: float | None  # |u - u_ref| / |u_ref| of the best u so far, None where it was not computed
     estimate: float | None = None  # the same as estimated without a reference, None where nothing was estimated
+    neurons: int = 0  # outgoing weights of how many random neurons the run solves for, 0 while it trains the network
 
 
 COLUMNS = tuple(field.name for field in fields(HistoryRow))
-INTEGERS = ("iteration", "evaluations")
+INTEGERS = ("iteration", "evaluations", "neurons")
+LATER = ("estimate", "neurons")
+"""Columns that older histories do not have."""

@@ -121,6 +121,7 @@ def test_what_the_coordinates_can_do_is_found_before_any_training() -> None:
     norm = np.linalg.norm(on_grid["u_estimated_error"]) / np.linalg.norm(on_grid["u"])
     assert norm == pytest.approx(estimate.largest)
     assert "estimated-error" in figures(solution.run, solution.approximation)
+    assert {row.neurons for row in solution.history} == {30, 80}
     row = solution.history[-1]
     assert row.estimate == estimate.largest and row.relative_l2 == pytest.approx(error.relative_l2)
 

@@ -35,13 +35,16 @@ def test_rows_read_back_exactly(tmp_path: Path, rows: list[HistoryRow]) -> None:
 
 def test_the_file_is_plain_csv(tmp_path: Path) -> None:
     row = HistoryRow(3, np.float64(0.1), 7.5, 1e-9, 2e-5, 12, None)
-    write_history(tmp_path / "history.csv", [row, dataclasses.replace(row, relative_l2=np.float64(0.25), estimate=0.5)])
-    assert (tmp_path / "history.csv").read_bytes() == (
-        b"iteration,seconds,work,loss,gradient_norm,evaluations,relative_l2,estimate\n"
-        b"3,0.1,7.5,1e-09,2e-05,12,,\n"
-        b"3,0.1,7.5,1e-09,2e-05,12,0.25,0.5\n"
+    write_history(
+        tmp_path / "history.csv",
+        [row, dataclasses.replace(row, relative_l2=np.float64(0.25), estimate=0.5, neurons=1000)],
     )
-    assert [row.estimate for row in read_history(tmp_path / "history.csv")] == [None, 0.5]
+    assert (tmp_path / "history.csv").read_bytes() == (
+        b"iteration,seconds,work,loss,gradient_norm,evaluations,relative_l2,estimate,neurons\n"
+        b"3,0.1,7.5,1e-09,2e-05,12,,,0\n"
+        b"3,0.1,7.5,1e-09,2e-05,12,0.25,0.5,1000\n"
+    )
+    assert [(row.estimate, row.neurons) for row in read_history(tmp_path / "history.csv")] == [(None, 0), (0.5, 1000)]
 
 
 def test_a_diverged_run_keeps_its_nan(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import threading
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -53,6 +54,16 @@ def test_an_estimate_is_shown_beside_the_error() -> None:
     with ProgressLine(to, title="heat", clock=Clock()) as line:
         line.update(HistoryRow(3, 2.0, 6.0, 1e-9, 1.0, 90, 2e-5, 3.14e-5))
     assert "rel L2 2.00e-05  estimated 3.1e-05  work" in file.getvalue()
+
+
+def test_phases_are_named_where_there_are_readouts() -> None:
+    to, file = console(False)
+    with ProgressLine(to, title="heat", clock=(clock := Clock())) as line:
+        for seconds, neurons in ((0.0, 0), (20.0, 500), (40.0, 0)):
+            clock.now = seconds
+            line.update(replace(row(3, seconds), neurons=neurons))
+    first, second, third = file.getvalue().splitlines()
+    assert "it 3  loss" in first and "it 3  readout of 500  loss" in second and "it 3  training  loss" in third
 
 
 def test_the_summary_tells_the_estimate_and_why_it_is_not_trusted() -> None:

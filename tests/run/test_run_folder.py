@@ -114,7 +114,7 @@ def test_a_summary_without_a_reference_has_no_error(tmp_path: Path, without_figu
 
 def test_the_history_has_one_row_an_iteration(saved: tuple[pm.Solution, Path]) -> None:
     lines = (saved[1] / "history.csv").read_text().splitlines()
-    assert lines[0] == "iteration,seconds,work,loss,gradient_norm,evaluations,relative_l2,estimate"
+    assert lines[0] == "iteration,seconds,work,loss,gradient_norm,evaluations,relative_l2,estimate,neurons"
     assert [line.split(",")[0] for line in lines[1:]] == [str(k) for k in range(7)]
     assert read_history(saved[1] / "history.csv") == list(saved[0].history)
 
