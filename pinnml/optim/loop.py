@@ -132,10 +132,10 @@ def minimise(
                     continue
             pending = True  # an interrupt from the keyboard may come
             following = renew(progress())
-            pending = False
-            if isinstance(following, Finished):
+            if isinstance(following, Finished):  # and will be again, without a step, if somebody goes on
                 callback(progress())
                 return result(Status.FINISHED, following.reason)
+            pending = False
             if isinstance(following, Renewed):
                 budget = metered(following.objective, meter)
                 with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done

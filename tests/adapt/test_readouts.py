@@ -151,11 +151,14 @@ def test_the_best_readout_is_kept_while_the_network_is_trained_on(tmp_path: Path
     assert isinstance(again.network, FrozenNetwork) and again.error() == kept
 
 
-def test_an_accuracy_out_of_reach_ends_with_a_reason() -> None:
-    solution = solved(60, stop=pm.Accuracy(1e-15))
+def test_an_accuracy_out_of_reach_ends_with_a_reason_and_so_it_does_again(tmp_path: Path) -> None:
+    solution = solved(60, stop=pm.Accuracy(1e-15), out=tmp_path)
     assert solution.result.status is Status.FINISHED
     assert "After 3 iterations of training and 70 neurons the estimated error is" in solution.result.message
     assert "allow more neurons" in solution.result.message
+    again = pm.resume(tmp_path, heat())
+    assert (again.result.nit, again.result.message) == (solution.result.nit, solution.result.message)
+    assert torch.equal(again.theta, solution.theta) and len(again.history) == len(solution.history)
 
 
 def test_at_rounding_there_is_nothing_more_to_do() -> None:
