@@ -16,7 +16,8 @@ from pinnml.optim import Estimate, Progress
 from pinnml.settings import record
 
 NEAR = 4.0
-"""A level is solved where f is within this factor of the least that its linear model knew."""
+"""A level is solved where f is within this factor of the least that its linear model knew: one that is far below it
+began where the equation looked otherwise."""
 
 SMALL = 64.0
 """… or within so many units of rounding of the residual before the step."""
@@ -99,7 +100,8 @@ def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState
     if progress.exhausted or state.steps + 1 >= most or f > share * state.f or model is None:
         return True
     rounding = (SMALL * torch.finfo(progress.iterate.theta.dtype).eps) ** 2 * float(model[1].f)
-    return f <= NEAR * float(model[1].least) + rounding
+    least = float(model[1].least)
+    return least / NEAR - rounding <= f <= NEAR * least + rounding
 
 
 def better(kept: Kept | None, objective: PinnObjective, progress: Progress) -> Kept | None:

@@ -11,9 +11,11 @@ from small_problems import block, heat
 
 import pinnml as pm
 from pinnml.adapt import Widening, freeze, widen
-from pinnml.adapt.climb import FEW, ReadoutsState, is_beginning, residual_foreseen, with_level
+from pinnml.adapt.climb import FEW, ReadoutsState, is_beginning, is_solved, residual_foreseen, with_level
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import FrozenNetwork
+from pinnml.objective import Counts, Iterate
+from pinnml.optim import Progress
 from pinnml.points import sample
 
 
@@ -57,3 +59,12 @@ def test_few_neurons_before_any_training_are_a_beginning(neurons: int, trained: 
     objective, _ = readout(heat(), neurons)
     assert isinstance(objective.network, FrozenNetwork)
     assert is_beginning(objective, ReadoutsState(trained=trained)) is expected
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.2, False), (0.3, True), (3.0, True), (5.0, False)])
+def test_a_level_is_solved_where_f_is_near_the_least_of_its_linear_model(share: float, expected: bool) -> None:
+    objective, zero = readout(heat(), 20)
+    least = objective.square_root(zero).least
+    iterate = Iterate(zero, share * least)
+    progress = Progress(1, iterate, 0.0, Counts(), None, None, False, False)
+    assert is_solved(progress, objective, ReadoutsState()) is expected

@@ -21,7 +21,7 @@ def test_blocks_of_rows_have_the_triangle_of_them_all(count: int) -> None:
     whole, stack = rows(count, 7), RowStack()
     for block in whole.split(5):
         stack.push(block)
-    model, J, r = stack.model(), whole[:, :-1], whole[:, -1]
+    model, J, r = stack.model(torch.ones(6, dtype=torch.float64)), whole[:, :-1], whole[:, -1]
     assert model.triangle.shape == (6, 6) and bool((model.triangle.tril(-1) == 0).all())
     close(model.triangle.T @ model.triangle, J.T @ J)
     close(model.grad, J.T @ r)
@@ -43,10 +43,22 @@ def test_small_columns_keep_their_digits() -> None:
     stack = RowStack()
     for block in torch.cat([J, -(J @ x)[:, None]], 1).split(9):
         stack.push(block)
-    model = stack.model()
+    model = stack.model(torch.zeros(6, dtype=torch.float64))
     d = torch.linalg.solve_triangular(model.triangle, -model.turned[:, None], upper=True)[:, 0]
     assert float((J @ (d - x)).norm() / (J @ x).norm()) < 1e-13 and float((d - x).abs().max()) < 0.1
     assert float(torch.linalg.cond(J.T @ J)) > 1e16
+
+
+def test_of_steps_that_rounding_cannot_tell_apart_one_leads_back() -> None:
+    """θ has gone far along a direction that J does not feel; the step takes that back, and fits as well."""
+    J, x = rows(50, 6), torch.ones(6, dtype=torch.float64)
+    J[:, 5] = J[:, 4]
+    astray = torch.tensor([0, 0, 0, 0, 1e9, -1e9], dtype=torch.float64)
+    stack = RowStack()
+    stack.push(torch.cat([J, (J @ astray - J @ x)[:, None]], 1))
+    model = stack.model(astray)
+    d = torch.linalg.solve_triangular(model.triangle, -model.turned[:, None], upper=True)[:, 0]
+    assert float((astray + d).abs().max()) < 1e7 and float((J @ (astray + d - x)).norm() / (J @ x).norm()) < 1e-6
 
 
 def test_restricted_and_tilted_models_are_those_of_the_columns() -> None:
