@@ -3,7 +3,9 @@
 from pinnml.approximation.approximation import Approximation
 from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
 from pinnml.approximation.grid import grid_points, uniform_axes
+from pinnml.approximation.linearised import linearised_error
 from pinnml.approximation.scorer import Error, Scorer
+from pinnml.approximation.splines import SplineField
 from pinnml.approximation.surplus import NestedBest, decay, hierarchical_surplus
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.loss import Threads
@@ -13,12 +15,14 @@ __all__ = [
     "Error",
     "NestedBest",
     "Scorer",
+    "SplineField",
     "Threads",
     "decay",
     "field_values",
     "fresh_points",
     "grid_points",
     "hierarchical_surplus",
+    "linearised_error",
     "losses_elsewhere",
     "residual_values",
     "uniform_axes",

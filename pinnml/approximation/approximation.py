@@ -127,6 +127,9 @@ class Approximation:
             nearby = field_values(self.problem, self.network, self.estimate.nearby, x, list(self.problem.fields))
             for name, value, near in zip(self.problem.fields, fields, nearby.cpu().numpy(), strict=True):
                 data[f"{name}_estimated_error"] = self._scaled(name, value, value - near).reshape(shape)
+        if self.estimate is not None and self.estimate.error is not None:
+            for name, part in zip(self.problem.fields, self.estimate.error(x), strict=True):
+                data[f"{name}_estimated_error"] = part.cpu().numpy().reshape(shape)
         if self.scorer is not None:
             for name, part in zip(self.problem.fields, self.scorer.errors(self.network, self.theta), strict=True):
                 data[f"{name}_error"] = part.reshape(shape)

@@ -39,7 +39,7 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
             found += [jet[placed.indices.index(symbol.index), symbol.field] for symbol in derivatives]
         return torch.stack(found).view(*theta.shape[:-1], len(derivatives), -1)
 
-    return _in_chunks(problem, network, asked, x, values, None)
+    return in_chunks(problem, network, asked, x, values, None)
 
 
 def residual_values(
@@ -71,10 +71,10 @@ def residual_values(
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
         return placed.at(theta, workspace).residual.clone()  # the workspace is used again
 
-    return _in_chunks(problem, network, problem.terms[name], x, values, threads)
+    return in_chunks(problem, network, problem.terms[name], x, values, threads)
 
 
-def _in_chunks(
+def in_chunks(
     problem: Problem,
     network: AbstractNetwork,
     term: Term,
@@ -82,11 +82,15 @@ def _in_chunks(
     function: Callable[[PlacedTerm, Workspace], Tensor],
     threads: Threads | None,
 ) -> Tensor:
-    """Place and evaluate chunk by chunk: what a network keeps of its points may be large."""
+    """Place and evaluate chunk by chunk: what a network keeps of its points may be large.
+
+    Of points with their images, shape (n, 2, d), each chunk has all points before all images, as a `Pair` has them.
+    """
     threads = threads or Threads(available() if network.thread_safe else 1)
 
     def values(part: Tensor, workspace: Workspace) -> Tensor:
-        return function(place(problem, term, network, part, torch.ones_like(part[:, 0])), workspace)
+        points = part if part.ndim == 2 else part.transpose(0, 1).flatten(0, 1)
+        return function(place(problem, term, network, points, part.new_ones(len(part))), workspace)
 
     with torch.no_grad(), reserve(threads.count):
         return torch.cat(threads.map(values, x.split(min(CHUNK, network.most_points or CHUNK))), -1)

@@ -80,6 +80,7 @@ def _content(run: Run) -> dict[str, Any]:
         "weights": dict(run.discretisation.weights),
         "growth": encode(growth_of(run.discretisation.network)),
         "estimate": encode(result.estimate),
+        "assessed": encode(run.assessed),
         "exhausted": result.exhausted,
         "pending": result.pending,
         "adaptation": encode(run.adaptation),

@@ -72,19 +72,37 @@ class LinearisedTerm:
         """The residuals, shape (q, n')."""
         return self.graph.detach()
 
+    @property
+    def values(self) -> Tensor:
+        """The derivatives of fields that the term names, in its order, shape (k, n)."""
+        return torch.stack(self.leaves).detach()
+
+    def coefficients(self) -> Tensor:
+        """Return ∂r/∂(∂^αu) of every residual, shape (q, k, n): every point's residual is its own."""
+        zero = torch.zeros_like(self.leaves[0])
+        rows = [[zero if part is None else part for part in self._gradients(unit)] for unit in self._units()]
+        return torch.stack([torch.stack(row) for row in rows]).detach()
+
+    def _gradients(self, weights: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradient by each named derivative, None where it does not matter."""
+        return torch.autograd.grad(self.graph, self.leaves, weights, retain_graph=True, allow_unused=True)
+
+    def _units(self) -> list[Tensor]:
+        """Return the weights (q, n') that single out each of the q residuals."""
+        units = torch.eye(len(self.graph), dtype=self.graph.dtype, device=self.graph.device)
+        return [unit[:, None].expand_as(self.graph) for unit in units]
+
     def _adjoint(self, weights: Tensor) -> Tensor:
         """Return the adjoint of the network's jet (C, m, n) for weights (q, n') on the residuals."""
-        gradients = torch.autograd.grad(self.graph, self.leaves, weights, retain_graph=True, allow_unused=True)
         cotangent = weights.new_zeros(self.shape)
-        for symbol, gradient in zip(self.placed.term.derivatives, gradients, strict=True):
+        for symbol, gradient in zip(self.placed.term.derivatives, self._gradients(weights), strict=True):
             if gradient is not None:
                 cotangent[self.placed.indices.index(symbol.index), symbol.field] = gradient
         return cotangent if self.placed.lifted is None else self.placed.lifted.adjoint(cotangent)
 
     def _unit_adjoints(self) -> list[Tensor]:
         """Return the adjoint for unit weights on each of the q residuals: every point's residual is its own."""
-        units = torch.eye(len(self.graph), dtype=self.graph.dtype, device=self.graph.device)
-        return [self._adjoint(unit[:, None].expand_as(self.graph)) for unit in units]
+        return [self._adjoint(unit) for unit in self._units()]
 
     def _per_residual(self, per_point: Tensor) -> Tensor:
         """Add up what belongs to one residual: itself, or a point and its image."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from torch import Tensor
@@ -16,7 +16,8 @@ class Estimate:
 
     `method` names the estimator, and `reason` says in a sentence why the estimate is trusted or not. `differences` are
     what the estimator looked at, field by field, such as ‖u − u_m‖/‖u‖ for growing parts of a basis, and `nearby` are
-    the parameters (p,) of the last u_m: where that is far from u the error is likely to be large.
+    the parameters (p,) of the last u_m: where that is far from u the error is likely to be large. `error` is the error
+    itself, where it is known: points x (n, d) to values of all fields, shape (m, n), in their units.
     """
 
     relative_l2: Mapping[str, float]
@@ -25,6 +26,7 @@ class Estimate:
     method: str = ""
     differences: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     nearby: Tensor | None = None
+    error: Callable[[Tensor], Tensor] | None = None
 
     @property
     def largest(self) -> float:

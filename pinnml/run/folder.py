@@ -107,7 +107,9 @@ def load(
         setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
         result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
         generator, weights = checkpoint["generator"], checkpoint["weights"]
-        grown, adaptation = decode(checkpoint.get("growth"), where), decode(checkpoint.get("adaptation"), where)
+        grown, adaptation, assessed = (
+            decode(checkpoint.get(key), where) for key in ("growth", "adaptation", "assessed")
+        )
     except (KeyError, TypeError, AttributeError) as error:
         what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}"
         raise DeclarationError(what, where, "restore the file") from error
@@ -116,7 +118,7 @@ def load(
         what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
         raise DeclarationError(what, where, "hand over the run's network")
     discretisation = Discretisation(bound, collocation, weights)
-    return Run(problem, setup, discretisation, result, rows, generator, adaptation, config["machine"])
+    return Run(problem, setup, discretisation, result, rows, generator, adaptation, config["machine"], assessed)
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:

@@ -62,8 +62,10 @@ class History:
         self._callback(row)
 
     def finish(self, result: Result, best: Best, neurons: int) -> None:
-        """Score the last iterate, so that the history ends with the error that the solution has."""
+        """Score the last iterate, so that the history ends with the error that the solution has, and its estimate."""
         self(result.progress, best, neurons)  # an interrupt may have come between a step and its row
+        if best[2] is not None:
+            self.rows[-1] = replace(self.rows[-1], estimate=best[2].largest)
         if self._scorer is not None and self.rows[-1].relative_l2 is None:
             error = self._scorer.relative_l2(best[0], best[1])
             self.rows[-1] = replace(self.rows[-1], relative_l2=error)

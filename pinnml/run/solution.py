@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from pinnml.approximation import Approximation, Error, Scorer, hierarchical_surplus
+from pinnml.approximation import Approximation, Error, Scorer, hierarchical_surplus, linearised_error
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CheckpointWarning, left_out
 from pinnml.loss import PinnObjective
@@ -125,15 +125,15 @@ class Solution:
 
     @cached_property
     def estimate(self) -> Estimate | None:
-        """The estimated error of every field, without a reference; None where the network has no readout.
+        """The estimated error of every field, without a reference; None where there is no way to estimate it.
 
-        Where the run has not estimated it, it costs one factorisation of the readout's Jacobian, as much as a step does
-        (`hierarchical_surplus`).
+        Of a readout that the run has not estimated it costs one factorisation of the Jacobian, as much as a step does
+        (`hierarchical_surplus`), and of any other network on a box about a second (`linearised_error`).
         """
         if self.run.estimate is not None:
             return self.run.estimate
         if not (isinstance(self.network, FrozenNetwork) and self.network.levels):
-            return None
+            return linearised_error(self.problem, self.network, self.theta)
         objective = PinnObjective(self.problem, self.run.discretisation, chunk=self.setup.chunk)
         return hierarchical_surplus(objective, self.theta)
 

@@ -18,6 +18,7 @@ from pinnml.network import AbstractNetwork, Architecture, neurons_of
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Sampler
 from pinnml.problem import Finding, Problem, raise_fatal
+from pinnml.run.assessment import assess
 from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
 from pinnml.run.solution import Solution
@@ -210,8 +211,11 @@ def _train(
             last = last[0], renewal.objective
     if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
-    history.finish(result, renewal.shown(result.progress), neurons_of(renewal.objective.network))
-    return left(result)
+    best = renewal.shown(result.progress)
+    found, assessed = best[2], assess(problem, *best)
+    shown = best[0], best[1], assessed if found is None else found
+    history.finish(result, shown, neurons_of(renewal.objective.network))
+    return replace(left(result), assessed=assessed)
 
 
 def _begun(

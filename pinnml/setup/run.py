@@ -42,6 +42,8 @@ class Run:
         What the rule for points and network remembers, to go on with.
     machine : mapping from str to object, default this one
         Versions, processor and threads of the machine that it ran on.
+    assessed : Estimate or None, default None
+        What has been found out at the end about an approximation whose error the run did not estimate.
     """
 
     problem: Problem
@@ -52,6 +54,7 @@ class Run:
     generator: Tensor | None = None
     adaptation: Any = None
     machine: Mapping[str, object] = field(default_factory=machine)
+    assessed: Estimate | None = None
 
     @cached_property
     def _best(self) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
@@ -70,8 +73,8 @@ class Run:
 
     @property
     def estimate(self) -> Estimate | None:
-        """What the run has found out about the best approximation's error, None where it did not look."""
-        return self._best[2]
+        """What is known of the best approximation's error, by the run or at its end; None where nobody looked."""
+        return self.assessed if self._best[2] is None else self._best[2]
 
     @property
     def collocation(self) -> Collocation:
