@@ -25,9 +25,6 @@ Array = np.ndarray
 NODES = 2
 """Gauss points of a cell along each coordinate: with cubic splines there are about 2^d equations an unknown."""
 
-BOUNDARY = 1e4
-"""The trace of a condition's normal matrix as a multiple of the equations': conditions come first."""
-
 
 @dataclass(frozen=True)
 class LinearisedRows:
@@ -141,7 +138,7 @@ def is_linearised(problem: Problem) -> bool:
 class Defect:
     """The splines δ for which Σ_c λ_c Σ_i w_i |L_c δ − r_c|²(x_i) is least, c being equations and conditions.
 
-    Hard conditions are rows with r = 0, and all conditions weigh so much that they come first.
+    Hard conditions are rows with r = 0, and every condition has as large a trace in the normal matrix as the equations.
 
     Raises
     ------
@@ -159,7 +156,7 @@ class Defect:
         blocks = [diags_array(rows.root) @ rows.matrix(space, self._fields) for rows in self.rows]
         traces = [rows.term.weight * float(block.power(2).sum()) for rows, block in zip(self.rows, blocks, strict=True)]
         inside = [rows.term.region.whole_domain for rows in self.rows]
-        most = BOUNDARY * sum(trace for trace, interior in zip(traces, inside, strict=True) if interior)
+        most = sum(trace for trace, interior in zip(traces, inside, strict=True) if interior)
         scales = [
             math.sqrt(rows.term.weight * (1.0 if interior or trace == 0 else most / trace))
             for rows, interior, trace in zip(self.rows, inside, traces, strict=True)

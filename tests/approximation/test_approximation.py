@@ -20,13 +20,13 @@ def bound(problem: pm.Problem) -> Approximation:
 
 def test_it_is_what_a_solution_is() -> None:
     solution = tiny(heat(), 3)
-    alone = Approximation(solution.problem, solution.network, solution.theta)
+    alone = Approximation(solution.problem, solution.network, solution.theta, solution.estimate)
     t, x = np.random.default_rng(0).random((2, 20))
     assert np.array_equal(alone("u_x", t=t, x=x), solution("u_x", t=t, x=x))
     assert np.array_equal(alone.residual("pde", t=t, x=x), solution.residual("pde", t=t, x=x))
     assert alone.error() == solution.error() and list(alone.axes()) == ["t", "x"]
     found, expected = alone.on_grid(), solution.on_grid()
-    assert list(found) == list(expected) == ["u", "residual", "u_error"]
+    assert list(found) == list(expected) == ["u", "residual", "u_estimated_error", "u_error"]
     assert all(np.array_equal(found[name], expected[name]) for name in found)
 
 

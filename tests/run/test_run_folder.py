@@ -32,13 +32,14 @@ from pinnml.optim import AbstractSolver, Status
 from pinnml.settings import RECORDS, name_of, record, setting
 
 FIGURES = {
-    "string": {"solution", "error", "residual", "points", "convergence"},
-    "heat": {"solution", "error", "slices", "residual", "points", "convergence"},
+    "string": {"solution", "error", "estimated-error", "residual", "points", "convergence"},
+    "heat": {"solution", "error", "estimated-error", "slices", "residual", "points", "convergence"},
     "oscillator": {
-        "solution-u", "solution-v", "error-u", "error-v", "residual-0", "residual-1", "points", "convergence",
+        "solution-u", "solution-v", "error-u", "error-v", "estimated-error-u", "estimated-error-v", "residual-0",
+        "residual-1", "points", "convergence",
     },
-    "ring": {"solution", "slices", "residual", "points", "convergence"},
-    "block": {"solution", "error", "residual", "points", "convergence"},
+    "ring": {"solution", "estimated-error", "slices", "residual", "points", "convergence"},
+    "block": {"solution", "error", "estimated-error", "residual", "points", "convergence"},
 }  # fmt: skip
 
 
