@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -138,7 +138,7 @@ def is_linearised(problem: Problem) -> bool:
 class Defect:
     """The splines δ for which Σ_c λ_c Σ_i w_i |L_c δ − r_c|²(x_i) is least, c being equations and conditions.
 
-    Hard conditions are rows with r = 0, and every condition has as large a trace in the normal matrix as the equations.
+    Of hard conditions r is rounding. Every condition has as large a trace in the normal matrix as the equations.
 
     Raises
     ------
@@ -150,9 +150,7 @@ class Defect:
         from scipy.sparse import diags_array, vstack
 
         self._space, self._fields = space, len(problem.fields)
-        found = {name: linearised_rows(problem, network, theta, term, space) for name, term in problem.terms.items()}
-        zeroed = {name: replace(found[name], residual=0 * found[name].residual) for name in problem.hard}
-        self.rows = list((found | zeroed).values())
+        self.rows = [linearised_rows(problem, network, theta, term, space) for term in problem.terms.values()]
         blocks = [diags_array(rows.root) @ rows.matrix(space, self._fields) for rows in self.rows]
         traces = [rows.term.weight * float(block.power(2).sum()) for rows, block in zip(self.rows, blocks, strict=True)]
         inside = [rows.term.region.whole_domain for rows in self.rows]

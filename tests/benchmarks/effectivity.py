@@ -1,4 +1,4 @@
-"""Estimated over true errors of bundled problems, by the linearised equation: python effectivity.py 12 burgers heat …"""
+"""Estimated over true errors of bundled problems by the linearised equation: python effectivity.py 12 burgers heat"""
 
 from __future__ import annotations
 
