@@ -36,7 +36,20 @@ IMPORTED_LATE = {
     ("run/solution.py", "pinnml.run.gallery.figures"): "matplotlib takes as long to import as all the rest",
     ("run/solution.py", "pinnml.run.gallery.overview"): "matplotlib takes as long to import as all the rest",
     ("run/solution.py", "pinnml.io.vtu.write_vtu"): "meshio is for a format that few runs are written in",
-}
+    **{
+        (f"approximation/{file}.py", f"scipy.{name}"): "SciPy is for errors that are estimated at the end"
+        for file, names in {
+            "defect": ["sparse.csr_array", "sparse.diags_array", "sparse.vstack"],
+            "graded": ["interpolate.CubicSpline"],
+            "normal": [
+                "linalg.cho_solve_banded", "linalg.cholesky_banded", "sparse.csgraph.reverse_cuthill_mckee",
+                "sparse.diags_array",
+            ],
+            "splines": ["interpolate.BSpline"],
+        }.items()
+        for name in names
+    },
+}  # fmt: skip
 """The imports that stand inside a function, by file, and why."""
 
 

@@ -143,7 +143,7 @@ class Defect:
     Raises
     ------
     numpy.linalg.LinAlgError
-        Where the conditions do not determine δ.
+        Where δ or what it is made of is not finite.
     """
 
     def __init__(self, problem: Problem, network: AbstractNetwork, theta: Tensor, space: SplineSpace) -> None:

@@ -32,7 +32,7 @@ class NormalEquations:
     Raises
     ------
     numpy.linalg.LinAlgError
-        Where AᵀA is not positive in floating-point numbers.
+        Where AᵀA is not finite, or not positive in floating-point numbers.
     """
 
     def __init__(self, matrix: Any) -> None:
@@ -42,6 +42,8 @@ class NormalEquations:
 
         self._matrix = matrix
         normal = (matrix.T @ matrix).tocsr()
+        if not np.isfinite(normal.data).all():
+            raise np.linalg.LinAlgError("AᵀA is not finite")
         diagonal = normal.diagonal()
         self._scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
         normal = (diags_array(self._scale) @ normal @ diags_array(self._scale)).tocoo()
@@ -55,7 +57,9 @@ class NormalEquations:
         self._factor = cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
 
     def solve(self, right: Array) -> Array:
-        """Return c (N,) for b (q,)."""
+        """Return c (N,) for b (q,); raise `numpy.linalg.LinAlgError` where that is not finite."""
+        if not np.isfinite(right).all():
+            raise np.linalg.LinAlgError("b is not finite")
         found = self._once(self._matrix.T @ right)
         for _ in range(REFINED):
             found = found + self._once(self._matrix.T @ (right - self._matrix @ found))

@@ -195,6 +195,12 @@ def test_values_that_are_not_finite_have_none() -> None:
     assert linearised_error(make(), network, math.nan * theta) is None
 
 
+def test_residuals_that_are_not_finite_have_none() -> None:
+    conditions = {"pde": pm.Interior(lambda u, u_x: u_x - torch.sqrt(0.5 - u)), "left": pm.Value(u=0.0, on="x=0")}
+    problem = pm.Problem(domain=pm.Box(x=(0, 1)), fields=["u"], conditions=conditions)
+    assert linearised_error(problem, *bound(problem, Formula(lambda x: x, lambda x: x, 0.0))) is None
+
+
 def test_pairs_that_come_in_chunks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     make, exact, error = CASES["ring"]
     whole = estimated(make(), exact, error, 0.1)

@@ -33,7 +33,7 @@ SMALL = "--width 4 --depth 1 --points 60"
 SLOW = "--width 8 --depth 4 --points 1000 --solver lbfgs"  # goes on falling for seconds, however fast the machine
 FILES = {
     ".lock", "checkpoint.pt", "checkpoint-previous.pt", "config.json", "history.csv", "summary.json", "solution.png",
-    "residual.png", "error.png", "points.png", "convergence.png",
+    "residual.png", "error.png", "estimated-error.png", "points.png", "convergence.png",
 }  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_solve_resume_plot(capsys: pytest.CaptureFixture[str]) -> None:
         name for name in names("run") if name.endswith((".png", ".vtu"))
     }
     assert png_size(Path("run/solution.png"))[0] > 600
-    assert set(read_vtu("run/solution.vtu")[1]) == {"x", "y", "u", "residual", "u_error"}
+    assert set(read_vtu("run/solution.vtu")[1]) == {"x", "y", "u", "residual", "u_error", "u_estimated_error"}
 
 
 def test_resume_goes_on_with_the_solvers_memory(monkeypatch: pytest.MonkeyPatch, without_figures: None) -> None:
