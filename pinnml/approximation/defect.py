@@ -26,6 +26,10 @@ NODES = 2
 """Gauss points of a cell along each coordinate: with cubic splines there are about 2^d equations an unknown."""
 
 
+CHUNK = 1000
+"""Points that are linearised at once: a run should not need more memory at its end than it needed before."""
+
+
 @dataclass(frozen=True)
 class LinearisedRows:
     """A term at points with their images x (n, s, d), of which each has its weight (n,): s is 2 for `Pair`, else 1.
@@ -95,7 +99,7 @@ def linearised_rows(
         shape = (-1, at.residual.shape[1])
         return torch.cat([at.residual, at.values.view(shape), at.coefficients().view(shape)])
 
-    found = in_chunks(problem, network, term, x if x.shape[1] > 1 else x[:, 0], packed, None)
+    found = in_chunks(problem, network, term, x if x.shape[1] > 1 else x[:, 0], packed, None, CHUNK)
     count, images = x.shape[:2]
     residuals = (len(found) - named * images) // (1 + named * images)
     residual, values, coefficients = found.split([residuals, named * images, residuals * named * images])

@@ -81,6 +81,7 @@ def in_chunks(
     x: Tensor,
     function: Callable[[PlacedTerm, Workspace], Tensor],
     threads: Threads | None,
+    most: int = CHUNK,
 ) -> Tensor:
     """Place and evaluate chunk by chunk: what a network keeps of its points may be large.
 
@@ -93,4 +94,4 @@ def in_chunks(
         return function(place(problem, term, network, points, part.new_ones(len(part))), workspace)
 
     with torch.no_grad(), reserve(threads.count):
-        return torch.cat(threads.map(values, x.split(min(CHUNK, network.most_points or CHUNK))), -1)
+        return torch.cat(threads.map(values, x.split(min(most, network.most_points or most))), -1)

@@ -204,7 +204,7 @@ def test_residuals_that_are_not_finite_have_none() -> None:
 def test_pairs_that_come_in_chunks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     make, exact, error = CASES["ring"]
     whole = estimated(make(), exact, error, 0.1)
-    monkeypatch.setattr("pinnml.approximation.values.CHUNK", 37)
+    monkeypatch.setattr("pinnml.approximation.defect.CHUNK", 37)
     assert estimated(make(), exact, error, 0.1).largest == pytest.approx(whole.largest, rel=1e-9)
 
 
