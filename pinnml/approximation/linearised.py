@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.defect import Defect, is_linearised
+from pinnml.approximation.defect import CHUNK, Defect, is_linearised
 from pinnml.approximation.graded import graded
 from pinnml.approximation.splines import SplineField, SplineSpace
 from pinnml.approximation.values import field_values, residual_values
@@ -170,7 +170,8 @@ def _gaps(problem: Problem, network: AbstractNetwork, theta: Tensor, last: Corre
     """Return a doubt for every equation whose residual is larger between the nodes than at them."""
     doubts = []
     for name in problem.equations:
-        between = float(residual_values(problem, network, theta, name, x).square().sum(0).mean())
+        parts = [residual_values(problem, network, theta, name, part) for part in x.split(CHUNK)]
+        between = float(torch.cat(parts, -1).square().sum(0).mean())
         if not between <= GAP * last.residuals[name]:
             ratio = between / max(last.residuals[name], 1e-300)
             doubts.append(f"The mean square of {name!r} is {ratio:.0f} times larger between the nodes")
