@@ -79,7 +79,7 @@ def test_a_peer_trains_for_its_seconds_and_ends_its_trace_with_its_best(
     outcome = peers["worker"].run(module, method, job, 2.0)
     assert 2.0 <= outcome.seconds < 8 and outcome.evaluations > 1
     assert outcome.loss < outcome.start_loss
-    assert 0 < outcome.errors[-1] < 1 and outcome.times[-1] == outcome.seconds
+    assert 0 < outcome.errors[-1] < 3 and outcome.times[-1] == outcome.seconds
     assert len(outcome.times) == len(outcome.errors) > 1 and (np.diff(outcome.times) >= 0).all()
 
 

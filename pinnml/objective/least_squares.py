@@ -132,7 +132,7 @@ class AbstractLeastSquares(AbstractGaussNewton):
         columns = jacobian if restriction is None else restriction(jacobian)
         stack = RowStack()
         stack.push(torch.cat([columns, residual[:, None]], 1))
-        return stack.model(theta if restriction is None else restriction(theta))
+        return stack.model()
 
     def gram_product(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Return Jᵀ(J·direction)."""

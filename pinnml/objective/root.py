@@ -26,8 +26,7 @@ class RootModel:
     """f(θ + d) ≈ ½‖z + Rd‖² + ⟨slope, d⟩ + constant, with R (p, p) upper triangular and z = Qᵀr (p,) for J = QR.
 
     JᵀJ = RᵀR and Jᵀr = Rᵀz hold without squaring J's condition number, but for rows F below J, a share `FLOOR` of each
-    column, that keep R from being singular. Below r stands Fθ, so that of all steps that rounding cannot tell apart the
-    one is taken that leaves θ + d small; there is no slope for plain least squares. `least` is ½‖r − Qz‖², what no
+    column, that keep R from being singular; there is no slope for plain least squares. `least` is ½‖r − Qz‖², what no
     step d changes.
     """
 
@@ -67,11 +66,15 @@ class RowStack:
         if sum(map(len, self._blocks)) >= (ROWS + 1) * rows.shape[1]:
             self._blocks = [reduced(torch.cat(self._blocks))]
 
-    def model(self, theta: Tensor) -> RootModel:
-        """Return the model of all rows at θ (p,)."""
+    def model(self, astray: Tensor | None = None) -> RootModel:
+        """Return the model of all rows, with Fθ below r for a θ (p,) that has gone astray, else zeros.
+
+        Of all steps d that rounding cannot tell apart the one with the least d is taken, or with the least θ + d.
+        """
         rows = torch.cat(self._blocks)
         floor = FLOOR * rows.norm(dim=0)[:-1]
-        below = torch.cat([floor.diag(), (floor * theta)[:, None]], 1)
+        beside = torch.zeros_like(floor) if astray is None else floor * astray
+        below = torch.cat([floor.diag(), beside[:, None]], 1)
         triangle = reduced(torch.cat([rows, below]))
         right, f = triangle[:, -1], 0.5 * rows[:, -1].square().sum()
         return RootModel(f, triangle[:-1, :-1], right[:-1], 0.5 * right[-1].square())

@@ -104,7 +104,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert torch.equal(last.theta, whole.theta) and last.result.message == whole.result.message
     assert torch.equal(last.collocation["pde"].x, whole.collocation["pde"].x)
     assert [row.loss for row in last.history] == [row.loss for row in whole.history]
-    assert [row.estimate for row in last.history] == [row.estimate for row in whole.history]
+    found = [(row.estimate, after.estimate) for row, after in zip(whole.history, last.history, strict=True)]
+    assert all(known in (None, again) for known, again in found)  # a part's last row has what was found out at its end
     assert last.result.counts == whole.result.counts
     loaded = pm.load(tmp_path, problem())
     assert torch.equal(torch.as_tensor(loaded(t=0.3, x=[0.1, 1.0])), torch.as_tensor(whole(t=0.3, x=[0.1, 1.0])))
