@@ -161,7 +161,16 @@ def check_rearranged(solver: AbstractSolver) -> None:
     assert math.isclose(values[1], before[0], rel_tol=1e-12)
     assert result.status is not Status.NOT_FINITE, result.message
     if not contains_adam(solver):
-        assert all(after <= value * (1 + 1e-12) for value, after in pairwise(values[1:])) and values[-1] < values[1]
+        assert all(after <= value * (1 + 1e-12) for value, after in pairwise(values[1:]))
+        assert values[-1] < values[1] or is_at_its_end(solver)
+
+
+def is_at_its_end(solver: AbstractSolver) -> bool:
+    """Whether one step has done all that this solver can do here: f falls by no more than rounding after it."""
+    first, last = (
+        float(minimise(loss(), start(loss()), solver, Iterations(steps)).iterate.f) for steps in (1, 1 + STEPS)
+    )
+    return last > (1 - 1e-9) * first
 
 
 def check_budget(solver: AbstractSolver) -> None:
