@@ -13,7 +13,7 @@ from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
 from pinnml.approximation.values import field_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
-from pinnml.network import FrozenNetwork
+from pinnml.network import FrozenNetwork, neurons_of
 from pinnml.objective import RootModel
 from pinnml.optim import Estimate
 
@@ -90,7 +90,7 @@ class Differences:
 def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tensor, theta: Tensor) -> Differences:
     network, names = objective.network, list(objective.problem.fields)
     assert isinstance(network, FrozenNetwork)
-    neurons = sum(level.neurons for level in network.levels)
+    neurons = neurons_of(network)
     begin, best = len(theta) - len(names) * neurons, NestedBest(at, model)
     counts = [begin + len(names) * max(1, round(share * neurons)) for share in SHARES]
     thetas = [*(best.first(count) for count in (*counts, len(theta))), theta]

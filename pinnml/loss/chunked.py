@@ -156,7 +156,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
             batch = self.chunks[begin : begin + self.threads.count]
             for rows in self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch):
                 stack.push(rows)
-        return stack.model(theta if restriction is None and self.chunks[0].network.is_linear else None)
+        return stack.model(theta if restriction is None and self.structure.is_linear else None)
 
     def _wide_gram(self, columns: Sequence[Tensor]) -> Tensor:
         """Return the lower triangle of JᵀJ for the rows of several chunks, with a panel on each thread."""

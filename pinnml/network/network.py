@@ -77,11 +77,6 @@ class AbstractNetwork(ABC):
         """The number p of parameters."""
         return self.blocks[-1].stop
 
-    @property
-    def is_linear(self) -> bool:
-        """Whether the fields are linear in all of θ: outgoing weights, and nothing below them."""
-        return {block.kind for block in self.blocks} <= {"head", "readout"}
-
     @abstractmethod
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Draw θ (p,) to start from."""

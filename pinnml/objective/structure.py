@@ -7,6 +7,9 @@ from itertools import groupby, pairwise
 
 from pinnml.settings import record
 
+LINEAR = {"head", "readout"}
+"""The kinds of parts that enter the fields linearly."""
+
 Span = tuple[int, int]
 """The entries start … stop − 1 of a vector."""
 
@@ -52,6 +55,11 @@ class Structure:
     """The parts of θ in their order; none where nothing is known of them."""
 
     parts: tuple[Part, ...] = ()
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether all of θ enters the fields linearly, as outgoing weights do; not where nothing is known of it."""
+        return bool(self.parts) and {part.kind for part in self.parts} <= LINEAR
 
     def chosen(self, spans: Sequence[Span]) -> Structure:
         """Return the structure of the entries in some spans of θ, one span after another.

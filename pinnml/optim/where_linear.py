@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, Iterate, Structure
+from pinnml.objective import AbstractObjective, Iterate
 from pinnml.optim.acceleration import Geodesic
 from pinnml.optim.direct import QR
 from pinnml.optim.gauss_newton import GaussNewton
@@ -16,9 +16,6 @@ from pinnml.optim.rules import log_decrease
 from pinnml.optim.solver import AbstractSolver, Component
 from pinnml.optim.status import Status
 from pinnml.settings import record, setting
-
-LINEAR = {"head", "readout"}
-"""The kinds of parts that enter the fields linearly."""
 
 NOTHING = 0.02
 """A fall of ln f in a step that is next to nothing (dimensionless)."""
@@ -72,7 +69,7 @@ class WhereLinear(AbstractSolver):
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> WhereLinearState:
         """Start the solver for the objective's structure."""
-        if is_linear(objective.structure):
+        if objective.structure.is_linear:
             return WhereLinearState(True, None, self._begun(self.readout, objective, iterate))
         return WhereLinearState(False, self._begun(self.body, objective, iterate), None)
 
@@ -81,7 +78,7 @@ class WhereLinear(AbstractSolver):
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: WhereLinearState) -> WhereLinearState:
         """Renew the active solver's state; where the other one takes over, renew or start that."""
-        linear = is_linear(objective.structure)
+        linear = objective.structure.is_linear
         solver, had = (self.readout, state.readout) if linear else (self.body, state.body)
         # a readout that was left is another function: begin afresh
         fresh = had is None or (linear and not state.linear)
@@ -94,7 +91,7 @@ class WhereLinear(AbstractSolver):
         self, objective: AbstractObjective, iterate: Iterate, state: WhereLinearState, sources: Tensor
     ) -> WhereLinearState:
         """Rearrange the active solver's state, that of the body; a readout's is renewed."""
-        if state.linear or is_linear(objective.structure):
+        if state.linear or objective.structure.is_linear:
             return self.renewed(objective, iterate, state)
         return WhereLinearState(False, self.body.rearranged(objective, iterate, state.body, sources), None)
 
@@ -112,8 +109,3 @@ class WhereLinear(AbstractSolver):
         begin = iterate.with_gradient(objective) if self.body.needs_gradient else iterate
         iterate, inner, status = self.body.step(objective, begin, state.body)
         return iterate, replace(state, body=inner), status
-
-
-def is_linear(structure: Structure) -> bool:
-    """Return whether all of θ enters the fields linearly; not where nothing is known of it."""
-    return bool(structure.parts) and {part.kind for part in structure.parts} <= LINEAR
