@@ -143,11 +143,15 @@ def _table(rows: Sequence[HistoryRow]) -> Tensor:
     return torch.tensor(cells, dtype=torch.float64).reshape(len(rows), len(COLUMNS))
 
 
+NEEDED = len(COLUMNS) - 1
+"""Columns that every checkpoint of this format has; those of the first such had no `neurons`."""
+
+
 def history_of(table: Tensor) -> list[HistoryRow]:
     """Return the rows that a checkpoint holds as numbers."""
     rows = []
     for cells in table.tolist():
-        named = dict(zip(COLUMNS, cells, strict=False))  # older ones lack the last columns
+        named = dict(zip(COLUMNS[: max(len(cells), NEEDED)], cells, strict=True))
         row = {name: int(cell) if name in INTEGERS else cell for name, cell in named.items()}
         known = {name: None if math.isnan(row[name]) else row[name] for name in ("relative_l2", "estimate")}
         rows.append(HistoryRow(**row | known))

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pinnml.errors import DeclarationError
 from pinnml.io import read_history, write_history
+from pinnml.io.checkpoint import history_of
 from pinnml.setup import HistoryRow
 
 REAL = st.floats(allow_nan=False)
@@ -45,6 +47,17 @@ def test_the_file_is_plain_csv(tmp_path: Path) -> None:
         b"3,0.1,7.5,1e-09,2e-05,12,0.25,0.5,1000\n"
     )
     assert [(row.estimate, row.neurons) for row in read_history(tmp_path / "history.csv")] == [(None, 0), (0.5, 1000)]
+
+
+def test_a_checkpoint_from_before_there_were_neurons_is_read_and_one_of_another_width_is_not() -> None:
+    row = HistoryRow(3, 0.5, 7.5, 1e-9, 2e-5, 12, None, 0.5, neurons=70)
+    cells = [math.nan if cell is None else cell for cell in dataclasses.astuple(row)]
+    table = torch.tensor([cells], dtype=torch.float64)
+    assert history_of(table) == [row]
+    assert history_of(table[:, :-1]) == [dataclasses.replace(row, neurons=0)]
+    for other in (table[:, :-2], torch.cat([table, table[:, :1]], 1)):
+        with pytest.raises(ValueError, match="zip"):
+            history_of(other)
 
 
 def test_a_diverged_run_keeps_its_nan(tmp_path: Path) -> None:
