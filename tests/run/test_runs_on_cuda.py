@@ -44,7 +44,8 @@ def test_a_solver_does_on_a_gpu_what_it_does_on_a_cpu(name: str) -> None:
     """Points are renewed on the way; few iterations, since differences of rounding grow with each."""
     rule = RAD(stages=(Stage(40, every=2, until=4), Stage(70, every=3)), pool=3, gap=0.0, probes=32)
     settings = {"points": pm.points.Uniform(40), "refine": rule, "stop": pm.Iterations(3)}
-    check_alike(name, settings, 1e-4)
+    # rounding grows in the products of a Krylov space
+    check_alike(name, settings, 1e-4 if "krylov" in name else 1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
