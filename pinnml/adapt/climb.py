@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.rule import Kept
-from pinnml.approximation import decay, fresh_points, losses_elsewhere
+from pinnml.approximation import decay, fresh_points, has_moved_on, losses_elsewhere
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, growth_of, neurons_of
 from pinnml.optim import Estimate, Progress
@@ -67,9 +67,13 @@ def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:
 
 
 def with_level(state: ReadoutsState, objective: PinnObjective) -> tuple[tuple[int, float], ...]:
-    """Return what is known of the levels that were solved, the present one included."""
-    model = objective.factorised
-    least = state.f if model is None else min(state.f, float(model[1].least))
+    """Return what is known of the levels that were solved, the present one included.
+
+    Where steps came to an end far above the least that the linear model knew, it is f itself that is known.
+    """
+    model, least = objective.factorised, state.f
+    if model is not None and state.f <= NEAR * float(model[1].least):
+        least = min(state.f, float(model[1].least))
     return (*state.solved, (neurons_of(objective.network), least))
 
 
@@ -94,14 +98,19 @@ def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:
 
 
 def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState) -> bool:
-    """Return whether the present level has given what it can: f is near the least known, or no longer halved."""
-    f, model = float(progress.iterate.f), objective.factorised
-    most, share = (FEW_STEPS, FEW_LEFT) if is_beginning(objective, state) else (STEPS, HALF)
+    """Return whether the present level has given what it can: f is near the least known, or no longer halved.
+
+    More than a beginning has to have u near that of the linear model, too: where it is not, the model is old, and the
+    next step has as much to give as an estimate would cost.
+    """
+    f, model, begins = float(progress.iterate.f), objective.factorised, is_beginning(objective, state)
+    most, share = (FEW_STEPS, FEW_LEFT) if begins else (STEPS, HALF)
     if progress.exhausted or state.steps + 1 >= most or f > share * state.f or model is None:
         return True
     rounding = (SMALL * torch.finfo(progress.iterate.theta.dtype).eps) ** 2 * float(model[1].f)
     least = float(model[1].least)
-    return least / NEAR - rounding <= f <= NEAR * least + rounding
+    near = least / NEAR - rounding <= f <= NEAR * least + rounding
+    return near and (begins or not has_moved_on(objective, progress.iterate.theta))
 
 
 def better(kept: Kept | None, objective: PinnObjective, progress: Progress) -> Kept | None:

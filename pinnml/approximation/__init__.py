@@ -6,7 +6,7 @@ from pinnml.approximation.grid import grid_points, uniform_axes
 from pinnml.approximation.linearised import linearised_error
 from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.splines import SplineField
-from pinnml.approximation.surplus import NestedBest, decay, hierarchical_surplus
+from pinnml.approximation.surplus import NestedBest, decay, has_moved_on, hierarchical_surplus
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.loss import Threads
 
@@ -21,6 +21,7 @@ __all__ = [
     "field_values",
     "fresh_points",
     "grid_points",
+    "has_moved_on",
     "hierarchical_surplus",
     "linearised_error",
     "losses_elsewhere",

@@ -58,9 +58,9 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
         what = f"{type(network).__name__} has no levels of neurons"
         raise DeclarationError(what, "hierarchical_surplus", "widen a frozen network, as Readouts does")
     x = fresh_points(objective, PROBES, torch.Generator().manual_seed(0))
-    found = None if objective.factorised is None else _differences(objective, *objective.factorised, x, theta)
+    found = _of_last_step(objective, x, theta)
     left: Mapping[str, float] = dict.fromkeys(objective.problem.fields, 0.0)
-    if found is None or max(found.remainder.values()) > min(max(parts) for parts in found.differences.values()):
+    if found is None or found.is_old:
         found = _differences(objective, theta, objective.square_root(theta), x, theta)
         left = found.remainder  # by the model at θ itself u is off by as much as a further step would change it
     least = ROUNDING * torch.finfo(theta.dtype).eps
@@ -75,6 +75,12 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
     return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", found.differences, found.nearby)
 
 
+def has_moved_on(objective: PinnObjective, theta: Tensor) -> bool:
+    """Return whether u is farther from what the last step's linear model knew as the best than half its neurons are."""
+    found = _of_last_step(objective, fresh_points(objective, PROBES, torch.Generator().manual_seed(0)), theta)
+    return found is not None and found.is_old
+
+
 @dataclass(frozen=True)
 class Differences:
     """‖u − u_m‖/‖u‖ for the first `SHARES` of the neurons by field, θ of the last u_m, and what is not linear.
@@ -85,6 +91,15 @@ class Differences:
     differences: Mapping[str, tuple[float, ...]]
     nearby: Tensor
     remainder: Mapping[str, float]
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the model says less about u than what it has left out."""
+        return max(self.remainder.values()) > min(max(parts) for parts in self.differences.values())
+
+
+def _of_last_step(objective: PinnObjective, x: Tensor, theta: Tensor) -> Differences | None:
+    return None if objective.factorised is None else _differences(objective, *objective.factorised, x, theta)
 
 
 def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tensor, theta: Tensor) -> Differences:

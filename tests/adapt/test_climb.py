@@ -46,12 +46,15 @@ def test_a_residual_that_falls_exponentially_is_foreseen(declare: Callable[[], p
     assert residual_foreseen(solved[:1], 2000, objective) == 1
 
 
-def test_what_a_level_has_left_is_the_least_that_is_known() -> None:
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 0.5), (1.0, 1.0), (3.9, 1.0), (4.1, 4.1), (1e3, 1e3)])
+def test_what_a_level_has_left_is_the_least_that_is_known_unless_it_was_not_reached(
+    share: float, expected: float
+) -> None:
     objective, zero = readout(heat(), 20)
-    before = ReadoutsState(f=3.0, solved=((10, 5.0),))
-    assert with_level(before, objective) == ((10, 5.0), (20, 3.0))
-    model = objective.square_root(zero)
-    assert with_level(before, objective) == ((10, 5.0), (20, min(3.0, float(model.least)))) and float(model.least) < 3
+    assert with_level(ReadoutsState(f=3.0, solved=((10, 5.0),)), objective) == ((10, 5.0), (20, 3.0))
+    least = float(objective.square_root(zero).least)
+    ((neurons, left),) = with_level(ReadoutsState(f=share * least), objective)
+    assert neurons == 20 and left == pytest.approx(expected * least)
 
 
 @pytest.mark.parametrize(("neurons", "trained", "expected"), [(FEW - 1, 0, True), (FEW, 0, False), (20, 5, False)])
