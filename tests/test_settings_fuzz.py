@@ -33,6 +33,7 @@ SAMPLES: dict[str, Any] = {
     "rad": pm.RAD(),
     "readouts": pm.adapt.Readouts(),
     "insertion": pm.adapt.Insertion(pm.adapt.Fixed(20), wanted=1e-3),
+    "assessed": pm.adapt.Assessed(pm.adapt.Fixed(20), every=5),
     "pruning": pm.adapt.Pruning(pm.adapt.Insertion()),
     "balance": pm.adapt.EqualTraces(),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),

@@ -1,6 +1,7 @@
 """What changes a run's weights, points and network, and the loss that such a rule works on."""
 
 from pinnml.adapt.around import AbstractAround, Fixed
+from pinnml.adapt.assessed import Assessed, AssessedState
 from pinnml.adapt.climb import ReadoutsState
 from pinnml.adapt.insertion import Insertion, InsertionState, insert, sensitivities
 from pinnml.adapt.more_points import joined
@@ -20,6 +21,8 @@ __all__ = [
     "AbstractAdaptation",
     "AbstractAround",
     "AbstractBalance",
+    "Assessed",
+    "AssessedState",
     "Discretisation",
     "EqualTraces",
     "Fixed",

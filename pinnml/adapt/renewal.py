@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.rule import AbstractAdaptation, Kept, best_of
+from pinnml.approximation import confirmed
 from pinnml.errors import sentence
 from pinnml.loss import PinnObjective
 from pinnml.network import AbstractNetwork
-from pinnml.optim import Estimate, Finished, Progress, Renewed
+from pinnml.optim import Estimate, Finished, Progress, Renewed, Stop
 from pinnml.points import Collocation
 
 
@@ -84,9 +85,13 @@ class Renewal:
         found, self.state = self._rule.begun(self.objective, theta, self._generator)
         return theta if found is None else self._renewed(found).theta
 
-    def assess(self, progress: Progress) -> Estimate | None:
-        """Return what the rule estimates of the present error."""
-        return None if self._rule is None else self._rule.assessed(progress, self.objective, self.state)
+    def assess(self, progress: Progress, stop: Stop) -> Estimate | None:
+        """Return what the rule estimates of the present error, confirmed where it would end the run."""
+        objective = self.objective
+        found = None if self._rule is None else self._rule.assessed(progress, objective, self.state)
+        if found is None or not stop.satisfied(found):
+            return found
+        return confirmed(objective.problem, objective.network, progress.iterate.theta, found)
 
     def __call__(self, progress: Progress) -> Renewed | Finished | None:
         """Return the loss of another discretisation, or None where the present one stays."""

@@ -1,9 +1,10 @@
 """u_θ as a function without a run: values, derivatives, residuals and errors, anywhere and on grids."""
 
 from pinnml.approximation.approximation import Approximation
+from pinnml.approximation.confirmation import confirmed
 from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
 from pinnml.approximation.grid import grid_points, uniform_axes
-from pinnml.approximation.linearised import linearised_error
+from pinnml.approximation.linearised import can_be_linearised, linearised_error
 from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.splines import SplineField
 from pinnml.approximation.surplus import NestedBest, decay, has_moved_on, hierarchical_surplus
@@ -17,6 +18,8 @@ __all__ = [
     "Scorer",
     "SplineField",
     "Threads",
+    "can_be_linearised",
+    "confirmed",
     "decay",
     "field_values",
     "fresh_points",

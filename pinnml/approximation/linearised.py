@@ -68,7 +68,7 @@ def linearised_error(problem: Problem, network: AbstractNetwork, theta: Tensor) 
         None for other domains than boxes of up to three coordinates, with measurements, without an equation, and where
         the network or the splines are not finite.
     """
-    if not is_linearised(problem) or not problem.equations or problem.domain.dimension not in CELLS:
+    if not can_be_linearised(problem):
         return None
     dimension, names = problem.domain.dimension, list(problem.fields)
     x = problem.domain.place(Sobol().unit(PROBES, dimension, torch.Generator().manual_seed(0))).to(theta)
@@ -87,6 +87,11 @@ def linearised_error(problem: Problem, network: AbstractNetwork, theta: Tensor) 
         if len(found) > 1 and (found[-1].agrees(found[-2]) or min(one.bends for one in found[-2:]) > HOPELESS):
             break
     return _judged(problem, network, theta, found, x)
+
+
+def can_be_linearised(problem: Problem) -> bool:
+    """Return whether `linearised_error` applies: boxes of up to three coordinates, equations, and no measurements."""
+    return is_linearised(problem) and bool(problem.equations) and problem.domain.dimension in CELLS
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Renewal
+from pinnml.approximation import confirmed
 from pinnml.io.claim import claim_folder
 from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
 from pinnml.network import AbstractNetwork, Architecture, neurons_of
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Sampler
 from pinnml.problem import Finding, Problem, raise_fatal
-from pinnml.run.assessment import assess
 from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
 from pinnml.run.solution import Solution
@@ -204,17 +204,17 @@ def _train(
         try:
             with reserve(objective.threads.count):
                 result = minimise(
-                    last[1], last[0], setup.solver, stop, callback=watch, renew=renewal, assess=renewal.assess
-                )
+                    last[1], last[0], setup.solver, stop,
+                    callback=watch, renew=renewal, assess=lambda progress: renewal.assess(progress, stop),
+                )  # fmt: skip
         except torch.OutOfMemoryError:
             renewal.halve(last[1])
             last = last[0], renewal.objective
     if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
     best = renewal.shown(result.progress)
-    found, assessed = best[2], assess(problem, *best)
-    shown = best[0], best[1], assessed if found is None else found
-    history.finish(result, shown, neurons_of(renewal.objective.network))
+    assessed = confirmed(problem, *best)
+    history.finish(result, (best[0], best[1], assessed), neurons_of(renewal.objective.network))
     return replace(left(result), assessed=assessed)
 
 

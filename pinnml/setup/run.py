@@ -43,7 +43,7 @@ class Run:
     machine : mapping from str to object, default this one
         Versions, processor and threads of the machine that it ran on.
     assessed : Estimate or None, default None
-        What has been found out at the end about an approximation whose error the run did not estimate.
+        What is believed of the best approximation's error at the end, where the run has come there.
     """
 
     problem: Problem
@@ -74,7 +74,7 @@ class Run:
     @property
     def estimate(self) -> Estimate | None:
         """What is known of the best approximation's error, by the run or at its end; None where nobody looked."""
-        return self.assessed if self._best[2] is None else self._best[2]
+        return self._best[2] if self.assessed is None else self.assessed
 
     @property
     def collocation(self) -> Collocation:

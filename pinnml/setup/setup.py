@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pinnml.adapt import AbstractAdaptation
+from pinnml.adapt import AbstractAdaptation, Assessed, Fixed
+from pinnml.approximation import can_be_linearised
 from pinnml.errors import DeclarationError
 from pinnml.loss import AbstractBalance, EqualTraces
 from pinnml.methods import schwarz_gauss_newton
@@ -102,7 +103,7 @@ def arrange(
     if stop is not None:
         _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
     if accuracy is not None:
-        _check_estimates(setup)
+        setup = _estimating(problem, setup)
         limit = Accuracy(accuracy)
         stop = limit if stop is None else limit | stop
     if seconds is not None or stop is not None:
@@ -147,16 +148,18 @@ def _architecture(network: Architecture | nn.Module) -> Architecture:
     raise DeclarationError(f"network is a {type(network).__name__}", "solve", remedy)
 
 
-def _check_estimates(setup: Setup) -> None:
-    """Raise `DeclarationError` where no error would ever be estimated."""
-    where = "accuracy"
-    if setup.refine is None or not setup.refine.estimates:
-        what = f"No error is estimated with {type(setup.solver).__name__} on points that stay as they are"
-        raise DeclarationError(what, where, "leave out solver and points, or give refine=Readouts()")
-    if isinstance(setup.network, Custom):
-        raise DeclarationError("No error is estimated of a module of your own", where, "use a ResNet or an MLP")
-    if setup.dtype != torch.float64:
-        raise DeclarationError("No error is estimated in single precision", where, "use dtype=torch.float64")
+def _estimating(problem: Problem, setup: Setup) -> Setup:
+    """Return a setup with which errors are estimated; raise `DeclarationError` where none would ever be."""
+    rule, read = setup.refine, not isinstance(setup.network, Custom) and setup.dtype == torch.float64
+    if isinstance(rule, Assessed) or (rule is not None and rule.estimates and read):
+        return setup
+    if not can_be_linearised(problem):
+        kind = "a module of your own" if isinstance(setup.network, Custom) else f"what {setup.solver} trains"
+        what = f"No error is estimated of {kind} but on boxes of one to three coordinates, without measurements"
+        remedy = "leave out network, solver, points and dtype, or ask for a time instead"
+        raise DeclarationError(what, "accuracy", remedy)
+    stays = Fixed(setup.points.n) if isinstance(setup.points, Sampler) else Fixed()
+    return replace(setup, refine=Assessed(stays if rule is None else rule))
 
 
 def _combined(seconds: float | None, stop: Stop | None) -> Stop:

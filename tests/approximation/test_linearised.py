@@ -189,6 +189,15 @@ def test_what_has_no_such_estimate_has_none(make: Any) -> None:
     assert linearised_error(problem, *bound(problem, module)) is None
 
 
+@pytest.mark.parametrize("case", ["heat", "plate"])
+def test_fields_that_are_constant_have_cells_of_one_length(case: str) -> None:
+    """As u is where a readout begins, N = 0; the error is then all of the solution."""
+    make, exact, _ = CASES[case]
+    found, x = estimated(make(), lambda x: 0 * exact(x), exact, 0.0), probes(make())
+    assert found.error is not None
+    assert float((found.error(x) + exact(x).T).norm() / exact(x).norm()) < 0.02
+
+
 def test_values_that_are_not_finite_have_none() -> None:
     make, exact, error = CASES["heat"]
     network, theta = bound(make(), Formula(exact, error, 0.1))

@@ -162,11 +162,6 @@ def test_an_accuracy_ends_a_run_that_has_no_time_limit(
     assert "estimated error" in shown and "  estimated " in shown and "/60 s" not in shown
 
 
-def test_an_accuracy_that_nobody_estimates_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert pinnml(f"solve poisson {SMALL} --accuracy 1e-4 --solver lbfgs") == 2
-    assert "No error is estimated with LBFGS" in " ".join(capsys.readouterr().err.split())
-
-
 def test_periodic_problems_get_a_periodic_network() -> None:
     parsed = argparse.Namespace(network="mlp", width=4, depth=1)
     assert options.network(parsed, ring()) == fit_network(TINY, ring()) != TINY

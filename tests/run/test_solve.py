@@ -140,7 +140,7 @@ def test_a_small_loss_with_a_large_error_is_a_warning(error: float, told: bool) 
     run = tiny(heat(), 1).run
     first = replace(run.history[0], loss=1.0)
     result = replace(run.result, estimate=Estimate({"u": error}, False, "It is so."))
-    bad = replace(run, history=[first, replace(first, iteration=1, loss=1e-4)], result=result)
+    bad = replace(run, history=[first, replace(first, iteration=1, loss=1e-4)], result=result, assessed=None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         compare(bad)
