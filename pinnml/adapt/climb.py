@@ -87,6 +87,7 @@ def residual_foreseen(solved: Sequence[tuple[int, float]], neurons: int, objecti
         return 1.0
     dimension, zero = objective.problem.domain.dimension, objective.chunks[0].x.new_zeros(objective.network.size)
     (before, higher), (now, f) = solved[-2:]
+    objective.count()
     x = [count ** (1 / dimension) for count in (before, now, neurons)]
     ratio = f / float(objective.value(zero)) * (f / higher) ** ((x[2] - x[1]) / (x[1] - x[0]))
     return math.sqrt(ratio)

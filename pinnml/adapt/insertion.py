@@ -14,6 +14,7 @@ from pinnml.adapt.around import AbstractAround
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, Layer, arranged, blocks_between
+from pinnml.objective import Evaluation
 from pinnml.optim import Finished, Progress, Renewed, moved
 from pinnml.settings import Above, Count, record, setting
 
@@ -143,8 +144,9 @@ def sensitivities(objective: PinnObjective, theta: Tensor) -> dict[int, float]:
     """Return ‖∂f/∂(W, b)‖² at W = 0, b = 0 of the candidate before each layer, from one gradient with all of them."""
     blocks = candidates(objective)
     found = insert(objective, theta, list(blocks))
-    gradient = found.objective.at(found.theta).grad
     assert isinstance(found.objective, PinnObjective)
+    found.objective.count(Evaluation.GRADIENT)
+    gradient = found.objective.at(found.theta).grad
     # with k candidates below it, the one before layer n is layer n + k
     places = [found.objective.network.blocks[number + below] for below, number in enumerate(blocks)]
     squares = [float(gradient[place.start : place.stop].square().sum()) for place in places]
@@ -166,4 +168,6 @@ def insert(objective: PinnObjective, theta: Tensor, places: Sequence[int]) -> Re
 
 
 def _value(found: Renewed) -> float:
+    assert isinstance(found.objective, PinnObjective)
+    found.objective.count()
     return float(found.objective.value(found.theta))

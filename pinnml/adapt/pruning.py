@@ -47,6 +47,7 @@ class Pruning(AbstractAround):
             return found, state
         theta = progress.iterate.theta
         shorter = [without(objective, theta, number) for number in residual_blocks(objective)]
+        objective.count(points=len(shorter) * objective.points)
         values = [float(one.objective.value(one.theta)) for one in shorter]
         if not values or not min(values) <= (1 + self.tolerance) * float(progress.iterate.f):
             return None, state

@@ -110,7 +110,9 @@ def follow(
     domain = objective.problem.domain
     unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, generator)
     pool = domain.place(unit).to(theta)
-    residuals = residual_values(objective.problem, objective.network, theta, name, pool, objective.threads)
+    objective.count(points=len(pool))
+    threads = objective.threads
+    residuals = residual_values(objective.problem, objective.network, theta, name, pool, threads, threads.watch)
     size = residuals.abs().sum(0).double().cpu()
     # where the residual is zero everywhere, one point is as good as another
     relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)

@@ -97,7 +97,12 @@ class Renewal:
         """Return the loss of another discretisation, or None where the present one stays."""
         if self._rule is None:
             return None
-        found, self.state = self._rule.adapted(progress, self.objective, self._generator, self.state)
+        random = self._generator.get_state()
+        try:
+            found, self.state = self._rule.adapted(progress, self.objective, self._generator, self.state)
+        except BaseException:  # whoever goes on draws the same numbers
+            self._generator.set_state(random)
+            raise
         return self._renewed(found) if isinstance(found, Renewed) else found
 
     def _renewed(self, found: Renewed) -> Renewed:

@@ -97,6 +97,7 @@ def widen(
     names: Sequence[str] = list(objective.problem.equations) or list(collocation)
     x = torch.cat([collocation[name].x for name in names])
     x = x[torch.randperm(len(x), generator=generator)[:CENTRES].to(x.device)]
+    objective.count(points=len(x))
     states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
     rule = rule.sized(sum(old.neurons for old in wide.levels) + rule.neurons, objective.problem.domain.dimension)
     level = rule.draw(states, wide.states.rows(rule.read(len(wide.states.widths))), generator)
@@ -106,7 +107,10 @@ def widen(
     if frozen:
         network = _frozen(wider, below, objective, collocation)
     objective.threads.release()  # chunks will be of another size
-    return Renewed(objective.on(Discretisation(network, collocation, objective.discretisation.weights)), longer)
+    wider_loss = objective.on(Discretisation(network, collocation, objective.discretisation.weights))
+    if frozen:
+        wider_loss.count()  # the jets of all neurons, once
+    return Renewed(wider_loss, longer)
 
 
 def freeze(objective: PinnObjective, theta: Tensor) -> Renewed:

@@ -14,7 +14,7 @@ from pinnml.approximation.values import field_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import FrozenNetwork, neurons_of
-from pinnml.objective import RootModel
+from pinnml.objective import Evaluation, RootModel
 from pinnml.optim import Estimate
 
 PROBES = 4096
@@ -61,6 +61,7 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
     found = _of_last_step(objective, x, theta)
     left: Mapping[str, float] = dict.fromkeys(objective.problem.fields, 0.0)
     if found is None or found.is_old:
+        objective.count(Evaluation.MODEL)
         found = _differences(objective, theta, objective.square_root(theta), x, theta)
         left = found.remainder  # by the model at θ itself u is off by as much as a further step would change it
     least = ROUNDING * torch.finfo(theta.dtype).eps
@@ -109,6 +110,7 @@ def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tens
     begin, best = len(theta) - len(names) * neurons, NestedBest(at, model)
     counts = [begin + len(names) * max(1, round(share * neurons)) for share in SHARES]
     thetas = [*(best.first(count) for count in (*counts, len(theta))), theta]
+    objective.count(points=len(thetas) * len(x))
     values = field_values(objective.problem, network, torch.stack(thetas), x, names)
     linear, norms = values[-2], values[-1].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
     relative = (values[: len(SHARES)] - linear).norm(dim=-1) / norms
@@ -138,6 +140,7 @@ def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
 
 def _left(objective: PinnObjective, losses: Mapping[str, float], zero: Tensor) -> list[str]:
     """Return a doubt where the loss is not small against that of N = 0: u may then converge to anything."""
+    objective.count()
     left = math.sqrt(sum(losses.values()) / max(float(objective.value(zero)), 1e-300))
     return [] if left <= LARGEST else [f"Of the equations' residual {left:.0e} is left"]
 

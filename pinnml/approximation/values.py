@@ -10,6 +10,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.loss import PlacedTerm, Threads, place
 from pinnml.network import AbstractNetwork, Workspace
+from pinnml.objective import Watch
 from pinnml.problem import Everywhere, FieldDerivative, Problem, Term
 from pinnml.threads import available, reserve
 
@@ -43,7 +44,13 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
 
 
 def residual_values(
-    problem: Problem, network: AbstractNetwork, theta: Tensor, name: str, x: Tensor, threads: Threads | None = None
+    problem: Problem,
+    network: AbstractNetwork,
+    theta: Tensor,
+    name: str,
+    x: Tensor,
+    threads: Threads | None = None,
+    watch: Watch = Watch(),  # noqa: B008  (frozen)
 ) -> Tensor:
     """Return the unweighted residuals of an interior condition at points x (n, d), shape (q, n).
 
@@ -61,6 +68,8 @@ def residual_values(
         Points of the domain.
     threads : Threads or None, default None
         What evaluates chunks of points side by side; None for all threads.
+    watch : Watch, default none
+        What may end it between two chunks.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def residual_values(
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
         return placed.at(theta, workspace).residual.clone()  # the workspace is used again
 
-    return in_chunks(problem, network, problem.terms[name], x, values, threads)
+    return in_chunks(problem, network, problem.terms[name], x, values, threads, watch=watch)
 
 
 def in_chunks(
@@ -82,6 +91,7 @@ def in_chunks(
     function: Callable[[PlacedTerm, Workspace], Tensor],
     threads: Threads | None,
     most: int = CHUNK,
+    watch: Watch = Watch(),  # noqa: B008  (frozen)
 ) -> Tensor:
     """Place and evaluate chunk by chunk: what a network keeps of its points may be large.
 
@@ -94,4 +104,5 @@ def in_chunks(
         return function(place(problem, term, network, points, part.new_ones(len(part))), workspace)
 
     with torch.no_grad(), reserve(threads.count):
-        return torch.cat(threads.map(values, x.split(min(most, network.most_points or most))), -1)
+        batches = threads.batches(x.split(min(most, network.most_points or most)), watch)
+        return torch.cat([part for batch in batches for part in threads.map(values, batch)], -1)

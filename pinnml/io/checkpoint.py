@@ -83,6 +83,7 @@ def _content(run: Run) -> dict[str, Any]:
         "assessed": encode(run.assessed),
         "exhausted": result.exhausted,
         "pending": result.pending,
+        "unassessed": result.unassessed,
         "adaptation": encode(run.adaptation),
         "generator": run.generator,
         "history": _table(run.history),

@@ -3,8 +3,9 @@
 from pinnml.loss.balance import AbstractBalance, EqualTraces, balanced, traces
 from pinnml.loss.check import check_start
 from pinnml.loss.chunked import Threads
+from pinnml.loss.chunks import chunk_size
 from pinnml.loss.discretisation import Discretisation
-from pinnml.loss.pinn import PinnObjective, chunk_size
+from pinnml.loss.pinn import PinnObjective
 from pinnml.loss.placed import PlacedTerm, place
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from pinnml.objective import (
     Iterate,
     RootModel,
     RowStack,
+    Watch,
 )
 from pinnml.threads import ThreadPool
 
@@ -27,11 +28,15 @@ P = TypeVar("P", PlacedTerm, Tensor)
 
 
 class Threads:
-    """Threads that share chunks: chunk i goes to thread i modulo `count`; each thread has its own memory."""
+    """Threads that share chunks: chunk i goes to thread i modulo `count`; each thread has its own memory.
+
+    `watch` is that of the loop which they work for.
+    """
 
     def __init__(self, count: int) -> None:
         self.pool = ThreadPool(count)
         self._memory = [Workspace() for _ in range(count)]
+        self.watch = Watch()
 
     @property
     def count(self) -> int:
@@ -63,6 +68,12 @@ class Threads:
         threads = range(min(self.count, len(chunks)))
         shares = self.pool.each(share, threads, chunks[0].device)
         return [shares[number % self.count][number // self.count] for number in range(len(chunks))]
+
+    def batches(self, chunks: Sequence[T], watch: Watch) -> Iterator[Sequence[T]]:
+        """Yield as many chunks at a time as there are threads; before each batch the watch may end what goes on."""
+        for begin in range(0, len(chunks), self.count):
+            watch.proceed()
+            yield chunks[begin : begin + self.count]
 
 
 class ChunkedLeastSquares(AbstractLeastSquares):
@@ -131,8 +142,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
             return 0.5 * residual.dot(residual), columns.T @ residual, _gram(columns) if narrow else columns
 
         whole, parts, gram = self._complete(theta), [], None
-        for begin in range(0, len(self.chunks), self.threads.count):
-            batch = self.chunks[begin : begin + self.threads.count]
+        for batch in self.threads.batches(self.chunks, self.threads.watch):
             found = self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch)
             last = [third for _, _, third in found]
             narrow = last[0].shape[1] <= NARROW
@@ -151,9 +161,8 @@ class ChunkedLeastSquares(AbstractLeastSquares):
             columns = rows if restriction is None else restriction(rows)
             return torch.cat([columns, term.residual.view(-1, 1)], 1)
 
-        whole, stack = self._complete(theta), RowStack()
-        for begin in range(0, len(self.chunks), self.threads.count):
-            batch = self.chunks[begin : begin + self.threads.count]
+        whole, stack = self._complete(theta), RowStack(self.threads.watch)
+        for batch in self.threads.batches(self.chunks, self.threads.watch):
             for rows in self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch):
                 stack.push(rows)
         return stack.model(theta if restriction is None and self.structure.is_linear else None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,9 +11,10 @@ import torch
 from torch import Tensor
 
 from pinnml.loss.chunked import ChunkedLeastSquares, Threads
+from pinnml.loss.chunks import in_chunks
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.layers import LayersObjective
-from pinnml.loss.placed import LinearisedTerm, PlacedTerm, place
+from pinnml.loss.placed import LinearisedTerm, PlacedTerm
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.objective import (
     COSTS,
@@ -28,13 +30,11 @@ from pinnml.objective import (
     RootModel,
     ShareOfPoints,
     Structure,
+    Watch,
     everything,
 )
-from pinnml.points import Collocation, ConditionPoints
-from pinnml.problem import DeclarationError, Problem, Term
-
-CHUNKS = (1000, 5000)
-"""Fewest and most points evaluated at once on a CPU, where every thread gets an equal share (docs/benchmarks.md)."""
+from pinnml.points import Collocation
+from pinnml.problem import DeclarationError, Problem
 
 
 class PinnObjective(ChunkedLeastSquares):
@@ -79,7 +79,7 @@ class PinnObjective(ChunkedLeastSquares):
         self.chunk = chunk
         self._unit = unit
         threads = threads or Threads(torch.get_num_threads() if network.thread_safe else 1)
-        super().__init__(_placed(problem, discretisation, chunk, threads), network.size, threads)
+        super().__init__(in_chunks(problem, discretisation, chunk, threads), network.size, threads)
         self._kept: Entering | None = None
         self.factorised: tuple[Tensor, RootModel] | None = None
         self._coarse: dict[AbstractCoarsening, CoarseProblem] = {}
@@ -93,6 +93,11 @@ class PinnObjective(ChunkedLeastSquares):
     def collocation(self) -> Collocation:
         """The points of every condition."""
         return self.discretisation.collocation
+
+    @property
+    def points(self) -> int:
+        """How many points all soft conditions have."""
+        return sum(len(chunk.x) for chunk in self.chunks)
 
     def weight(self, name: str) -> float:
         """Return the weight of a condition (dimensionless)."""
@@ -171,8 +176,26 @@ class PinnObjective(ChunkedLeastSquares):
         self._kept = kept
         return kept.jets
 
+    @contextmanager
+    def watched(self, watch: Watch) -> Iterator[None]:
+        """Let the watch end evaluations that take long, and count what is evaluated beside a solver.
+
+        What `on` returns works for the same loop, on the same threads.
+        """
+        before, self.threads.watch = self.threads.watch, watch
+        try:
+            yield
+        finally:
+            self.threads.watch = before
+
+    def count(self, kind: Evaluation = Evaluation.RESIDUAL, points: int | None = None) -> None:
+        """Count the work of an evaluation that no meter sees: on all points, or on so many in their place."""
+        share = 1.0 if points is None else points / self.points
+        self.threads.watch.add(share * self.cost(kind))
+
     def losses(self, theta: Tensor) -> dict[str, float]:
-        """Return each condition's part of the loss, by name."""
+        """Return each condition's part of the loss, by name, and count it."""
+        self.count()
         parts = {name: 0.0 for name in self.problem.soft_terms}
         halves = self._map(lambda term: (term.placed.term.name, 0.5 * term.residual.square().sum()), theta)
         for name, half in halves:
@@ -203,43 +226,3 @@ class Entering:
 def _carried(parameters: Tensor, fed: PlacedTerm, workspace: Workspace) -> Tensor:
     """Carry a term's jets through its network, into memory of their own."""
     return fed.network.linearise(parameters, fed.embedded, fed.indices, workspace).values.clone()
-
-
-def _placed(problem: Problem, discretisation: Discretisation, chunk: int | None, threads: Threads) -> list[PlacedTerm]:
-    """Return every condition's points in chunks, ready to be evaluated."""
-    chunks: list[PlacedTerm] = []
-    for name, term in problem.soft_terms.items():
-        points = discretisation.collocation.get(name)
-        if points is None or len(points.weights) == 0:
-            raise DeclarationError("No points", f"condition {name!r}", "sample or hand over at least one")
-        count = len(points.weights)
-        share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
-        share = min(share, discretisation.network.most_points or share)
-        weight = discretisation.weights.get(name, term.weight)
-        in_chunks = points.chunks(chunk or share)
-        chunks += _side_by_side(problem, term, discretisation.network, list(in_chunks), weight, threads)
-    return chunks
-
-
-def _side_by_side(
-    problem: Problem,
-    term: Term,
-    network: AbstractNetwork,
-    parts: Sequence[ConditionPoints],
-    weight: float,
-    threads: Threads,
-) -> list[PlacedTerm]:
-    """Place a term at several chunks of points, one on each thread: what is below a frozen network takes long."""
-
-    def placed(number: int) -> PlacedTerm:
-        part = parts[number]
-        return place(problem, term, network, part.x, (weight * part.weights).sqrt(), part.data)
-
-    return threads.pool.each(placed, range(len(parts)), parts[0].x.device)
-
-
-def chunk_size(count: int, threads: int) -> int:
-    """Return how many of `count` points a thread of a CPU evaluates at once: equal shares in few rounds."""
-    fewest, most = CHUNKS
-    rounds = -(-count // (threads * most))
-    return max(fewest, -(-count // (threads * rounds)))

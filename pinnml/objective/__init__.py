@@ -25,6 +25,7 @@ from pinnml.objective.restriction import (
 from pinnml.objective.root import FLOOR, ROWS, RootModel, RowStack
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tilt import Tilted, tilted
+from pinnml.objective.watch import Watch
 
 __all__ = [
     "COSTS",
@@ -58,6 +59,7 @@ __all__ = [
     "Structure",
     "Tied",
     "Tilted",
+    "Watch",
     "everything",
     "metered",
     "tilted",

@@ -76,7 +76,7 @@ class Meter:
     def __init__(self, guard: Callable[[Counts], bool] = lambda counts: False, counts: Counts | None = None) -> None:
         self._guard = guard
         self._faults: Tensor | int = 0
-        self.counts = counts or Counts()
+        self._first = self.counts = counts or Counts()
 
     @property
     def faults(self) -> int:
@@ -87,6 +87,14 @@ class Meter:
     def is_spent(self) -> bool:
         """Whether the guard refuses further evaluations."""
         return self._guard(self.counts)
+
+    def proceed(self) -> None:
+        """Raise `BudgetSpentError` in the middle of an evaluation where time is up, or a signal has come.
+
+        What has been counted since the meter was made is left out, so that a budget of work ends nothing in the middle.
+        """
+        if self._guard(self._first):
+            raise BudgetSpentError
 
     def ask(self, kind: Evaluation, cost: float, evaluate: Callable[[], E], again: bool = True) -> E:
         """Count an evaluation and make it.

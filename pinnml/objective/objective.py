@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -12,6 +13,7 @@ from pinnml.objective.coarsening import AbstractCoarsening
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.restriction import AbstractRestriction, everything
 from pinnml.objective.structure import Structure
+from pinnml.objective.watch import Watch
 
 
 class Evaluation(Enum):
@@ -71,6 +73,10 @@ class AbstractObjective(ABC):
     def cost(self, kind: Evaluation) -> float:
         """Return what an evaluation costs in work units: losses and gradients of the whole network on all points."""
         return COSTS[kind]
+
+    def watched(self, watch: Watch) -> AbstractContextManager[None]:
+        """Work for the loop behind a watch within a `with` block; the default has nothing to tell it or to ask."""
+        return nullcontext()
 
 
 @dataclass(frozen=True)

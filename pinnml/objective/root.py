@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pinnml.objective.watch import Watch
 from pinnml.threads import all_threads
 
 LARGE = 1_000_000
-"""From so many entries on a reduction is worth all threads."""
+"""From so many entries on a reduction is worth all threads, and panels of columns between which it can end."""
 
-ROWS = 4
-"""Rows that are collected before they are reduced, as a multiple of J's columns: few of the operations are wasted."""
+ROWS = 1
+"""Rows that are collected before they are reduced, as a multiple of J's columns; `LARGE` entries at least."""
 
+PANEL = 128
+"""Columns that are reduced at once: many enough for products of matrices, few enough to end after them."""
 
 FLOOR = 1e-14
 """Share of a column's length below which it counts as dependent on the others."""
@@ -43,38 +45,84 @@ class RootModel:
         return gradient if self.slope is None else gradient + self.slope
 
 
-def reduced(rows: Tensor) -> Tensor:
-    """Return the triangle (k, k) of rows (n, k), with zeros below it where n is less than k."""
-    with all_threads() if rows.numel() >= LARGE else nullcontext():
-        triangle = torch.linalg.qr(rows, mode="r")[1]
-    missing = rows.shape[1] - len(triangle)
-    return torch.cat([triangle, triangle.new_zeros(missing, rows.shape[1])]) if missing else triangle
+def reduced(triangle: Tensor, rows: Tensor, watch: Watch) -> Tensor:
+    """Return the triangle (k, k) of [R; rows] for a triangle R (k, k) and rows (n, k), which may be written over.
+
+    Large ones go panel by panel of columns, as in LAPACK, but R stays out of what is zero in it, a fifth to a half of
+    the operations, and between two panels the watch may end it. A panel's reflections are I − VTVᵀ, with T⁻¹ the upper
+    triangle of VᵀV and the reflections' 1/τ on its diagonal. Source: Schreiber, Van Loan, SIAM J. Sci. Stat. Comput.
+    10, 1989; T⁻¹: Puglisi, SIAM J. Sci. Stat. Comput. 13, 1992.
+    """
+    if rows.numel() < LARGE:
+        return torch.linalg.qr(torch.cat([triangle, rows]), mode="r")[1]
+    with all_threads():
+        for start in range(0, rows.shape[1], PANEL):
+            watch.proceed()
+            _reduce_panel(triangle, rows, start)
+    return triangle
+
+
+def _reduce_panel(triangle: Tensor, rows: Tensor, start: int) -> None:
+    """Reflect a panel of columns of [R; rows] onto R's own rows, and the columns beyond it along with it."""
+    stop = min(start + PANEL, rows.shape[1])
+    width = stop - start
+    panel, tau = torch.geqrf(torch.cat([triangle[start:stop, start:stop], rows[:, start:stop]]))
+    triangle[start:stop, start:stop] = panel[:width].triu()
+    upper, lower = panel[:width].tril(-1), panel[width:]
+    upper.diagonal().fill_(1)
+    inverse = (upper.T @ upper + lower.T @ lower).triu(1)
+    inverse.diagonal().copy_(1 / tau)  # infinite where there is nothing to reflect, so that nothing is
+    above, below = triangle[start:stop, stop:], rows[:, stop:]
+    along = torch.addmm(upper.T @ above, lower.T, below)
+    along = torch.linalg.solve_triangular(inverse.T, along, upper=False)
+    above.addmm_(upper, along, alpha=-1)
+    below.addmm_(lower, along, alpha=-1)
 
 
 class RowStack:
     """[J, r] (n, p + 1) handed over in blocks of rows, of which no more is kept than their triangle and one block.
 
     Source: the sequential tall-skinny QR of Demmel, Grigori, Hoemmen, Langou, SIAM J. Sci. Comput. 34, 2012, §3.
+
+    Parameters
+    ----------
+    watch : Watch, default none
+        What may end a reduction.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch = Watch()) -> None:  # noqa: B008  (frozen)
+        self._watch = watch
         self._blocks: list[Tensor] = []
+        self._triangle: Tensor | None = None
 
     def push(self, rows: Tensor) -> None:
         """Add rows (n, p + 1), which are kept."""
         self._blocks.append(rows)
-        if sum(map(len, self._blocks)) >= (ROWS + 1) * rows.shape[1]:
-            self._blocks = [reduced(torch.cat(self._blocks))]
+        count, size = sum(map(len, self._blocks)), rows.shape[1]
+        if count >= max(ROWS * size, LARGE / size):
+            self._triangle = reduced(self._above(rows), self._below(), self._watch)
+
+    def _above(self, like: Tensor) -> Tensor:
+        """Return the triangle of what has been reduced, zeros at first."""
+        size = like.shape[1]
+        return like.new_zeros(size, size) if self._triangle is None else self._triangle
+
+    def _below(self, *more: Tensor) -> Tensor:
+        """Return the rows that wait, by columns, and forget them."""
+        rows = torch.cat([block.T for block in (*self._blocks, *more)], 1).T
+        self._blocks = []
+        return rows
 
     def model(self, astray: Tensor | None = None) -> RootModel:
         """Return the model of all rows, with Fθ below r for a θ (p,) that has gone astray, else zeros.
 
         Of all steps d that rounding cannot tell apart the one with the least d is taken, or with the least θ + d.
         """
-        rows = torch.cat(self._blocks)
-        floor = FLOOR * rows.norm(dim=0)[:-1]
+        parts = [*self._blocks, *([] if self._triangle is None else [self._triangle])]
+        squares = torch.stack([part.square().sum(0) for part in parts]).sum(0)
+        floor = FLOOR * squares[:-1].sqrt()
         beside = torch.zeros_like(floor) if astray is None else floor * astray
         below = torch.cat([floor.diag(), beside[:, None]], 1)
-        triangle = reduced(torch.cat([rows, below]))
-        right, f = triangle[:, -1], 0.5 * rows[:, -1].square().sum()
-        return RootModel(f, triangle[:-1, :-1], right[:-1], 0.5 * right[-1].square())
+        triangle = reduced(self._above(below), self._below(below), self._watch)
+        right = triangle[:, -1]
+        return RootModel(0.5 * squares[-1], triangle[:-1, :-1], right[:-1], 0.5 * right[-1].square())

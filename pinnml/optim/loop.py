@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Evaluation, Iterate, Meter, metered
+from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Evaluation, Iterate, Meter, Watch, metered
 from pinnml.optim.estimate import Estimate
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Result, Status
@@ -58,6 +58,7 @@ def minimise(
     callback: Callback = lambda progress: None,
     renew: Renew = lambda progress: None,
     assess: Assess = lambda progress: None,
+    counts: Counts = Counts(),  # noqa: B008  (frozen)
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
     """Lower f from a start until the solver or a stop says so, and return the last accepted iterate.
@@ -76,7 +77,8 @@ def minimise(
         The method.
     stop : Stop
         When to end. A budget of seconds, work or evaluations can also end a step in the middle, which is then
-        dropped; so can an interrupt from the keyboard.
+        dropped; so can an interrupt from the keyboard. Seconds can end a long evaluation in the middle, too, where the
+        objective asks (`watched`); what `assess` or `renew` was about is `pending` then.
     callback : callable, default none
         Called with the `Progress` before the first iteration and after every one.
     renew : callable, default never
@@ -86,6 +88,8 @@ def minimise(
     assess : callable, default never
         Called before that; may estimate the error of the iterate. Where that satisfies `stop`, or the budget is spent,
         nothing is renewed, and the result is `pending`.
+    counts : Counts, default none
+        What has been evaluated for a θ to start from before, such as by a rule.
     clock : callable, default time.perf_counter
         Seconds.
 
@@ -95,71 +99,76 @@ def minimise(
         Status, message, iterate, counts and the solver's state.
     """
     began = clock()
-    earlier = _earlier(objective, start)
+    earlier = _earlier(objective, start, counts)
     iterate, state, iteration = earlier.iterate, earlier.state, earlier.iteration
-    estimate, exhausted, pending = earlier.estimate, earlier.exhausted, earlier.pending
+    estimate, exhausted = earlier.estimate, earlier.exhausted
+    pending, unassessed = earlier.pending, earlier.unassessed
     began -= earlier.seconds
     meter = Meter(lambda counts: stop.spent(clock() - began, counts), earlier.counts)
     budget = metered(objective, meter)
 
     def progress() -> Progress:
-        return Progress(iteration, iterate, clock() - began, meter.counts, state, estimate, exhausted, pending)
+        known = estimate, exhausted, pending, unassessed
+        return Progress(iteration, iterate, clock() - began, meter.counts, state, *known)
 
     def result(status: Status, message: str | None = None) -> Result:
         text, now = (message or status.value) + _faults(meter.faults), progress()
-        known = now.estimate, now.exhausted, now.pending
+        known = now.estimate, now.exhausted, now.pending, now.unassessed
         return Result(status, text, now.iterate, now.iteration, now.seconds, now.counts, now.state, *known)
 
-    try:
-        callback(progress())
-        if not iterate.is_finite():
-            return result(Status.NOT_FINITE)
-        if state is None:
-            state = solver.init(budget, iterate)
-        status = Status.FINISHED if exhausted else Status.RUNNING
-        while (reason := stop.reason(progress())) is None:
-            if not pending:
-                iterate, state, status = _stepped(budget, meter, solver, iterate, state)
-                iteration += 1
-                exhausted = status is not Status.RUNNING
-                if status is Status.NOT_FINITE:
-                    callback(progress())
-                    return result(status)
-                estimate = assess(progress())
-                pending = (estimate is not None and stop.satisfied(estimate)) or meter.is_spent
-                if pending:
-                    callback(progress())
-                    continue
-            pending = True  # an interrupt from the keyboard may come
-            following = renew(progress())
-            if isinstance(following, Finished):  # and will be again, without a step, if somebody goes on
-                callback(progress())
-                return result(Status.FINISHED, following.reason)
-            pending = False
-            if isinstance(following, Renewed):
-                budget = metered(following.objective, meter)
-                with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done
-                    iterate = budget.at(following.theta)
-                    state = _following(solver, budget, iterate, state, following.sources)
-                exhausted, estimate = False, None
+    with objective.watched(Watch(meter.proceed, meter.add)):
+        try:
             callback(progress())
-            if exhausted:
-                return result(status)
-        return result(Status.STOPPED, reason)
-    except BudgetSpentError:
-        return result(Status.STOPPED, stop.reason(progress()))
-    except KeyboardInterrupt:
-        return result(Status.INTERRUPTED)
+            if not iterate.is_finite():
+                return result(Status.NOT_FINITE)
+            if state is None:
+                state = solver.init(budget, iterate)
+            status = Status.FINISHED if exhausted else Status.RUNNING
+            while (reason := stop.reason(progress())) is None:
+                if not pending:
+                    iterate, state, status = _stepped(budget, meter, solver, iterate, state)
+                    iteration += 1
+                    exhausted = status is not Status.RUNNING
+                    if status is Status.NOT_FINITE:
+                        callback(progress())
+                        return result(status)
+                if unassessed or not pending:
+                    unassessed, pending, estimate = True, True, None  # time may be up in the middle
+                    estimate, unassessed = assess(progress()), False
+                    pending = (estimate is not None and stop.satisfied(estimate)) or meter.is_spent
+                    if pending:
+                        callback(progress())
+                        continue
+                pending = True  # an interrupt from the keyboard may come
+                following = renew(progress())
+                if isinstance(following, Finished):  # and will be again, without a step, if somebody goes on
+                    callback(progress())
+                    return result(Status.FINISHED, following.reason)
+                pending = False
+                if isinstance(following, Renewed):
+                    budget = metered(following.objective, meter)
+                    with meter.unguarded():  # iterate and state belong together: whatever the budget, all of it is done
+                        iterate = budget.at(following.theta)
+                        state = _following(solver, budget, iterate, state, following.sources)
+                    exhausted, estimate = False, None
+                callback(progress())
+                if exhausted:
+                    return result(status)
+            return result(Status.STOPPED, reason)
+        except BudgetSpentError:
+            return result(Status.STOPPED, stop.reason(progress()))
+        except KeyboardInterrupt:
+            return result(Status.INTERRUPTED)
 
 
-def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress) -> Progress:
+def _earlier(objective: AbstractObjective, start: Tensor | Iterate | Progress, counts: Counts) -> Progress:
     """Return the progress to start from; an unknown gradient is evaluated whatever the budget, and counted."""
     if isinstance(start, Progress):
         return start
     if isinstance(start, Iterate) and start.gradient is not None:
-        return Progress(0, start, 0.0, Counts())
+        return Progress(0, start, 0.0, counts)
     theta = start.theta if isinstance(start, Iterate) else start.detach().clone()
-    counts = Counts(gradients=1, work=objective.cost(Evaluation.GRADIENT))
+    counts = counts + Counts(gradients=1, work=objective.cost(Evaluation.GRADIENT))
     return Progress(0, objective.at(theta), 0.0, counts)
 
 

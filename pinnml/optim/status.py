@@ -43,6 +43,7 @@ class Result:
     estimate: Estimate | None = None
     exhausted: bool = False
     pending: bool = False
+    unassessed: bool = False
 
     @property
     def success(self) -> bool:
@@ -52,9 +53,8 @@ class Result:
     @property
     def progress(self) -> Progress:
         """The state of the run, from which it can be continued."""
-        return Progress(
-            self.nit, self.iterate, self.seconds, self.counts, self.state, self.estimate, self.exhausted, self.pending
-        )
+        known = self.estimate, self.exhausted, self.pending, self.unassessed
+        return Progress(self.nit, self.iterate, self.seconds, self.counts, self.state, *known)
 
     @property
     def nfev(self) -> int:

@@ -30,7 +30,7 @@ class Progress:
     Iterations, seconds and counts are those of the whole run, pauses left out; `state` is the solver's, None before it
     has one. Iteration 0 is the start. `estimate` is what is known of the iterate's error, None where nothing is, and
     `exhausted` says that the solver cannot lower f any further. `pending` is true where the budget was spent before a
-    renewal that would have followed; whoever goes on begins with it.
+    renewal that would have followed; whoever goes on begins with it, or with its estimate where that is `unassessed`.
     """
 
     iteration: int
@@ -41,6 +41,7 @@ class Progress:
     estimate: Estimate | None = None
     exhausted: bool = False
     pending: bool = False
+    unassessed: bool = False
 
 
 class Stop(ABC):

@@ -133,6 +133,7 @@ def _result(checkpoint: dict[str, Any], where: str) -> Result:
         decode(checkpoint.get("estimate"), where),
         checkpoint["exhausted"],
         checkpoint["pending"],
+        checkpoint.get("unassessed", False),  # the first checkpoints of this format have none
     )
 
 

@@ -111,6 +111,7 @@ class Keeper:
             progress.estimate,
             progress.exhausted,
             progress.pending,
+            progress.unassessed,
         )
         run = snapshot(result)
         self._complain(run)

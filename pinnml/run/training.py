@@ -16,6 +16,7 @@ from pinnml.approximation import confirmed
 from pinnml.io.claim import claim_folder
 from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
 from pinnml.network import AbstractNetwork, Architecture, neurons_of
+from pinnml.objective import Meter, Watch
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Sampler
 from pinnml.problem import Finding, Problem, raise_fatal
@@ -182,8 +183,9 @@ def _train(
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
     history = History(problem, callback, list(before.history) if before is not None else [])
     renewal = Renewal(setup.refine, objective, generator, before.adaptation if before is not None else None)
+    first = Meter()
     if isinstance(start, Tensor):
-        with reserve(objective.threads.count):
+        with reserve(objective.threads.count), objective.watched(Watch(add=first.add)):
             start = renewal.begin(start)
     last: tuple[Tensor | Progress, PinnObjective] = start, renewal.objective
 
@@ -204,8 +206,8 @@ def _train(
         try:
             with reserve(objective.threads.count):
                 result = minimise(
-                    last[1], last[0], setup.solver, stop,
-                    callback=watch, renew=renewal, assess=lambda progress: renewal.assess(progress, stop),
+                    last[1], last[0], setup.solver, stop, callback=watch, renew=renewal, counts=first.counts,
+                    assess=lambda progress: renewal.assess(progress, stop),
                 )  # fmt: skip
         except torch.OutOfMemoryError:
             renewal.halve(last[1])

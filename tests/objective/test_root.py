@@ -7,7 +7,7 @@ import torch
 from dense_least_squares import SIZE, Linear, vector
 from torch import Tensor
 
-from pinnml.objective import ROWS, Range, RowStack, tilted
+from pinnml.objective import ROWS, BudgetSpentError, Range, RowStack, Watch, root, tilted
 
 close = torch.testing.assert_close
 
@@ -16,6 +16,16 @@ def rows(count: int, columns: int) -> Tensor:
     return torch.randn(count, columns, generator=torch.Generator().manual_seed(count), dtype=torch.float64)
 
 
+@pytest.fixture(params=["by LAPACK", "by panels"])
+def panels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Reduce few rows as many are: from the first ones on, three columns at a time."""
+    if by_panels := request.param == "by panels":
+        monkeypatch.setattr(root, "LARGE", 0)
+        monkeypatch.setattr(root, "PANEL", 3)
+    return by_panels
+
+
+@pytest.mark.usefixtures("panels")
 @pytest.mark.parametrize("count", [2, 6, 7, 40, 333])
 def test_blocks_of_rows_have_the_triangle_of_them_all(count: int) -> None:
     whole, stack = rows(count, 7), RowStack()
@@ -28,7 +38,8 @@ def test_blocks_of_rows_have_the_triangle_of_them_all(count: int) -> None:
     close(model.f, 0.5 * r.dot(r))
 
 
-def test_no_more_rows_are_kept_than_a_block_and_the_triangle() -> None:
+def test_no_more_rows_are_kept_than_a_block_and_the_triangle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(root, "LARGE", 0)
     stack, most = RowStack(), 0
     for number in range(100):
         stack.push(rows(3, 5) + number)
@@ -36,6 +47,42 @@ def test_no_more_rows_are_kept_than_a_block_and_the_triangle() -> None:
     assert most < (ROWS + 1) * 5
 
 
+@pytest.mark.usefixtures("panels")
+def test_columns_of_zeros_are_dependent_and_nothing_else() -> None:
+    whole, stack = rows(40, 7), RowStack()
+    whole[:, [1, 4]], whole[20:, 0] = 0, 0  # the first is there before, and is reflected no more
+    for block in whole.split(9):
+        stack.push(block.clone())
+    model, J, r = stack.model(), whole[:, :-1], whole[:, -1]
+    assert bool(torch.isfinite(model.triangle).all())
+    close(model.triangle.T @ model.triangle, J.T @ J)
+    close(model.grad, J.T @ r)
+
+
+def test_a_panel_of_many_has_the_triangle_of_lapack() -> None:
+    """In full size, with a last panel that is narrower."""
+    whole, stack = rows(4000, 301), RowStack()
+    for block in whole.split(700):
+        stack.push(block.clone())
+    model, expected = stack.model(), torch.linalg.qr(whole, mode="r")[1][:-1, :-1]
+    close(model.triangle * model.triangle.diagonal().sign()[:, None], expected * expected.diagonal().sign()[:, None])
+
+
+def test_a_watch_ends_a_reduction_between_two_panels() -> None:
+    asked: list[int] = []
+
+    def proceed() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise BudgetSpentError
+
+    stack = RowStack(Watch(proceed))
+    with pytest.raises(BudgetSpentError):
+        stack.push(rows(4000, 301))
+    assert len(asked) == 2
+
+
+@pytest.mark.usefixtures("panels")
 def test_small_columns_keep_their_digits() -> None:
     """The condition number is 1e12: of JᵀJ nothing would be left."""
     J, x = rows(50, 6), torch.ones(6, dtype=torch.float64)
@@ -49,6 +96,7 @@ def test_small_columns_keep_their_digits() -> None:
     assert float(torch.linalg.cond(J.T @ J)) > 1e16
 
 
+@pytest.mark.usefixtures("panels")
 def test_of_steps_that_rounding_cannot_tell_apart_one_leads_back() -> None:
     """θ has gone far along a direction that J does not feel; the step takes that back, and fits as well."""
     J, x = rows(50, 6), torch.ones(6, dtype=torch.float64)

@@ -1,0 +1,58 @@
+"""The points of all conditions in chunks, ready to be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pinnml.loss.chunked import Threads
+from pinnml.loss.discretisation import Discretisation
+from pinnml.loss.placed import PlacedTerm, place
+from pinnml.network import AbstractNetwork
+from pinnml.points import ConditionPoints
+from pinnml.problem import DeclarationError, Problem, Term
+
+CHUNKS = (1000, 5000)
+"""Fewest and most points evaluated at once on a CPU, where every thread gets an equal share (docs/benchmarks.md)."""
+
+
+def in_chunks(
+    problem: Problem, discretisation: Discretisation, chunk: int | None, threads: Threads
+) -> list[PlacedTerm]:
+    """Return every condition's points in chunks, ready to be evaluated; the watch may end that."""
+    chunks: list[PlacedTerm] = []
+    for name, term in problem.soft_terms.items():
+        points = discretisation.collocation.get(name)
+        if points is None or len(points.weights) == 0:
+            raise DeclarationError("No points", f"condition {name!r}", "sample or hand over at least one")
+        count = len(points.weights)
+        share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
+        share = min(share, discretisation.network.most_points or share)
+        weight = discretisation.weights.get(name, term.weight)
+        in_chunks = points.chunks(chunk or share)
+        chunks += _side_by_side(problem, term, discretisation.network, list(in_chunks), weight, threads)
+    return chunks
+
+
+def _side_by_side(
+    problem: Problem,
+    term: Term,
+    network: AbstractNetwork,
+    parts: Sequence[ConditionPoints],
+    weight: float,
+    threads: Threads,
+) -> list[PlacedTerm]:
+    """Place a term at several chunks of points, one on each thread: what is below a frozen network takes long."""
+
+    def placed(number: int) -> PlacedTerm:
+        part = parts[number]
+        return place(problem, term, network, part.x, (weight * part.weights).sqrt(), part.data)
+
+    numbers = threads.batches(range(len(parts)), threads.watch)
+    return [term for batch in numbers for term in threads.pool.each(placed, batch, parts[0].x.device)]
+
+
+def chunk_size(count: int, threads: int) -> int:
+    """Return how many of `count` points a thread of a CPU evaluates at once: equal shares in few rounds."""
+    fewest, most = CHUNKS
+    rounds = -(-count // (threads * most))
+    return max(fewest, -(-count // (threads * rounds)))
