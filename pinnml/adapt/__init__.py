@@ -10,11 +10,10 @@ from pinnml.adapt.rad import LADDER, RAD
 from pinnml.adapt.readouts import Readouts
 from pinnml.adapt.renewal import MemoryWarning, Renewal
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage, best_of
-from pinnml.adapt.widening import KEPT_BYTES, Widening, freeze, narrowed, thaw, widen
+from pinnml.adapt.widening import Widening, freeze, narrowed, thaw, widen
 from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective
 
 __all__ = [
-    "KEPT_BYTES",
     "LADDER",
     "Pruning",
     "RAD",

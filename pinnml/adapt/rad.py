@@ -10,10 +10,12 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from pinnml.adapt.keeping import on_points
 from pinnml.adapt.rule import AbstractAdaptation, Stage
 from pinnml.approximation import fresh_points, losses_elsewhere, residual_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
+from pinnml.network import FrozenNetwork
 from pinnml.optim import Progress, Renewed
 from pinnml.points import Collocation, ConditionPoints, Sobol, systematic
 from pinnml.settings import AtLeast, Between, Count, setting
@@ -93,7 +95,10 @@ class RAD(AbstractAdaptation):
 def with_points(objective: PinnObjective, collocation: Collocation) -> PinnObjective:
     """Return the loss of the same network on other points."""
     objective.threads.release()  # chunks will be of another size
-    return objective.on(replace(objective.discretisation, collocation=collocation))
+    network = objective.network
+    if isinstance(network, FrozenNetwork):
+        network = on_points(objective, collocation)
+    return objective.on(replace(objective.discretisation, network=network, collocation=collocation))
 
 
 def stands_for_the_domain(rule: RAD, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> bool:

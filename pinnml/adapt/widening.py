@@ -10,6 +10,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from pinnml.adapt.keeping import frozen_on
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import AbstractNetwork, ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork, body_of
@@ -105,7 +106,7 @@ def widen(
     longer = torch.cat([theta, theta.new_zeros(level.neurons * wide.readout.outputs)])
     network = wider
     if frozen:
-        network = _frozen(wider, below, objective, collocation)
+        network = frozen_on(wider, below, objective, collocation)
     objective.threads.release()  # chunks will be of another size
     wider_loss = objective.on(Discretisation(network, collocation, objective.discretisation.weights))
     if frozen:
@@ -117,8 +118,8 @@ def freeze(objective: PinnObjective, theta: Tensor) -> Renewed:
     """Keep all of a network below its head as it is, and return the loss as a function of its readout alone."""
     wide = _widened(objective.network)
     cut = wide.states.size
-    frozen = _frozen(wide, theta[:cut].clone(), objective, objective.collocation)
-    return Renewed(objective.on(replace(objective.discretisation, network=frozen)), theta[cut:].clone())
+    network = frozen_on(wide, theta[:cut].clone(), objective, objective.collocation)
+    return Renewed(objective.on(replace(objective.discretisation, network=network)), theta[cut:].clone())
 
 
 def thaw(objective: PinnObjective, theta: Tensor) -> Renewed:
@@ -134,17 +135,6 @@ def narrowed(objective: PinnObjective) -> PinnObjective:
     """Return the loss of the chain alone, without its levels of neurons, as a function of all its parameters."""
     objective.threads.release()  # chunks will be of another size
     return objective.on(replace(objective.discretisation, network=body_of(objective.network)))
-
-
-KEPT_BYTES = 4 << 30
-"""Jets of neurons that stay in memory for all points; where they are more, they are made anew in every evaluation."""
-
-
-def _frozen(network: WidenedNetwork, below: Tensor, objective: PinnObjective, points: Collocation) -> FrozenNetwork:
-    neurons = sum(level.neurons for level in network.levels)
-    channels = {chunk.term.name: len(chunk.indices) for chunk in objective.chunks}
-    numbers = sum(count * len(points[name].weights) for name, count in channels.items()) * neurons
-    return FrozenNetwork(network, below, keeps_jets=numbers * below.element_size() <= KEPT_BYTES)
 
 
 def _widened(network: AbstractNetwork) -> WidenedNetwork:

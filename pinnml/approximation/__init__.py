@@ -4,7 +4,7 @@ from pinnml.approximation.approximation import Approximation
 from pinnml.approximation.confirmation import confirmed
 from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
 from pinnml.approximation.grid import grid_points, uniform_axes
-from pinnml.approximation.linearised import can_be_linearised, linearised_error
+from pinnml.approximation.linearised import can_be_linearised, linearised_error, linearised_storage
 from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.splines import SplineField
 from pinnml.approximation.surplus import NestedBest, decay, has_moved_on, hierarchical_surplus
@@ -27,6 +27,7 @@ __all__ = [
     "has_moved_on",
     "hierarchical_surplus",
     "linearised_error",
+    "linearised_storage",
     "losses_elsewhere",
     "residual_values",
     "uniform_axes",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.defect import CHUNK, Defect, is_linearised
+from pinnml.approximation.defect import CHUNK, NODES, Defect, is_linearised
 from pinnml.approximation.graded import graded
 from pinnml.approximation.splines import SplineField, SplineSpace
 from pinnml.approximation.values import field_values, residual_values
@@ -41,6 +41,29 @@ METHOD = "linearised equation"
 
 GAP = 10.0
 """The residual's mean square between the points may be so many times that at them."""
+
+
+EVALUATED = 75_000_000
+"""Bytes that evaluations at the probes and at nodes take."""
+
+COPIES = 10
+"""How often the entries of the sparse matrix are in memory at most, in one form or another, in numbers."""
+
+
+def linearised_storage(problem: Problem) -> int:
+    """Return about how many bytes `linearised_error` takes on its finest grid, 0 where it does nothing.
+
+    The normal matrix has a band of half the width of all splines on a section of the grid; the other matrices have an
+    entry for every node, residual and spline that is not zero there.
+    """
+    if not can_be_linearised(problem):
+        return 0
+    dimension, fields, degree = problem.domain.dimension, len(problem.fields), _degree(problem)
+    cells = CELLS[dimension][-1]
+    across = (cells / fields) ** (1 / dimension) + degree
+    band = fields * across**dimension * fields * degree * across ** (dimension - 1)
+    entries = fields * cells * (NODES * (degree + 1)) ** dimension
+    return EVALUATED + round(8 * (band + COPIES * entries))
 
 
 def linearised_error(problem: Problem, network: AbstractNetwork, theta: Tensor) -> Estimate | None:

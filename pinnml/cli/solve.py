@@ -135,6 +135,8 @@ def _dry_run(problem: Problem, setup: Setup, console: Console) -> int:
         "memory of points": size_text(memory.points),
         "memory of an evaluation": size_text(memory.evaluation),
         "memory of the solver": size_text(memory.solver),
+        "memory of a readout's jets": size_text(memory.jets),
+        "memory of the estimate at the end": size_text(memory.assessment),
         "memory in all, at its peak": size_text(memory.total),
     }
     console.print(summary_table(shown))

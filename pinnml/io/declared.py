@@ -26,6 +26,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "device": setup.device,
         "dtype": str(setup.dtype),
         "chunk": setup.chunk,
+        "jets": setup.jets,
         "machine": run.machine,
     }
 
@@ -53,7 +54,8 @@ def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Colloca
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
     dtype = decode(config["dtype"], where)
-    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=dtype, chunk=config["chunk"])
+    size = {key: config[key] for key in ("chunk", "jets") if key in config}  # older folders say nothing of jets
+    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=dtype, **size)
 
 
 def _device(config: dict[str, Any]) -> str:

@@ -5,10 +5,11 @@ from pinnml.loss.check import check_start
 from pinnml.loss.chunked import Threads
 from pinnml.loss.chunks import chunk_size
 from pinnml.loss.discretisation import Discretisation
-from pinnml.loss.pinn import PinnObjective
+from pinnml.loss.pinn import KEPT_BYTES, PinnObjective
 from pinnml.loss.placed import PlacedTerm, place
 
 __all__ = [
+    "KEPT_BYTES",
     "AbstractBalance",
     "Discretisation",
     "EqualTraces",

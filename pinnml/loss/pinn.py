@@ -36,6 +36,9 @@ from pinnml.objective import (
 from pinnml.points import Collocation
 from pinnml.problem import DeclarationError, Problem
 
+KEPT_BYTES = 8 << 30
+"""Jets of neurons that stay in memory for all points; where they are more, they are made anew in every evaluation."""
+
 
 class PinnObjective(ChunkedLeastSquares):
     """f(θ) = ½ Σ_conditions λ_c Σ_i w_i r_c(x_i)², with r the weighted residuals of all soft conditions.
@@ -55,6 +58,8 @@ class PinnObjective(ChunkedLeastSquares):
         The threads that evaluate chunks, with their memory; None for as many as torch has.
     unit : float, default 1
         What a loss and gradient costs in work units: less than 1 on a share of the points.
+    jets : int, default 8 GiB
+        The most bytes of neurons' jets that rules may have a readout keep, those of the loss that it replaces included.
 
     Raises
     ------
@@ -70,6 +75,7 @@ class PinnObjective(ChunkedLeastSquares):
         chunk: int | None = None,
         threads: Threads | None = None,
         unit: float = 1.0,
+        jets: int = KEPT_BYTES,
     ) -> None:
         if chunk is not None and chunk < 1:
             raise DeclarationError(f"chunk is {chunk!r}", "PinnObjective", "give at least one point, or None")
@@ -78,6 +84,7 @@ class PinnObjective(ChunkedLeastSquares):
         self.discretisation = discretisation
         self.chunk = chunk
         self._unit = unit
+        self.jets = jets
         threads = threads or Threads(torch.get_num_threads() if network.thread_safe else 1)
         super().__init__(in_chunks(problem, discretisation, chunk, threads), network.size, threads)
         self._kept: Entering | None = None
@@ -138,6 +145,7 @@ class PinnObjective(ChunkedLeastSquares):
             chunk=chunk or self.chunk,
             threads=self.threads,
             unit=self._unit if unit is None else unit,
+            jets=self.jets,
         )
 
     def restricted(

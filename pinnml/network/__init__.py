@@ -13,10 +13,11 @@ from pinnml.network.growth import Growth, body_of, growth_of, neurons_of, regrow
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
-from pinnml.network.readout import WidenedNetwork
+from pinnml.network.readout import JETS, WidenedNetwork
 from pinnml.network.workspace import Workspace
 
 __all__ = [
+    "JETS",
     "MLP",
     "AbstractLinearisation",
     "AbstractNetwork",

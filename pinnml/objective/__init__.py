@@ -22,15 +22,15 @@ from pinnml.objective.restriction import (
     Tied,
     everything,
 )
-from pinnml.objective.root import FLOOR, ROWS, RootModel, RowStack
+from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tilt import Tilted, tilted
 from pinnml.objective.watch import Watch
 
 __all__ = [
     "COSTS",
+    "ENTRIES",
     "FLOOR",
-    "ROWS",
     "AbstractCoarsening",
     "AbstractGaussNewton",
     "AbstractLeastSquares",

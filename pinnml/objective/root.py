@@ -10,11 +10,11 @@ from torch import Tensor
 from pinnml.objective.watch import Watch
 from pinnml.threads import all_threads
 
-LARGE = 1_000_000
+ENTRIES = 1_000_000
 """From so many entries on a reduction is worth all threads, and panels of columns between which it can end."""
 
 ROWS = 1
-"""Rows that are collected before they are reduced, as a multiple of J's columns; `LARGE` entries at least."""
+"""Rows that are collected before they are reduced, as a multiple of J's columns; so many entries at least."""
 
 PANEL = 128
 """Columns that are reduced at once: many enough for products of matrices, few enough to end after them."""
@@ -53,7 +53,7 @@ def reduced(triangle: Tensor, rows: Tensor, watch: Watch) -> Tensor:
     triangle of VᵀV and the reflections' 1/τ on its diagonal. Source: Schreiber, Van Loan, SIAM J. Sci. Stat. Comput.
     10, 1989; T⁻¹: Puglisi, SIAM J. Sci. Stat. Comput. 13, 1992.
     """
-    if rows.numel() < LARGE:
+    if rows.numel() < ENTRIES:
         return torch.linalg.qr(torch.cat([triangle, rows]), mode="r")[1]
     with all_threads():
         for start in range(0, rows.shape[1], PANEL):
@@ -99,7 +99,7 @@ class RowStack:
         """Add rows (n, p + 1), which are kept."""
         self._blocks.append(rows)
         count, size = sum(map(len, self._blocks)), rows.shape[1]
-        if count >= max(ROWS * size, LARGE / size):
+        if count >= max(ROWS * size, ENTRIES / size):
             self._triangle = reduced(self._above(rows), self._below(), self._watch)
 
     def _above(self, like: Tensor) -> Tensor:

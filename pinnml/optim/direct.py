@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.objective import FLOOR, ROWS, AbstractGaussNewton, GaussNewtonModel, Iterate, RootModel, Structure
+from pinnml.objective import ENTRIES, FLOOR, AbstractGaussNewton, GaussNewtonModel, Iterate, RootModel, Structure
 from pinnml.optim.inverse import positive, solved
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor, Solve
 from pinnml.settings import setting
@@ -61,9 +61,8 @@ class QR(AbstractLinearSolve):
     """
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
-        """Return a block of rows with what is reduced before, the copy that is reduced, and the factors."""
-        block = min(rows, ROWS * (size + 1))
-        return (3 * (block + size) + 6 * size) * (size + 1)
+        """Return a block of rows with its copy and the factors, or R with D below it, twice, and their factor."""
+        return 9 * size**2 + 2 * min(rows * size, ENTRIES)
 
     def at(self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any) -> QRSystem:
         """Reduce J to its triangle."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.acceleration import Geodesic
 from pinnml.optim.direct import QR
 from pinnml.optim.gauss_newton import GaussNewton
@@ -66,6 +66,10 @@ class WhereLinear(AbstractSolver):
             Component(self.body, body, linear is False),
             Component(self.readout, readout, linear is True),
         )
+
+    def storage(self, structure: Structure, size: int, rows: int) -> int:
+        """Return that of the body: how large a readout will be is not θ's affair, but that of what widens it."""
+        return self.body.storage(structure, size, rows)
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> WhereLinearState:
         """Start the solver for the objective's structure."""

@@ -179,7 +179,7 @@ def _train(
     _report(problem.check())
     network, generator = bind(problem, setup), torch.Generator()
     start, discretisation = _begun(problem, setup, network, generator, before)
-    objective = PinnObjective(problem, discretisation, chunk=setup.chunk)
+    objective = PinnObjective(problem, discretisation, chunk=setup.chunk, jets=setup.jets)
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
     history = History(problem, callback, list(before.history) if before is not None else [])
     renewal = Renewal(setup.refine, objective, generator, before.adaptation if before is not None else None)

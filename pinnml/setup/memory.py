@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from pinnml.adapt import KEPT_BYTES, AbstractAdaptation
+from pinnml.approximation import linearised_storage
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective, Threads, chunk_size
-from pinnml.network import AbstractNetwork
-from pinnml.objective import ROWS
+from pinnml.network import JETS, AbstractNetwork
+from pinnml.optim import QR
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import Problem
 from pinnml.setup.setup import Setup, bind, draw_points
@@ -27,9 +27,15 @@ FEWEST = 16
 """Chunks of fewer points are not worth a run."""
 
 
+RENEWED = 1.5
+"""The jets of a readout's neurons are held for the present points and those of the readout before them."""
+
+
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that a run holds at its peak: the process itself, points, evaluations, and the solver.
+    """Bytes that a run holds at its peak: the process itself, points, evaluations, the solver, and a readout's jets.
+
+    `assessment` is what the estimate of the error takes at the end, when the solver has gone.
 
     The process counts 0 on a GPU, and where the system does not report it.
     `chunk` is how many points each of the threads evaluates at once, of which each takes `per_point` bytes.
@@ -38,6 +44,8 @@ class Memory:
     process: int
     points: int
     solver: int
+    jets: int
+    assessment: int
     per_point: float
     chunk: int
     threads: int
@@ -50,7 +58,7 @@ class Memory:
     @property
     def total(self) -> int:
         """All bytes."""
-        return self.process + self.points + self.evaluation + self.solver
+        return self.process + self.points + self.evaluation + max(self.solver + self.jets, self.assessment)
 
 
 def predict_memory(problem: Problem, setup: Setup) -> Memory:
@@ -67,7 +75,7 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
     widest = max((jet.nbytes / jet.shape[-1] for jet in entering), default=0.0)
     fixed = [chunk.embedded.nbytes / len(chunk.x) for chunk in small.chunks]
     rows = sum(counts.values()) * len(problem.fields)
-    readout = 0 if setup.refine is None else _readout(problem, small, setup.refine, counts)
+    readout, jets = _readout(problem, small, setup, counts)
     numbers = 20 * rows + sum(counts.values()) * problem.domain.dimension * 4
     device = torch.device(setup.device)
     threads = torch.get_num_threads() if device.type == "cpu" and network.thread_safe else 1
@@ -77,6 +85,8 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
         points=round(sum(counts.values()) * (2 * widest + max(fixed))) + numbers * theta.element_size(),
         solver=max(setup.solver.storage(small.structure, len(theta), rows) + 20 * len(theta), readout)
         * theta.element_size(),
+        jets=min(jets * theta.element_size(), setup.jets),
+        assessment=linearised_storage(problem) if device.type == "cpu" else 0,
         per_point=small.threads.nbytes / max(len(chunk.x) for chunk in small.chunks),
         chunk=setup.chunk or (chunk_size(most, threads) if device.type == "cpu" else most),
         threads=threads,
@@ -84,21 +94,22 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
 
 
 def within(problem: Problem, setup: Setup, limit: int) -> Setup:
-    """Return the setup with chunks so small that the run stays below a limit of bytes.
+    """Return the setup with chunks so small that the run stays below a limit of bytes; jets have what chunks leave.
 
     Raises `DeclarationError` where points, solver and the process itself leave no room for an evaluation.
     """
     memory = predict_memory(problem, setup)
-    left = limit - (memory.total - memory.evaluation)
-    chunk = min(memory.chunk, int(left / (memory.threads * memory.per_point)))
+    held, each = memory.process + memory.points, memory.threads * memory.per_point
+    fixed = held + max(memory.solver, memory.assessment)
+    chunk = min(memory.chunk, int((limit - fixed) / each))
     if chunk < FEWEST:
-        needed = memory.total - memory.evaluation + FEWEST * memory.threads * memory.per_point
+        most = "the solver" if memory.solver >= memory.assessment else "the estimate of the error at its end"
         raise DeclarationError(
-            f"The run needs {size_text(round(needed))}, {size_text(memory.solver)} of them for the solver",
+            f"The run needs {size_text(round(fixed + FEWEST * each))}, {size_text(fixed - held)} of them for {most}",
             f"--memory {size_text(limit)}",
             "allow more, or take a smaller network, fewer points, or LBFGS",
         )
-    return replace(setup, chunk=chunk)
+    return replace(setup, chunk=chunk, jets=min(setup.jets, round(limit - held - memory.solver - chunk * each)))
 
 
 def size_text(size: int) -> str:
@@ -130,13 +141,16 @@ def _counts(problem: Problem, setup: Setup, collocation: Collocation) -> dict[st
     return counts
 
 
-def _readout(problem: Problem, small: PinnObjective, rule: AbstractAdaptation, counts: Mapping[str, int]) -> int:
-    """How many numbers a readout holds of all neurons that a network will be widened by, and of the points for them."""
-    columns = rule.columns(len(problem.fields))
+def _readout(problem: Problem, small: PinnObjective, setup: Setup, counts: Mapping[str, int]) -> tuple[int, int]:
+    """How many numbers the solver of a readout of all neurons holds, evaluations included, and how many their jets."""
+    columns = 0 if setup.refine is None else setup.refine.columns(len(problem.fields))
+    if columns == 0:
+        return 0, 0
     channels = {chunk.term.name: len(chunk.indices) for chunk in small.chunks}
-    jets = sum(channels[name] * count for name, count in counts.items()) * columns
-    block = min(sum(counts.values()), ROWS * (columns + 1)) + columns
-    return min(jets, KEPT_BYTES // 8) + (3 * block + 6 * columns) * (columns + 1) if columns else 0
+    jets = sum(channels[name] * count for name, count in counts.items()) * columns / len(problem.fields)
+    evaluated = (max(channels.values()) + 2) * max(JETS, 100 * columns) * small.threads.count
+    rows = len(problem.fields) * sum(counts.values())
+    return QR().storage(small.structure, columns, rows) + evaluated, round(RENEWED * jets)
 
 
 def _share(points: ConditionPoints) -> float:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pinnml.adapt import AbstractAdaptation, Assessed, Fixed
 from pinnml.approximation import can_be_linearised
 from pinnml.errors import DeclarationError
-from pinnml.loss import AbstractBalance, EqualTraces
+from pinnml.loss import KEPT_BYTES, AbstractBalance, EqualTraces
 from pinnml.methods import schwarz_gauss_newton
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
 from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
@@ -52,6 +52,8 @@ class Setup:
         The precision.
     chunk : int or None, default None
         The most points evaluated at once; None leaves it to the machine.
+    jets : int, default 8 GiB
+        The most bytes of neurons' jets that stay in memory for readouts; more are made anew in every evaluation.
     """
 
     network: Architecture = field(default_factory=ResNet)
@@ -64,6 +66,7 @@ class Setup:
     device: str = "cpu"
     dtype: torch.dtype = torch.float64
     chunk: int | None = None
+    jets: int = KEPT_BYTES
 
 
 def arrange(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.adapt import Widening, freeze, thaw, widen
+from pinnml.adapt.rad import with_points
 from pinnml.approximation import Approximation
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import FrozenNetwork, WidenedNetwork
@@ -73,17 +74,46 @@ def test_frozen_widened_and_thawed_it_is_the_same_function() -> None:
     close(wider.objective.at(moved).grad, gradient, rtol=1e-9, atol=1e-11 * float(gradient.abs().max()))
 
 
-def test_the_same_jets_kept_or_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_jets_kept_or_made_anew() -> None:
     values = []
     for limit in (0, 1 << 30):
-        monkeypatch.setattr("pinnml.adapt.widening.KEPT_BYTES", limit)
         objective, theta = loss(heat())
+        objective.jets = limit
         frozen = freeze(objective, theta)
         wider = widen(frozen.objective, frozen.theta, Widening(20), torch.Generator().manual_seed(1))  # type: ignore[arg-type]
         assert wider.objective.network.keeps_jets == bool(limit)  # type: ignore[attr-defined]
         moved = wider.theta + 0.1 * torch.ones_like(wider.theta)
         values.append((wider.objective.value(moved), wider.objective.at(moved).grad))
     close(values[0], values[1], rtol=1e-12, atol=1e-14)
+
+
+def test_jets_of_the_last_loss_and_of_the_next_are_no_more_than_may_be_kept() -> None:
+    """Of 128 points, or 256, with so many channels of the heat equation: u, u_t, u_x and u_xx."""
+    each = 8 * sum(len(chunk.indices) * len(chunk.x) for chunk in loss(heat())[0].chunks)
+    for limit, kept in ((20 * each, [True, False]), (50 * each, [True, False]), (51 * each, [True, True])):
+        objective, theta = loss(heat())
+        objective.jets, generator, found = limit, torch.Generator().manual_seed(1), []
+        for neurons in (20, 11):  # then there are 31 beside 20
+            wider = widen(objective, theta, Widening(neurons), generator) if found else None
+            if wider is None:
+                frozen = freeze(objective, theta)
+                wider = widen(frozen.objective, frozen.theta, Widening(neurons), generator)  # type: ignore[arg-type]
+            objective, theta = wider.objective, wider.theta  # type: ignore[assignment]
+            found.append(objective.network.keeps_jets)  # type: ignore[attr-defined]
+        assert found == kept
+
+
+def test_more_points_are_more_jets() -> None:
+    objective, theta = loss(heat())
+    frozen = freeze(objective, theta)
+    wide = widen(frozen.objective, frozen.theta, Widening(20), torch.Generator().manual_seed(1))  # type: ignore[arg-type]
+    assert isinstance(wide.objective, PinnObjective)
+    more = loss(heat(), points=512)[0].collocation
+    for limit, keeps in ((1 << 30, True), (wide.objective.chunks[0].embedded.nbytes * 2, False)):
+        wide.objective.jets = limit
+        after = with_points(wide.objective, more)
+        assert after.network.keeps_jets == keeps and after.jets == limit  # type: ignore[attr-defined]
+        close(after.value(wide.theta), loss(heat(), points=512)[0].value(theta), rtol=1e-12, atol=0)
 
 
 def test_neurons_bend_within_the_range_of_what_they_read() -> None:

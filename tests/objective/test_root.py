@@ -7,7 +7,7 @@ import torch
 from dense_least_squares import SIZE, Linear, vector
 from torch import Tensor
 
-from pinnml.objective import ROWS, BudgetSpentError, Range, RowStack, Watch, root, tilted
+from pinnml.objective import BudgetSpentError, Range, RowStack, Watch, root, tilted
 
 close = torch.testing.assert_close
 
@@ -20,7 +20,7 @@ def rows(count: int, columns: int) -> Tensor:
 def panels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Reduce few rows as many are: from the first ones on, three columns at a time."""
     if by_panels := request.param == "by panels":
-        monkeypatch.setattr(root, "LARGE", 0)
+        monkeypatch.setattr(root, "ENTRIES", 0)
         monkeypatch.setattr(root, "PANEL", 3)
     return by_panels
 
@@ -39,12 +39,12 @@ def test_blocks_of_rows_have_the_triangle_of_them_all(count: int) -> None:
 
 
 def test_no_more_rows_are_kept_than_a_block_and_the_triangle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(root, "LARGE", 0)
+    monkeypatch.setattr(root, "ENTRIES", 0)
     stack, most = RowStack(), 0
     for number in range(100):
         stack.push(rows(3, 5) + number)
         most = max(most, sum(map(len, stack._blocks)))
-    assert most < (ROWS + 1) * 5
+    assert most < (root.ROWS + 1) * 5
 
 
 @pytest.mark.usefixtures("panels")

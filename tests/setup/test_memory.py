@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pinnml import cli
 from pinnml.adapt import MemoryWarning
 from pinnml.loss import chunk_size
 from pinnml.loss.pinn import PinnObjective
+from pinnml.run import train
 from pinnml.setup import arrange, predict_memory, size_of, size_text, within
 
 RUN = """
@@ -56,6 +58,38 @@ def test_a_run_takes_what_was_predicted(case: str) -> None:
     assert 0.6 * (taken - process) <= said - process <= 1.7 * (taken - process) + 60e6
 
 
+READOUT = """
+import re, sys, pinnml as pm, pinnml.problems
+from dataclasses import replace
+from pinnml.adapt import RAD, Readouts, Stage, Widening
+from pinnml.optim import WhereLinear
+from pinnml.run import train
+from pinnml.setup import arrange, predict_memory
+count, rows, jets = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+problem, levels = pm.problems.get("burgers"), (Widening(count), Widening(count))
+rule = Readouts(untrained=(), train=1, good=10.0, levels=levels, rows=rows, points=RAD(stages=(Stage(2000, 5),)))
+setup = arrange(problem, pm.ResNet(16, 3), WhereLinear(pm.LBFGS()), refine=rule, stop=pm.Iterations(4), device="cpu")
+setup = replace(setup, jets=jets)
+said = predict_memory(problem, setup)
+solution = train(problem, setup)
+assert max(row.neurons for row in solution.history) == 2 * count
+peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
+print(said.total, 1024 * peak, said.process)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's peak without its parent's")
+@pytest.mark.parametrize(("count", "rows", "jets"), [(500, 6.0, 1 << 33), (500, 6.0, 0), (1000, 3.0, 0)])
+def test_a_readout_takes_what_was_predicted(count: int, rows: float, jets: int) -> None:
+    """Two levels: neurons whose jets are kept or made anew, and a triangle that takes most of it."""
+    words = [sys.executable, "-c", READOUT, str(count), str(rows), str(jets)]
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    said, taken, process = map(int, out.split())
+    assert (taken - process) / 1.5 <= said - process <= 1.5 * (taken - process)
+
+
 def setup(**settings: Any) -> pm.Setup:
     return arrange(heat(), pm.ResNet(8, 3), pm.LevenbergMarquardt(), device="cpu", **settings)
 
@@ -85,6 +119,45 @@ def test_chunks_are_made_small_enough_for_a_limit() -> None:
     assert within(heat(), generous, 2 * memory.total).chunk == memory.chunk
     with pytest.raises(pm.DeclarationError, match=r"The run needs .*where: --memory 1\.0 MiB"):
         within(heat(), generous, 2**20)
+
+
+CHANGE = 5e6
+"""Bytes by which the process itself may grow while a test looks at it."""
+
+READ = pm.adapt.Readouts(
+    untrained=(), train=1, levels=(pm.adapt.Widening(40), pm.adapt.Widening(30)),
+    points=pm.RAD(stages=(pm.adapt.Stage(100, every=2),), pool=3, probes=64), rows=6.0,
+)  # fmt: skip
+
+
+def reading(**settings: Any) -> pm.Setup:
+    solver = pm.optim.WhereLinear(pm.schwarz.MultiplicativeSchwarz(pm.schwarz.ByLayer(2)))
+    return arrange(heat(), pm.ResNet(5, 3), solver, refine=READ, device="cpu", **settings)
+
+
+def test_jets_get_what_chunks_leave() -> None:
+    memory = predict_memory(heat(), reading())
+    assert memory.jets > 0
+    without = memory.process + memory.points + memory.evaluation + memory.solver
+    # the estimate at the end is larger than such a small run
+    least = memory.total - max(memory.solver + memory.jets, memory.assessment) + memory.assessment
+    assert within(heat(), reading(), 2 * memory.total).jets == pytest.approx(2 * memory.total - without, abs=CHANGE)
+    assert predict_memory(heat(), replace(reading(), jets=1000)).jets == 1000
+    assert within(heat(), reading(), least).jets == pytest.approx(memory.assessment - memory.solver, abs=CHANGE)
+    assert within(heat(), replace(reading(), jets=77), least).jets == 77
+
+
+@pytest.mark.usefixtures("on_one_thread")
+@pytest.mark.parametrize("jets", [0, 500_000, 1 << 30])
+def test_a_run_goes_on_with_as_many_jets(jets: int, tmp_path: Path) -> None:
+    """None are kept, those of the first level alone, or all."""
+    settings = replace(reading(seed=2), jets=jets)
+    whole = train(heat(), replace(settings, stop=pm.Iterations(5)))
+    first = train(heat(), replace(settings, stop=pm.Iterations(1)), out=tmp_path)
+    assert first.run.discretisation.network.keeps_jets == (jets > 0)  # type: ignore[attr-defined]
+    rest = pm.resume(tmp_path, heat(), stop=pm.Iterations(5))
+    assert rest.setup.jets == jets and [row.loss for row in rest.history] == [row.loss for row in whole.history]
+    assert torch.equal(rest.result.iterate.theta, whole.result.iterate.theta)
 
 
 @pytest.mark.parametrize(("text", "size"), [("2GiB", 2**31), ("500 MB", 5 * 10**8), ("1e9", 10**9), ("1.5k", 1500)])
