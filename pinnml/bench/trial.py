@@ -44,7 +44,7 @@ def trial_of(solution: Solution, job: Job, budget: float) -> Trial:
         seconds=result.seconds,
         counts=result.counts,
         budget=budget,
-        parameters=solution.network.size,
+        parameters=solution.network.parameters,
         device=solution.setup.device,
     )
 

@@ -50,6 +50,11 @@ class FrozenNetwork(AbstractNetwork):
         )
 
     @property
+    def parameters(self) -> int:
+        """Those of the whole network."""
+        return self.whole.parameters
+
+    @property
     def levels(self) -> tuple[RandomFeatures, ...]:
         """The neurons of its readout, level by level; none where it is no readout."""
         return self._upper.levels if isinstance(self._upper, Readout) else ()

@@ -77,6 +77,14 @@ class AbstractNetwork(ABC):
         """The number p of parameters."""
         return self.blocks[-1].stop
 
+    @property
+    def parameters(self) -> int:
+        """The number of all parameters that it has been given by training, those that are frozen by now included.
+
+        Weights of random neurons are none: they are drawn, and never trained.
+        """
+        return self.size
+
     @abstractmethod
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Draw θ (p,) to start from."""

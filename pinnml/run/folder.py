@@ -48,7 +48,7 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
         {
             "problem": problem.name,
             "network": repr(setup.network),
-            "parameters": run.network.size,
+            "parameters": run.network.parameters,
             "equation_parameters": problem.parameters,
             "solver": repr(setup.solver),
             "points": {name: len(points.weights) for name, points in run.collocation.items()},

@@ -50,7 +50,7 @@ class Solution:
             "" if last.estimate is None else f"estimated {last.estimate:.1e}",
         ]
         return (
-            f"{fields}({', '.join(problem.domain.names)}) of {problem.name!r}, {self.network.size:,} parameters\n"
+            f"{fields}({', '.join(problem.domain.names)}) of {problem.name!r}, {self.network.parameters:,} parameters\n"
             f"{result.seconds:.1f} s, {result.nit} iterations: {', '.join(part for part in known if part)}\n"
             f"{result.message}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from small_problems import heat
 import pinnml as pm
 from pinnml.adapt import RAD, Renewal, Stage
 from pinnml.loss import Discretisation, PinnObjective
-from pinnml.objective import Counts, Iterate
+from pinnml.objective import Counts, Iterate, Watch
 from pinnml.optim import Progress
 from pinnml.points import ConditionPoints, sample
 
@@ -50,6 +51,16 @@ def test_the_ladder_is_climbed_and_points_are_renewed_when_due() -> None:
         for iteration in range(1, 10)
     ]
     assert due == [False, True, False, True, True, True, False, False, True]
+
+
+def test_a_look_at_the_points_and_the_draw_of_others_count_as_residuals_there() -> None:
+    """A third of a unit for all 40 points: the loss, 64 probes, and 15 candidates for each of 90 points."""
+    renew, theta = renewal(replace(RULE, probes=64))
+    for iteration, expected in ((3, 0.0), (5, (40 + 64 + 15 * 90) / 40 / 3)):
+        work: list[float] = []
+        with renew.objective.watched(Watch(add=work.append)):
+            renew(Progress(iteration, Iterate(theta, torch.zeros(()), theta), 0.0, Counts()))
+        assert sum(work) == pytest.approx(expected)
 
 
 def test_points_gather_where_the_residual_is_large() -> None:

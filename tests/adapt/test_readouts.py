@@ -17,9 +17,10 @@ from torch import Tensor
 import pinnml as pm
 from pinnml.adapt import RAD, PinnObjective, Readouts, Stage, Widening, best_of
 from pinnml.approximation import hierarchical_surplus
-from pinnml.network import FrozenNetwork
+from pinnml.network import FrozenNetwork, neurons_of
 from pinnml.optim import Estimate, Iterations, Status, WhereLinear
 from pinnml.points import ConditionPoints
+from pinnml.run import summary
 from pinnml.run.gallery import figures
 
 pytestmark = pytest.mark.usefixtures("on_one_thread")
@@ -76,6 +77,15 @@ def test_the_network_is_frozen_and_widened_and_gets_points_that_all_stay() -> No
             before = points
             assert float(solution.collocation["pde"].weights.sum()) == pytest.approx(1)
     assert found[:2] == [0, 1] and found[-1] == 2 and found == sorted(found)
+
+
+def test_parameters_are_those_of_the_body_too_and_not_what_neurons_were_drawn_with() -> None:
+    trained, read = solved(2), solved(9)
+    body, fields = trained.network.size, len(read.problem.fields)
+    assert levels(trained) == 0 and summary(trained.run, trained.error())["parameters"] == body
+    neurons = neurons_of(read.network)
+    assert neurons and summary(read.run, read.error())["parameters"] == body + fields * neurons > read.network.size
+    assert f"{body + fields * neurons:,} parameters" in repr(read)
 
 
 def test_a_readout_is_worth_orders_of_magnitude() -> None:
@@ -240,3 +250,27 @@ def test_an_equation_that_is_not_linear_is_solved_with_few_neurons_first(seed: i
     solution = pm.solve(bratu(), accuracy=1e-6, seed=seed, device="cpu", stop=Iterations(8))
     error = solution.error()
     assert error is not None and error.relative_l2 < 1e-7 and solution.result.nit < 8
+
+
+def test_what_rules_evaluate_is_work_to_the_bit_of_a_resumed_run(tmp_path: Path) -> None:
+    whole, counted = solved(7), [0.0]
+    first = solved(4, out=tmp_path)
+    assert first.result.counts.work == whole.history[4].work
+    assert pm.resume(tmp_path, heat(), stop=Iterations(7)).result.counts == whole.result.counts
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PinnObjective, "count", lambda self, *given, **named: counted.append(1.0))
+        silent = solved(7)
+    assert len(counted) > 10 and silent.result.counts.work < whole.result.counts.work
+    assert [row.loss for row in silent.history] == [row.loss for row in whole.history]
+    assert silent.result.counts.evaluations == whole.result.counts.evaluations
+
+
+@pytest.mark.parametrize("limit", [3.0, 20.0, 60.0])
+def test_a_budget_of_work_sees_what_rules_evaluate(limit: float, tmp_path: Path) -> None:
+    """A renewal that crosses it is done, a step is dropped; the run ends there, and goes on from there."""
+    whole = solved(7)
+    first = solved(7, stop=pm.stop.Work(limit), out=tmp_path)
+    assert first.result.counts.work >= limit and first.result.nit < 7
+    assert first.result.nit == 0 or first.history[first.result.nit - 1].work < limit
+    rest = pm.resume(tmp_path, heat(), stop=Iterations(7))
+    assert torch.equal(rest.result.iterate.theta, whole.result.iterate.theta)

@@ -92,7 +92,8 @@ def test_jets_of_the_last_loss_and_of_the_next_are_no_more_than_may_be_kept() ->
     each = 8 * sum(len(chunk.indices) * len(chunk.x) for chunk in loss(heat())[0].chunks)
     for limit, kept in ((20 * each, [True, False]), (50 * each, [True, False]), (51 * each, [True, True])):
         objective, theta = loss(heat())
-        objective.jets, generator, found = limit, torch.Generator().manual_seed(1), []
+        objective.jets, generator = limit, torch.Generator().manual_seed(1)
+        found: list[bool] = []
         for neurons in (20, 11):  # then there are 31 beside 20
             wider = widen(objective, theta, Widening(neurons), generator) if found else None
             if wider is None:
