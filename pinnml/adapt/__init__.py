@@ -8,10 +8,11 @@ from pinnml.adapt.more_points import joined
 from pinnml.adapt.pruning import Pruning, residual_blocks, without
 from pinnml.adapt.rad import LADDER, RAD
 from pinnml.adapt.readouts import Readouts
+from pinnml.adapt.refinement import Refinement
 from pinnml.adapt.renewal import MemoryWarning, Renewal
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage, best_of
 from pinnml.adapt.widening import Widening, freeze, narrowed, thaw, widen
-from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective
+from pinnml.loss import AbstractBalance, AbstractScaling, Discretisation, EqualTraces, LinearisedSizes, PinnObjective
 
 __all__ = [
     "LADDER",
@@ -20,6 +21,7 @@ __all__ = [
     "AbstractAdaptation",
     "AbstractAround",
     "AbstractBalance",
+    "AbstractScaling",
     "Assessed",
     "AssessedState",
     "Discretisation",
@@ -28,10 +30,12 @@ __all__ = [
     "Insertion",
     "InsertionState",
     "Kept",
+    "LinearisedSizes",
     "MemoryWarning",
     "PinnObjective",
     "Readouts",
     "ReadoutsState",
+    "Refinement",
     "Renewal",
     "Stage",
     "Widening",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pinnml.adapt.refinement import Refinement, refinement
 from pinnml.adapt.rule import AbstractAdaptation, Kept, best_of
 from pinnml.approximation import confirmed
 from pinnml.errors import sentence
@@ -36,6 +38,8 @@ class Renewal:
         What new points and neurons are drawn from.
     state : Any, default None
         What the rule remembers of the run so far.
+    refinements : sequence of Refinement, default none
+        What the rule has done to the discretisation so far.
     """
 
     def __init__(
@@ -44,11 +48,13 @@ class Renewal:
         objective: PinnObjective,
         generator: torch.Generator,
         state: Any = None,
+        refinements: Sequence[Refinement] = (),
     ) -> None:
         self._rule = rule
         self.objective = objective
         self._generator = generator
         self.state = state
+        self.refinements = tuple(refinements)
 
     @property
     def collocation(self) -> Collocation:
@@ -83,7 +89,7 @@ class Renewal:
         if self._rule is None:
             return theta
         found, self.state = self._rule.begun(self.objective, theta, self._generator)
-        return theta if found is None else self._renewed(found).theta
+        return theta if found is None else self._renewed(found, None).theta
 
     def assess(self, progress: Progress, stop: Stop) -> Estimate | None:
         """Return what the rule estimates of the present error, confirmed where it would end the run."""
@@ -103,9 +109,11 @@ class Renewal:
         except BaseException:  # whoever goes on draws the same numbers
             self._generator.set_state(random)
             raise
-        return self._renewed(found) if isinstance(found, Renewed) else found
+        return self._renewed(found, progress) if isinstance(found, Renewed) else found
 
-    def _renewed(self, found: Renewed) -> Renewed:
+    def _renewed(self, found: Renewed, progress: Progress | None) -> Renewed:
         assert isinstance(found.objective, PinnObjective)
+        done = refinement(self.objective, found.objective, progress)
+        self.refinements += () if done is None else (done,)
         self.objective = found.objective
         return found

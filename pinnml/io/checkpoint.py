@@ -78,6 +78,7 @@ def _content(run: Run) -> dict[str, Any]:
         "counts": encode(result.counts),
         "points": {name: [p.x, p.weights, dict(p.data)] for name, p in run.collocation.items()},
         "weights": dict(run.discretisation.weights),
+        "scales": run.discretisation.network.scales,
         "growth": encode(growth_of(run.discretisation.network)),
         "estimate": encode(result.estimate),
         "assessed": encode(run.assessed),
@@ -85,6 +86,7 @@ def _content(run: Run) -> dict[str, Any]:
         "pending": result.pending,
         "unassessed": result.unassessed,
         "adaptation": encode(run.adaptation),
+        "refinements": encode(run.refinements),
         "generator": run.generator,
         "history": _table(run.history),
     }

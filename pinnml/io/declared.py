@@ -21,6 +21,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "points": encode(setup.points) if is_known(setup.points) else "given",
         "refine": encode(setup.refine),
         "balance": encode(setup.balance),
+        "scales": encode(setup.scales),
         "stop": encode(setup.stop),
         "seed": setup.seed,
         "device": setup.device,
@@ -48,8 +49,9 @@ def declaration(problem: Problem) -> dict[str, Any]:
 
 def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Collocation, where: str) -> Setup:
     """Return the setup that a run was described with, with the `given` parts replaced."""
-    kept = {"balance": None} | config  # run folders written before there was a balance had weights of one
-    names = ("network", "solver", "points", "refine", "balance", "stop")
+    # run folders written before there was a balance had weights of one, and those before there were scales sizes of one
+    kept = {"balance": None, "scales": None} | config
+    names = ("network", "solver", "points", "refine", "balance", "scales", "stop")
     parts = {key: decode(kept[key], where) for key in names if key not in given}
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}

@@ -7,18 +7,22 @@ from pinnml.loss.chunks import chunk_size
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.pinn import KEPT_BYTES, PinnObjective
 from pinnml.loss.placed import PlacedTerm, place
+from pinnml.loss.scales import AbstractScaling, LinearisedSizes, measured
 
 __all__ = [
     "KEPT_BYTES",
     "AbstractBalance",
+    "AbstractScaling",
     "Discretisation",
     "EqualTraces",
+    "LinearisedSizes",
     "PinnObjective",
     "PlacedTerm",
     "Threads",
     "balanced",
     "check_start",
     "chunk_size",
+    "measured",
     "place",
     "traces",
 ]

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from pinnml.loss.discretisation import Discretisation
@@ -17,8 +18,16 @@ from pinnml.settings import Count, setting
 ENTRIES = 2**22
 """Entries of J that a thread holds at once while traces are computed: 32 MiB in double precision."""
 
-STILL = 1e-10
-"""A condition whose trace is so small a share of the equations' holds by construction: θ moves it by rounding alone."""
+STILL = 1e4
+"""A condition that θ moves by so many units of rounding of what it does to the equations holds by construction."""
+
+
+def still(dtype: torch.dtype) -> float:
+    """Return the share of the equations' trace below which a condition is moved by rounding alone.
+
+    In single precision rounding cannot be told from a condition in small units beyond 1e-10.
+    """
+    return min(1e-10, (STILL * torch.finfo(dtype).eps) ** 2)
 
 
 class AbstractBalance(ABC):
@@ -53,20 +62,25 @@ class EqualTraces(AbstractBalance):
         return {
             name: objective.weight(name) * equations / found[name]
             for name, term in problem.soft_terms.items()
-            if term.balanced and 0 < STILL * equations < found[name] < math.inf
+            if term.balanced and 0 < still(theta.dtype) * equations < found[name] < math.inf
         }
 
 
 def traces(objective: PinnObjective, theta: Tensor, points: int) -> dict[str, float]:
     """Return the trace of each condition's block of JJᵀ, weights included, from at most so many of its points."""
+    found = thinned(objective, points).traces(theta)
+    objective.threads.release()  # the run's chunks are of another size
+    return found
+
+
+def thinned(objective: PinnObjective, points: int) -> PinnObjective:
+    """Return the loss on at most so many points of each condition, in chunks whose rows of J take little memory."""
     fewer = {
         name: objective.collocation[name].thinned(min(1.0, points / len(objective.collocation[name].weights)))
         for name in objective.problem.soft_terms
     }
     chunk = max(1, min(points, ENTRIES // objective.network.size))
-    found = objective.on(replace(objective.discretisation, collocation=fewer), chunk).traces(theta)
-    objective.threads.release()  # the run's chunks are of another size
-    return found
+    return objective.on(replace(objective.discretisation, collocation=fewer), chunk)
 
 
 def balanced(

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pinnml.loss.balance import STILL, traces
+from pinnml.loss.balance import still, traces
 from pinnml.loss.pinn import PinnObjective
 from pinnml.loss.placed import place
 from pinnml.network import Workspace
@@ -99,5 +99,5 @@ def _check_light(objective: PinnObjective, theta: Tensor) -> list[Finding]:
             fatal=False,
         )
         for name in light_ones
-        if name not in balanced and STILL * found[heaviest] < found[name] < LIGHT * found[heaviest]
+        if name not in balanced and still(theta.dtype) * found[heaviest] < found[name] < LIGHT * found[heaviest]
     ]

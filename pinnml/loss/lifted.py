@@ -1,7 +1,8 @@
-"""Fields and their derivatives from the network's jets: u = g(x) + ℓ(x) N(θ, x)."""
+"""Fields and their derivatives from the network's jets: u = g(x) + s ℓ(x) N(θ, x)."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,11 +13,38 @@ from pinnml.network import leibniz, nested
 from pinnml.problem import FieldLifting, MultiIndex
 
 
-@dataclass(frozen=True)
-class Lifted:
-    """The product rule at fixed points: u_α = g_α + Σ_{β≤α} C(α,β) ℓ_{α−β} N_β for every field.
+class AbstractLifted(ABC):
+    """The affine map from the network's jets at fixed points to those of the fields, and the adjoint of its slope."""
 
-    `offset` has shape (C, m, n) and `factor` (C, C, m, n); both are constants of the points.
+    @abstractmethod
+    def fields(self, jet: Tensor) -> Tensor:
+        """Map the network's jet (C, m, n) to the fields' jet."""
+
+    @abstractmethod
+    def adjoint(self, cotangent: Tensor) -> Tensor:
+        """Map the adjoint of the fields' jet to the adjoint of the network's."""
+
+
+@dataclass(frozen=True)
+class Scaled(AbstractLifted):
+    """u_α = s N_α for every field, with `scales` of shape (m, 1)."""
+
+    scales: Tensor
+
+    def fields(self, jet: Tensor) -> Tensor:
+        """Multiply every field by its scale."""
+        return jet * self.scales
+
+    def adjoint(self, cotangent: Tensor) -> Tensor:
+        """Do the same: the map is diagonal."""
+        return cotangent * self.scales
+
+
+@dataclass(frozen=True)
+class Lifted(AbstractLifted):
+    """The product rule at fixed points: u_α = g_α + s Σ_{β≤α} C(α,β) ℓ_{α−β} N_β for every field.
+
+    `offset` has shape (C, m, n) and `factor`, the scales included, (C, C, m, n); both are constants of the points.
     """
 
     offset: Tensor
@@ -31,10 +59,19 @@ class Lifted:
         return (self.factor * cotangent[:, None]).sum(0)
 
 
-def lift(liftings: Sequence[FieldLifting], x: Tensor, indices: Sequence[MultiIndex]) -> Lifted | None:
-    """Evaluate g and ℓ of every field with their derivatives at points x (n, d); None where u = N."""
+def lift(
+    liftings: Sequence[FieldLifting],
+    x: Tensor,
+    indices: Sequence[MultiIndex],
+    scales: Sequence[float] | None = None,
+) -> AbstractLifted | None:
+    """Evaluate g and sℓ of every field with their derivatives at points x (n, d); None where u = N.
+
+    Without scales s they are one.
+    """
+    scale = None if scales is None else x.new_tensor(scales)[:, None]
     if all(lifting.trivial for lifting in liftings):
-        return None
+        return None if scale is None else Scaled(scale)
     offsets, factors = [], []
     number = {index: channel for channel, index in enumerate(indices)}
     for lifting in liftings:
@@ -45,7 +82,8 @@ def lift(liftings: Sequence[FieldLifting], x: Tensor, indices: Sequence[MultiInd
             for coefficient, upper, lower in leibniz(index):
                 factor[channel, number[lower]] += coefficient * distance[number[upper]]
         factors.append(factor)
-    return Lifted(torch.stack(offsets, 1), torch.stack(factors, 2))
+    factor = torch.stack(factors, 2)
+    return Lifted(torch.stack(offsets, 1), factor if scale is None else factor * scale)
 
 
 def _derivatives(function: Callable[[Tensor], Tensor], x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from pinnml.loss.lifted import Lifted, lift
+from pinnml.loss.lifted import AbstractLifted, lift
 from pinnml.network import AbstractLinearisation, AbstractNetwork, Workspace, closure
 from pinnml.problem import MultiIndex, PointData, Problem, Term
 
@@ -26,7 +26,7 @@ class PlacedTerm:
     x: Tensor
     scale: Tensor
     embedded: Tensor
-    lifted: Lifted | None
+    lifted: AbstractLifted | None
     data: PointData
 
     @property
@@ -135,5 +135,5 @@ def place(
 ) -> PlacedTerm:
     """Prepare a term at points x (n, d): embedding and lifting with the derivatives that the term needs."""
     indices = closure((symbol.index for symbol in term.derivatives), problem.domain.dimension)
-    embedded, lifted = network.embed(x, indices), lift(problem.liftings, x, indices)
+    embedded, lifted = network.embed(x, indices), lift(problem.liftings, x, indices, network.scales)
     return PlacedTerm(term, network, indices, x, scale, embedded, lifted, data)

@@ -25,6 +25,7 @@ class DeepenedNetwork(ChainNetwork):
     def __init__(self, origin: ChainNetwork, layers: Sequence[Layer]) -> None:
         super().__init__(origin.features, layers)
         self.origin = origin_of(origin)
+        self.scales = origin.scales
 
 
 def origin_of(network: ChainNetwork) -> ChainNetwork:

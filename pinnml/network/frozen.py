@@ -43,6 +43,7 @@ class FrozenNetwork(AbstractNetwork):
         self._lower, self._upper = lower, upper
         self.keeps_jets = keeps_jets and isinstance(upper, Readout)
         self.most_points = whole.most_points
+        self.scales = whole.scales
         self.blocks = tuple(
             replace(block, start=block.start - len(below), stop=block.stop - len(below))
             for block in whole.blocks

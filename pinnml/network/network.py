@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -71,6 +73,8 @@ class AbstractNetwork(ABC):
     thread_safe: bool = True
     most_points: int | None = None
     """The most points that are worth being evaluated at once, None where that does not depend on the network."""
+    scales: tuple[float, ...] | None = None
+    """The sizes s of the fields that its outputs N stand for, in u = g + sℓN; None where all are one."""
 
     @property
     def size(self) -> int:
@@ -98,6 +102,12 @@ class AbstractNetwork(ABC):
         self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace
     ) -> AbstractLinearisation:
         """Return the jets at embedded points and their linearisation, which is good until the workspace is rewound."""
+
+    def scaled(self, scales: Sequence[float]) -> Self:
+        """Return the network with the sizes of the fields that its outputs stand for, in the fields' units."""
+        found = copy.copy(self)
+        found.scales = tuple(scales) if any(scale != 1 for scale in scales) else None
+        return found
 
     def part(self, start: int, stop: int) -> AbstractNetwork | None:
         """Return the network of the layers that fill θ[start:stop], fed with jets; None where that cannot be cut."""

@@ -188,6 +188,7 @@ class WidenedNetwork(AbstractNetwork):
         moved = [replace(block, start=block.start + begin, stop=block.stop + begin) for block in self.readout.blocks]
         self.blocks = (*self.states.blocks, *moved)
         self.most_points = self.readout.most_points
+        self.scales = body.scales
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Draw the chain's parameters; the neurons' outgoing weights are zero."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
             "message": result.message,
         }
         | _weights(run)
+        | _scales(run)
+        | _refinements(run)
         | dict(run.machine)
     )
 
@@ -78,6 +81,17 @@ def _weights(run: Run) -> dict[str, Any]:
     own = {name: term.weight for name, term in run.problem.soft_terms.items()} | dict(run.discretisation.weights)
     weights = {name: weight for name, weight in own.items() if weight != 1}
     return {"weights": weights} if weights else {}
+
+
+def _scales(run: Run) -> dict[str, Any]:
+    """Return the entry for the sizes of fields, where any is not one."""
+    scales = run.network.scales
+    return {} if scales is None else {"scales": dict(zip(run.problem.fields, scales, strict=True))}
+
+
+def _refinements(run: Run) -> dict[str, Any]:
+    """Return the entry for what was refined, where anything was."""
+    return {"refinements": [asdict(one) for one in run.refinements]} if run.refinements else {}
 
 
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
@@ -107,18 +121,21 @@ def load(
         setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
         result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
         generator, weights = checkpoint["generator"], checkpoint["weights"]
-        grown, adaptation, assessed = (
-            decode(checkpoint.get(key), where) for key in ("growth", "adaptation", "assessed")
+        grown, adaptation, assessed, refinements = (
+            decode(checkpoint.get(key), where) for key in ("growth", "adaptation", "assessed", "refinements")
         )
     except (KeyError, TypeError, AttributeError) as error:
         what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}"
         raise DeclarationError(what, where, "restore the file") from error
-    bound = regrown(bind(problem, setup), grown)
+    bound = regrown(bind(problem, setup).scaled(checkpoint.get("scales") or ()), grown)
     if bound.size != len(result.iterate.theta):
         what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
         raise DeclarationError(what, where, "hand over the run's network")
     discretisation = Discretisation(bound, collocation, weights)
-    return Run(problem, setup, discretisation, result, rows, generator, adaptation, config["machine"], assessed)
+    machine = config["machine"]
+    return Run(
+        problem, setup, discretisation, result, rows, generator, adaptation, machine, assessed, refinements or ()
+    )
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
+from pinnml.adapt import Refinement
 from pinnml.approximation import Approximation, Error, Scorer, hierarchical_surplus, linearised_error
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CheckpointWarning, left_out
@@ -21,7 +22,7 @@ from pinnml.network import AbstractNetwork, Architecture, FrozenNetwork
 from pinnml.optim import AbstractSolver, Estimate, Result, Stop
 from pinnml.points import Collocation
 from pinnml.problem import Problem
-from pinnml.run.folder import load, save
+from pinnml.run.folder import load, save, summary
 from pinnml.setup import HistoryRow, Run, Setup
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ class Solution:
     def history(self) -> Sequence[HistoryRow]:
         """What was known after every iteration."""
         return self.run.history
+
+    @property
+    def refinements(self) -> Sequence[Refinement]:
+        """What the rule for points and network has done: levels, points, blocks, and when."""
+        return self.run.refinements
+
+    def summary(self) -> dict[str, Any]:
+        """Return what summary.json holds: the run, its error and estimate, and how it was refined."""
+        return summary(self.run, self.error())
 
     @property
     def collocation(self) -> Collocation:

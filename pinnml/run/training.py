@@ -14,17 +14,18 @@ from torch import Tensor, nn
 from pinnml.adapt import AbstractAdaptation, Renewal
 from pinnml.approximation import confirmed
 from pinnml.io.claim import claim_folder
-from pinnml.loss import AbstractBalance, Discretisation, EqualTraces, PinnObjective, balanced, check_start
-from pinnml.network import AbstractNetwork, Architecture, neurons_of
+from pinnml.loss import AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes, PinnObjective, check_start
+from pinnml.network import Architecture, neurons_of
 from pinnml.objective import Meter, Watch
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
 from pinnml.points import Sampler
 from pinnml.problem import Finding, Problem, raise_fatal
+from pinnml.run.beginning import begun
 from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
-from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind, draw_points
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind
 from pinnml.threads import reserve
 
 KEPT_EVERY = 60.0
@@ -43,6 +44,7 @@ def solve(
     points: Sampler | Mapping[str, Tensor] | None = None,
     refine: AbstractAdaptation | None = None,
     balance: AbstractBalance | None = EqualTraces(),  # noqa: B008  (frozen)
+    scales: AbstractScaling | Mapping[str, float] | None = LinearisedSizes(),  # noqa: B008  (frozen)
     accuracy: float | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
@@ -76,6 +78,9 @@ def solve(
     balance : AbstractBalance or None, default EqualTraces()
         How soft conditions without a weight, and exact data among them, are weighed at the start; None for weights of
         one.
+    scales : AbstractScaling, mapping from str to float or None, default LinearisedSizes()
+        The sizes of the fields, in their units, that the network's outputs of about one stand for: found at the start
+        where they are far from one, given by field, or None for sizes of one.
     accuracy : float or None, default None
         The relative L² error of every field (dimensionless), as estimated without a reference, at which the run ends
         (`Accuracy`). There is no limit of time then unless `seconds` are given, too; the run ends with a reason where
@@ -113,8 +118,8 @@ def solve(
         Before training, for anything that is declared wrongly.
     """
     setup = arrange(
-        problem, network, solver, points=points, refine=refine, balance=balance, accuracy=accuracy, seconds=seconds,
-        stop=stop, seed=seed, device=device, dtype=dtype, chunk=chunk,
+        problem, network, solver, points=points, refine=refine, balance=balance, scales=scales, accuracy=accuracy,
+        seconds=seconds, stop=stop, seed=seed, device=device, dtype=dtype, chunk=chunk,
     )  # fmt: skip
     budget = DEFAULT_SECONDS if seconds is None and stop is None and accuracy is None else seconds
     with watched(progress, problem.name, budget, callback) as watch:
@@ -178,12 +183,12 @@ def _train(
 ) -> Run:
     _report(problem.check())
     network, generator = bind(problem, setup), torch.Generator()
-    start, discretisation = _begun(problem, setup, network, generator, before)
+    start, discretisation = begun(problem, setup, network, generator, before)
     objective = PinnObjective(problem, discretisation, chunk=setup.chunk, jets=setup.jets)
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
     history = History(problem, callback, list(before.history) if before is not None else [])
-    renewal = Renewal(setup.refine, objective, generator, before.adaptation if before is not None else None)
-    first = Meter()
+    known = (before.adaptation, before.refinements) if before is not None else ()
+    renewal, first = Renewal(setup.refine, objective, generator, *known), Meter()
     if isinstance(start, Tensor):
         with reserve(objective.threads.count), objective.watched(Watch(add=first.add)):
             start = renewal.begin(start)
@@ -192,7 +197,8 @@ def _train(
     def left(result: Result) -> Run:
         state = generator.get_state()
         now = replace(setup, chunk=renewal.objective.chunk)
-        return Run(problem, now, renewal.objective.discretisation, result, history.rows, state, renewal.state)
+        run = Run(problem, now, renewal.objective.discretisation, result, history.rows, state, renewal.state)
+        return replace(run, refinements=renewal.refinements)
 
     def watch(progress: Progress) -> None:
         nonlocal last
@@ -218,20 +224,6 @@ def _train(
     assessed = confirmed(problem, *best)
     history.finish(result, (best[0], best[1], assessed), neurons_of(renewal.objective.network))
     return replace(left(result), assessed=assessed)
-
-
-def _begun(
-    problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator, before: Run | None
-) -> tuple[Tensor | Progress, Discretisation]:
-    """Return where the run begins or continues, and its discretisation; the generator then has its state of then."""
-    if before is not None:
-        if before.generator is not None:
-            generator.set_state(before.generator)
-        return before.result.progress, before.discretisation
-    generator.manual_seed(setup.seed)
-    theta = network.initial(generator, setup.dtype, torch.device(setup.device))
-    drawn = Discretisation(network, draw_points(problem, setup, generator))
-    return theta, balanced(problem, drawn, setup.balance, theta)
 
 
 def _report(findings: list[Finding]) -> None:

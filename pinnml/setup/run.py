@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pinnml.adapt import best_of
+from pinnml.adapt import Refinement, best_of
 from pinnml.loss import Discretisation
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Estimate, Result
@@ -44,6 +44,8 @@ class Run:
         Versions, processor and threads of the machine that it ran on.
     assessed : Estimate or None, default None
         What is believed of the best approximation's error at the end, where the run has come there.
+    refinements : sequence of Refinement, default none
+        What the rule for points and network has done, in order.
     """
 
     problem: Problem
@@ -55,6 +57,7 @@ class Run:
     adaptation: Any = None
     machine: Mapping[str, object] = field(default_factory=machine)
     assessed: Estimate | None = None
+    refinements: Sequence[Refinement] = ()
 
     @cached_property
     def _best(self) -> tuple[AbstractNetwork, Tensor, Estimate | None]:

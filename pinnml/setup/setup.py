@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Assessed, Fixed
 from pinnml.approximation import can_be_linearised
-from pinnml.errors import DeclarationError
-from pinnml.loss import KEPT_BYTES, AbstractBalance, EqualTraces
+from pinnml.errors import DeclarationError, suggestion
+from pinnml.loss import KEPT_BYTES, AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes
 from pinnml.methods import schwarz_gauss_newton
 from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
 from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
@@ -42,6 +42,8 @@ class Setup:
         How points are renewed; None for points that stay.
     balance : AbstractBalance or None, default EqualTraces()
         How soft conditions without a weight are weighed at the start; None for weights of one.
+    scales : AbstractScaling or None, default LinearisedSizes()
+        How the sizes of the fields are found that the network's outputs stand for; None for sizes of one.
     stop : Stop, default Seconds(60)
         When the run ends.
     seed : int, default 0
@@ -61,6 +63,7 @@ class Setup:
     points: Sampler | Mapping[str, Tensor] = field(default_factory=Hammersley)
     refine: AbstractAdaptation | None = None
     balance: AbstractBalance | None = field(default_factory=EqualTraces)
+    scales: AbstractScaling | None = field(default_factory=LinearisedSizes)
     stop: Stop = field(default_factory=lambda: Seconds(DEFAULT_SECONDS))
     seed: int = 0
     device: str = "cpu"
@@ -77,6 +80,7 @@ def arrange(
     points: Sampler | Mapping[str, Tensor] | None = None,
     refine: AbstractAdaptation | None = None,
     balance: AbstractBalance | None = EqualTraces(),  # noqa: B008  (frozen)
+    scales: AbstractScaling | Mapping[str, float] | None = LinearisedSizes(),  # noqa: B008  (frozen)
     accuracy: float | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
@@ -89,6 +93,7 @@ def arrange(
     _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
     _expect(balance, AbstractBalance | None, "balance", "a rule for weights, such as EqualTraces(), or None")
     setup = Setup(balance=balance, seed=_seed(seed), device=_device(device), dtype=_dtype(dtype), chunk=_chunk(chunk))
+    setup = replace(setup, scales=_scales(scales, problem))
     chosen = fit_network(ResNet(), problem) if network is None else _architecture(network)
     setup = replace(setup, network=chosen)
     if solver is None:
@@ -140,6 +145,16 @@ def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> C
 def _expect(value: object, kind: Any, name: str, remedy: str) -> None:
     if not isinstance(value, kind):
         raise DeclarationError(f"{name} is {value!r}", "solve", f"give {remedy}")
+
+
+def _scales(scales: AbstractScaling | Mapping[str, float] | None, problem: Problem) -> AbstractScaling | None:
+    remedy = "numbers by field, a rule such as LinearisedSizes(), or None"
+    _expect(scales, AbstractScaling | Mapping | None, "scales", remedy)
+    rule = LinearisedSizes(dict(scales)) if isinstance(scales, Mapping) else scales
+    for name in rule.fixed if isinstance(rule, LinearisedSizes) else ():
+        if name not in problem.fields:
+            raise DeclarationError(f"There is no field {name!r}", "scales", suggestion(name, problem.fields))
+    return rule
 
 
 def _architecture(network: Architecture | nn.Module) -> Architecture:

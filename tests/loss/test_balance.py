@@ -97,13 +97,21 @@ def test_what_theta_does_not_move_keeps_its_weight() -> None:
     assert sorted(EqualTraces().weights(*loss(ring()))) == ["ring", "start"]
 
 
-@pytest.mark.parametrize("trace", [math.inf, math.nan, 0.0, 1e-11])
+@pytest.mark.parametrize("trace", [math.inf, math.nan, 0.0, 1e-24])
 def test_traces_that_say_nothing_are_not_balanced(trace: float, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"pde": 2.0, "start": 4.0, "walls": trace}
     monkeypatch.setattr("pinnml.loss.balance.traces", lambda *_: known)
     assert EqualTraces().weights(*loss(soft())) == {"start": 0.5}
     known |= {"pde": trace, "walls": 4.0}
-    assert EqualTraces().weights(*loss(soft())) == ({} if trace != 1e-11 else {"start": 2.5e-12, "walls": 2.5e-12})
+    assert EqualTraces().weights(*loss(soft())) == ({} if trace != 1e-24 else {"start": 2.5e-25, "walls": 2.5e-25})
+
+
+def test_a_condition_in_small_units_is_balanced_in_double_precision() -> None:
+    tip = pm.Value(u=1e-9, on="x=0")
+    law = pm.Interior(lambda u_x, x: 1e9 * (u_x - 1e-9 * x))
+    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions={"law": law, "tip": tip})
+    objective, theta = loss(problem)
+    assert EqualTraces().weights(objective, theta)["tip"] > 1e17
 
 
 def test_residuals_that_are_not_finite_are_not_balanced() -> None:
