@@ -103,6 +103,7 @@ def _share(lines: Array) -> Array:
     whole = steps.sum(-1).max(-1)[:, None]
     variation = (steps.max(1) / np.where(whole > 0, whole, 1.0)).max(0)
     total = variation.sum()
+    # a constant along the axis asks for equal cells
     density = 1.0 + (variation * len(variation) / total if total > 0 else np.ones_like(variation))
     half = SMOOTHED // 2
     smooth = np.convolve(np.pad(density, half, mode="edge"), np.full(SMOOTHED, 1 / SMOOTHED), "valid")

@@ -20,7 +20,7 @@ from pinnml.io.checkpoint import CHECKPOINT
 from pinnml.network import Architecture
 from pinnml.optim import Loss, Status
 from pinnml.problem import Problem
-from pinnml.report import ProgressLine, summary_table
+from pinnml.report import ProgressLine, refinement_table, summary_table
 from pinnml.run import Solution, rerun, resume, summary, train
 from pinnml.setup import DEFAULT_SECONDS, Recipe, Setup, arrange, parameters, predict_memory, size_of, size_text, within
 
@@ -36,6 +36,7 @@ SHOWN = (
     "relative_l2",
     "max_error",
     "estimate",
+    "scales",
     "message",
 )
 """What the table at the end of a run shows of its summary."""
@@ -189,7 +190,9 @@ def _plot(parsed: argparse.Namespace, console: Console) -> int:
 
 def _finish(solution: Solution, folder: Path, console: Console) -> int:
     shown = summary(solution.run, solution.error())
-    console.print(summary_table({key: shown[key] for key in SHOWN}))
+    console.print(summary_table({key: shown[key] for key in SHOWN if key in shown}))
+    if solution.refinements:
+        console.print(refinement_table(solution.refinements))
     say(console, f"Figures and files are in {folder}/:")
     say(console, "  " + "  ".join(sorted(path.name for path in folder.glob("[!.]*"))))
     if solution.result.status is Status.INTERRUPTED:

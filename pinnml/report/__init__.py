@@ -7,6 +7,7 @@ from pinnml.report.convergence import plot_convergence
 from pinnml.report.fields import plot_field
 from pinnml.report.points import plot_points
 from pinnml.report.progress import ProgressLine
+from pinnml.report.refinement import refinement_table
 from pinnml.report.slices import plot_slices
 from pinnml.report.summary import summary_table
 
@@ -18,5 +19,6 @@ __all__ = [
     "plot_field",
     "plot_points",
     "plot_slices",
+    "refinement_table",
     "summary_table",
 ]

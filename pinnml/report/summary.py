@@ -27,6 +27,7 @@ LABELS = {
     "relative_l2": "relative L2 error",
     "max_error": "maximal error",
     "estimate": "estimated error",
+    "scales": "scales of fields",
     "success": "success",
     "status": "status",
     "message": "message",

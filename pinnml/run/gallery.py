@@ -42,7 +42,7 @@ def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
     dimension = approximation.problem.domain.dimension
     points = {name: points.x[:, :dimension].double().cpu().numpy() for name, points in run.collocation.items()}
     made["points"] = plot_points(points, approximation.problem.domain.names).figure  # type: ignore[assignment]
-    made["convergence"] = plot_convergence(run.history)
+    made["convergence"] = plot_convergence(run.history, run.refinements)
     return made
 
 

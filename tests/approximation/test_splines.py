@@ -70,3 +70,10 @@ def test_a_front_gets_cells_and_its_axis_more_of_them() -> None:
     assert 500 < (len(t) - 1) * (len(x) - 1) <= 850 and len(x) > 5 * len(t)
     near = (np.abs(x - 0.3) < 0.03).sum()
     assert near > len(x) / 4
+
+
+def test_a_field_that_is_constant_gets_equal_cells() -> None:
+    problem, _ = step()
+    flat = Formula(lambda x: column(0 * x[:, 0] + 3), lambda x: x[:, :1], 0.0)
+    t, x = graded(problem, *bound(problem, flat)).edges(800)
+    assert np.allclose(np.diff(t), t[1] - t[0]) and np.allclose(np.diff(x), x[1] - x[0])
