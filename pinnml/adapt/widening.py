@@ -13,7 +13,15 @@ from torch import Tensor
 from pinnml.adapt.keeping import frozen_on
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective
-from pinnml.network import AbstractNetwork, ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork, body_of
+from pinnml.network import (
+    AbstractNetwork,
+    ChainNetwork,
+    FrozenNetwork,
+    RandomFeatures,
+    StatesNetwork,
+    WidenedNetwork,
+    body_of,
+)
 from pinnml.optim import Renewed
 from pinnml.points import Collocation
 from pinnml.settings import Above, Count, setting
@@ -46,7 +54,8 @@ class Widening:
     every : int, default 3
         Every so many hidden states are read, counted from the last one down.
     coordinates : bool, default False
-        Read what enters the first layer instead of hidden states: for a network that has learned nothing yet.
+        Read what enters the first layer instead of hidden states, but for higher harmonics: for a network that has
+        learned nothing yet.
     """
 
     neurons: Count = 1000
@@ -57,6 +66,15 @@ class Widening:
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
         return [0] if self.coordinates else list(range(states - 1, 0, -self.every))[::-1]
+
+    def rows(self, states: StatesNetwork) -> Tensor:
+        """Return the numbers of the rows that are read; of coordinates without the higher harmonics of periodic ones.
+
+        Neurons make harmonics by themselves: those among their inputs make them several times as narrow as R says.
+        """
+        if self.coordinates:
+            return states.features.coordinates()
+        return states.rows(self.read(len(states.widths)))
 
     def sized(self, neurons: int, dimension: int) -> Widening:
         """Return the rule with the R that it has for so many neurons of all levels in so many coordinates."""
@@ -101,7 +119,7 @@ def widen(
     objective.count(points=len(x))
     states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
     rule = rule.sized(sum(old.neurons for old in wide.levels) + rule.neurons, objective.problem.domain.dimension)
-    level = rule.draw(states, wide.states.rows(rule.read(len(wide.states.widths))), generator)
+    level = rule.draw(states, rule.rows(wide.states), generator)
     wider = WidenedNetwork(wide.body, [*wide.levels, level])
     longer = torch.cat([theta, theta.new_zeros(level.neurons * wide.readout.outputs)])
     network = wider

@@ -14,6 +14,7 @@ from pinnml.network.indices import closure, leibniz
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.readout import JETS, WidenedNetwork
+from pinnml.network.states import StatesNetwork
 from pinnml.network.workspace import Workspace
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "RandomFeatures",
     "ResNet",
     "Sin",
+    "StatesNetwork",
     "Tanh",
     "WidenedNetwork",
     "Workspace",

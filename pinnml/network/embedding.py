@@ -18,6 +18,9 @@ from pinnml.network.indices import MultiIndex
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Above, Count, record, setting
 
+HARMONIC = 1e-9
+"""Frequencies are whole multiples of one another up to this."""
+
 
 @record
 class FeatureMap:
@@ -32,6 +35,19 @@ class FeatureMap:
     def features(self) -> int:
         """The number k + m of features."""
         return len(self.linear) + len(self.frequency)
+
+    def coordinates(self) -> Tensor:
+        """Return the numbers of the features that tell points apart: all but higher harmonics of waves among them.
+
+        A wave whose frequency is k = 2, 3, … times that of another one is a polynomial of it and of its shifted twin.
+        """
+        square = self.frequency @ self.frequency.T
+        own = square.diagonal()
+        ratio = square / own  # [i, j] of wave i along wave j, in wave lengths of j
+        whole = (ratio.round() >= 2) & (ratio - ratio.round()).abs().lt(HARMONIC)
+        parallel = (square.square() - own[:, None] * own).abs() <= HARMONIC * own[:, None] * own
+        kept = ~(whole & parallel).any(1)
+        return torch.cat([torch.arange(len(self.linear)), len(self.linear) + kept.nonzero().flatten()])
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of the features at points x (n, d), shape (C, k + m, n)."""

@@ -177,3 +177,15 @@ def test_all_parameters_of_a_widened_network_are_trained_together() -> None:
     for solver in (pm.LevenbergMarquardt(), pm.schwarz.MultiplicativeSchwarz(pm.schwarz.ByLayer(2))):
         result = minimise(wider.objective, wider.theta, solver, Iterations(3) | GradientNorm(1e-12))
         assert float(result.iterate.f) < 0.1 * start
+
+
+def test_neurons_on_periodic_coordinates_read_no_higher_harmonics() -> None:
+    rule = Widening(5, radius=None, coordinates=True)
+    for embedding, expected in (
+        (pm.PeriodicEmbedding("x", 3), [0, 1, 2]),
+        (pm.PeriodicEmbedding(("t", "x"), 2), [0, 1, 4, 5]),
+        (pm.networks.FourierFeatures(3), list(range(8))),
+        (pm.networks.Normalised(), [0, 1]),
+    ):
+        network = pm.MLP(4, 2, embedding=embedding).bind(("t", "x"), (0, -1), (2, 5), 1)
+        assert rule.rows(WidenedNetwork(network, []).states).tolist() == expected

@@ -35,7 +35,7 @@ def transport() -> pm.Problem:
     )  # fmt: skip
 
 
-def cnoidal(m: float = 0.9, k: float = 1.5) -> pm.Problem:
+def cnoidal(m: float = 0.9, k: float = 1.5, end: float = 0.1) -> pm.Problem:
     """Return u_t + 6uu_x + u_xxx = 0 on a ring; u = 2mk² cn²(k(x − ct), m), c = 4k²(2m − 1): periodic solitons."""
     length, speed = 2 * float(ellipk(m)) / k, 4 * k**2 * (2 * m - 1)
 
@@ -43,7 +43,7 @@ def cnoidal(m: float = 0.9, k: float = 1.5) -> pm.Problem:
         return 2 * m * k**2 * ellipj(k * (x - speed * t), m)[1] ** 2
 
     return on_ring(
-        "cnoidal", length, 0.5,
+        "cnoidal", length, end,
         {"pde": pm.Interior(lambda u, u_t, u_x, u_xxx: u_t + 6 * u * u_x + u_xxx)},
         {"u": cosines(lambda x: u(0, x), length)}, {"u": u}, order=2,
     )  # fmt: skip
