@@ -36,6 +36,7 @@ SAMPLES: dict[str, Any] = {
     "assessed": pm.adapt.Assessed(pm.adapt.Fixed(20), every=5),
     "pruning": pm.adapt.Pruning(pm.adapt.Insertion()),
     "balance": pm.adapt.EqualTraces(),
+    "scales": pm.adapt.LinearisedSizes({"u": 2.0}),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),
     "ladder": pm.optim.GaussNewton(pm.optim.QR(), pm.optim.Ladder(), pm.optim.Geodesic(bend=None)),
     "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),
