@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pinnml.adapt import RAD
-from pinnml.levels import TiedBlocks, TwoLevel
+from pinnml.levels import FirstLayers, TiedBlocks, TwoLevel, WeakForm, WeakSpan
 from pinnml.methods import TAIL, schwarz_gauss_newton, with_sweeps
 from pinnml.optim import LBFGS, AbstractSolver, Geodesic, Handover, LevenbergMarquardt
 from pinnml.schwarz import AdditiveSchwarz, AsEntries, ByLayer, Local, MultiplicativeSchwarz
@@ -25,6 +25,9 @@ def _with(sweeps: AbstractSolver, **tail: Any) -> Callable[[int], Recipe]:
 
 ABLATIONS: dict[str, Callable[[int], Recipe]] = {
     "no-coarse-level": _with(MultiplicativeSchwarz(_BLOCKS)),
+    "first-layers": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS), (FirstLayers(3),))),
+    "weak-form": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS), (WeakForm(),))),
+    "weak-span": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS), (WeakSpan(),))),
     "no-extrapolation": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS, stretches=()), _COARSE)),
     "no-cache": _with(TwoLevel(MultiplicativeSchwarz(AsEntries(_BLOCKS)), _COARSE)),
     "no-renewal": lambda _: Recipe(schwarz_gauss_newton()),

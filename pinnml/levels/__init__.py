@@ -6,6 +6,7 @@ from pinnml.levels.factors import TwoLevelFactors, TwoLevelInverse
 from pinnml.levels.hierarchy import Hierarchy, LevelSummary
 from pinnml.levels.level import AbstractLevel, GalerkinLevel, TiltedLevel
 from pinnml.levels.two_level import TwoLevel
+from pinnml.levels.weak import SpanLevel, SpanState, WeakForm, WeakLevel, WeakSpan
 
 __all__ = [
     "AbstractLevel",
@@ -20,10 +21,15 @@ __all__ = [
     "GalerkinLevel",
     "Hierarchy",
     "LevelSummary",
+    "SpanLevel",
+    "SpanState",
     "TiedBlocks",
     "TiltedLevel",
     "TwoLevel",
     "TwoLevelFactors",
     "TwoLevelInverse",
+    "WeakForm",
+    "WeakLevel",
+    "WeakSpan",
     "tie",
 ]

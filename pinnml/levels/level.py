@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pinnml.objective import AbstractObjective, AbstractRestriction, CoarseProblem, Iterate, tilted
 from pinnml.schwarz import Correction, Local, correct
@@ -73,11 +74,15 @@ class TiltedLevel(AbstractLevel):
         slope = problem.restriction(start.grad) - plain.grad
         coarse = Iterate(plain.theta, plain.f, plain.grad + slope)
         improved = self.local.solve(tilted(problem.objective, slope, plain.theta), coarse, state)
-        step = improved.iterate.theta - plain.theta
-        for halvings in range(TRIALS if improved.success and bool(step.any()) else 0):
-            shorter = step / 2**halvings
-            f = fine.value(start.theta + problem.restriction.adjoint(shorter))
-            # NaN compares false, so that a value that is not finite is refused
-            if float(f) < float(begin.f):
-                return Correction(problem.restriction, shorter, f, True), improved.state
-        return Correction(problem.restriction, torch.zeros_like(step), begin.f, False), improved.state
+        return shortened(fine, problem.restriction, begin, improved.iterate.theta - plain.theta), improved.state
+
+
+def shortened(fine: AbstractObjective, restriction: AbstractRestriction, begin: Iterate, step: Tensor) -> Correction:
+    """Return a step (k,) from another function, halved until the fine f is lower for it; zero where it never is."""
+    for halvings in range(TRIALS if bool(step.any()) else 0):
+        shorter = step / 2**halvings
+        f = fine.value(begin.theta + restriction.adjoint(shorter))
+        # NaN compares false, so that a value that is not finite is refused
+        if float(f) < float(begin.f):
+            return Correction(restriction, shorter, f, True)
+    return Correction(restriction, torch.zeros_like(step), begin.f, False)

@@ -132,6 +132,12 @@ class ChunkedLeastSquares(AbstractLeastSquares):
         # the rows lie in memory that the next chunk uses again
         return torch.cat(self._map(lambda term: term.rows(0, self._size).clone(), theta))
 
+    def tested(self, theta: Tensor, tests: Tensor) -> Tensor:
+        """Return BJ, shape (k, size), added up over the chunks: of J those of as many threads are in memory."""
+        columns = dict(zip((id(chunk) for chunk in self.chunks), tests.split(self._sizes, 1), strict=True))
+        parts = self._map(lambda term: columns[id(term.placed)] @ term.rows(0, self._size), theta)
+        return torch.stack(parts).sum(0)
+
     def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
         """Add up r·r/2, Jᵀr and JᵀJ over the chunks; J is in memory for as many chunks as there are threads."""
 

@@ -76,7 +76,7 @@ class LayersObjective(ChunkedLeastSquares):
             return None
         theta = self._all(self.chunks[0].x.new_zeros(size))
         same = everything(size)
-        return CoarseProblem(coarse.objective.restricted(self._layers, theta), same, same)
+        return CoarseProblem(coarse.objective.restricted(self._layers, theta), same, same, coarse.rows)
 
     def _all(self, theta: Tensor) -> Tensor:
         """Return all parameters of the whole network, given those of the layers."""

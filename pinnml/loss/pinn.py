@@ -14,6 +14,7 @@ from pinnml.loss.chunked import ChunkedLeastSquares, Threads
 from pinnml.loss.chunks import in_chunks
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.layers import LayersObjective
+from pinnml.loss.modes import residual_tests
 from pinnml.loss.placed import LinearisedTerm, PlacedTerm
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.objective import (
@@ -23,6 +24,7 @@ from pinnml.objective import (
     AbstractRestriction,
     CoarseProblem,
     Composed,
+    CosineModes,
     Evaluation,
     Part,
     Range,
@@ -30,6 +32,7 @@ from pinnml.objective import (
     RootModel,
     ShareOfPoints,
     Structure,
+    TestedLeastSquares,
     Watch,
     everything,
 )
@@ -89,7 +92,7 @@ class PinnObjective(ChunkedLeastSquares):
         super().__init__(in_chunks(problem, discretisation, chunk, threads), network.size, threads)
         self._kept: Entering | None = None
         self.factorised: tuple[Tensor, RootModel] | None = None
-        self._coarse: dict[AbstractCoarsening, CoarseProblem] = {}
+        self._coarse, self._tests = dict[AbstractCoarsening, CoarseProblem](), dict[CosineModes, Tensor]()
 
     @property
     def network(self) -> AbstractNetwork:
@@ -127,15 +130,17 @@ class PinnObjective(ChunkedLeastSquares):
         return self._unit * (COSTS[kind] + products)
 
     def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
-        """Return the loss on a share of every condition's points, each condition weighing as before."""
-        if not isinstance(rule, ShareOfPoints):
-            return None
-        if rule not in self._coarse:
+        """Return the loss on a share of every condition's points, each weighing as before, or tested with modes."""
+        same = everything(self.network.size)
+        if isinstance(rule, CosineModes):
+            if (tests := self._tests.get(rule)) is None:
+                tests = self._tests[rule] = residual_tests(self.chunks, self._sizes, rule.count)
+            return CoarseProblem(TestedLeastSquares(self, tests, self.network.size), same, same, len(tests))
+        if isinstance(rule, ShareOfPoints) and rule not in self._coarse:
             fewer = {name: self.collocation[name].thinned(rule.share) for name in self.problem.soft_terms}
-            same = everything(self.network.size)
             objective = self.on(replace(self.discretisation, collocation=fewer), unit=rule.share * self._unit)
             self._coarse[rule] = CoarseProblem(objective, same, same)
-        return self._coarse[rule]
+        return self._coarse.get(rule)
 
     def on(self, discretisation: Discretisation, chunk: int | None = None, unit: float | None = None) -> PinnObjective:
         """Return the loss of another discretisation on the same threads, in chunks of the same size without `chunk`."""

@@ -1,6 +1,6 @@
 """The waist: what a solver may know of a problem. Nothing here knows PDEs, nothing here knows solvers."""
 
-from pinnml.objective.coarsening import AbstractCoarsening, ShareOfPoints
+from pinnml.objective.coarsening import AbstractCoarsening, CosineModes, ShareOfPoints
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -19,11 +19,13 @@ from pinnml.objective.restriction import (
     Entries,
     Range,
     Ranges,
+    Subspace,
     Tied,
     everything,
 )
 from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack
 from pinnml.objective.structure import Part, Structure
+from pinnml.objective.tested import TestedLeastSquares
 from pinnml.objective.tilt import Tilted, tilted
 from pinnml.objective.watch import Watch
 
@@ -39,6 +41,7 @@ __all__ = [
     "BudgetSpentError",
     "CoarseProblem",
     "Composed",
+    "CosineModes",
     "Counts",
     "Directions",
     "Entries",
@@ -57,6 +60,8 @@ __all__ = [
     "RowStack",
     "ShareOfPoints",
     "Structure",
+    "Subspace",
+    "TestedLeastSquares",
     "Tied",
     "Tilted",
     "Watch",

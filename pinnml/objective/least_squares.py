@@ -98,6 +98,10 @@ class AbstractLeastSquares(AbstractGaussNewton):
     def jacobian(self, theta: Tensor) -> Tensor:
         """Return J, shape (q, p)."""
 
+    def tested(self, theta: Tensor, tests: Tensor) -> Tensor:
+        """Return BJ, shape (k, p), for k tests B (k, q) of the residuals."""
+        return tests @ self.jacobian(theta)
+
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
         """Return ⟨a, b⟩ for two residuals (q,), a 0-dimensional tensor."""
         return a.dot(b)
@@ -187,6 +191,10 @@ class RestrictedLeastSquares(Restricted, AbstractLeastSquares):
             return self._restriction(self._inner.jacobian(self._whole(theta)))
         units = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
         return torch.stack([self.jvp(theta, unit) for unit in units], 1)
+
+    def tested(self, theta: Tensor, tests: Tensor) -> Tensor:
+        """Return BJRᵀ from BJ."""
+        return self._restriction(self._inner.tested(self._whole(theta), tests))
 
     def gauss_newton(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> GaussNewtonModel:
         """Return f, R∇f and RGRᵀ."""

@@ -84,12 +84,14 @@ class CoarseProblem:
     """A coarse objective f_c of y (k,), with the ways between θ (p,) and y.
 
     `restriction` is Pᵀ for gradients, so that its adjoint P prolongates corrections; `iterates` is Π, which maps
-    iterates, with ΠP = I. Both are the identity where the unknowns are the same.
+    iterates, with ΠP = I. Both are the identity where the unknowns are the same. `rows` is the number of its residuals
+    where these are few.
     """
 
     objective: AbstractObjective
     restriction: AbstractRestriction
     iterates: AbstractRestriction
+    rows: int | None = None
 
     @property
     def has_same_unknowns(self) -> bool:
@@ -133,7 +135,7 @@ class Restricted(AbstractObjective):
             return None
         zero = self._base.new_zeros(self._restriction.shape[0])
         same = everything(len(zero))
-        return CoarseProblem(coarse.objective.restricted(self._restriction, self._base, zero), same, same)
+        return CoarseProblem(coarse.objective.restricted(self._restriction, self._base, zero), same, same, coarse.rows)
 
     @property
     def structure(self) -> Structure:
@@ -149,7 +151,21 @@ class Restricted(AbstractObjective):
                 return cost
             case Evaluation.JACOBIAN | Evaluation.MODEL if self._restriction.by_products:
                 return self._restriction.shape[0] * self._inner.cost(Evaluation.PRODUCT)
+            case Evaluation.JACOBIAN | Evaluation.MODEL if self._restriction.is_dense:
+                products = self._inner.cost(Evaluation.MODEL) - self._inner.cost(Evaluation.JACOBIAN)
+                once = self._inner.cost(Evaluation.JACOBIAN) + dense_products(free, products)
+                return once + (free**2 * products if kind is Evaluation.MODEL else 0.0)
+            case Evaluation.GRADIENT | Evaluation.PRODUCT if self._restriction.is_dense:
+                return cost
             case Evaluation.MODEL:
                 products = cost - self._inner.cost(Evaluation.JACOBIAN)
                 return self.cost(Evaluation.JACOBIAN) + free**2 * products
         return passes + free * (cost - passes)  # forward and backward in any case
+
+
+def dense_products(share: float, products: float) -> float:
+    """Return what a product of J and a matrix costs that is `share` as large as J is wide, if JᵀJ costs `products`.
+
+    Of JᵀJ, which is symmetric, one half is formed.
+    """
+    return 2 * share * products

@@ -17,6 +17,9 @@ class AbstractRestriction(ABC):
     by_products = False
     """Whether JRᵀ is made of one product with J for each of its few columns, rather than from the whole J."""
 
+    is_dense = False
+    """Whether R is a matrix without zeros, so that JRᵀ is a product of two matrices beside the whole J."""
+
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int]:
@@ -206,6 +209,13 @@ class Directions(AbstractRestriction):
 
 
 @record
+class Subspace(Directions):
+    """R = D for so many directions that JDᵀ is made from the whole J."""
+
+    by_products, is_dense = False, True
+
+
+@record
 class Composed(AbstractRestriction):
     """R @ S: a part of a block, for objectives that know how to restrict themselves to the block `first`."""
 
@@ -216,6 +226,11 @@ class Composed(AbstractRestriction):
     def by_products(self) -> bool:  # type: ignore[override]
         """Whether one of the two has but few columns."""
         return self.second.by_products or self.first.by_products
+
+    @property
+    def is_dense(self) -> bool:  # type: ignore[override]
+        """Whether one of the two is."""
+        return self.second.is_dense or self.first.is_dense
 
     @property
     def shape(self) -> tuple[int, int]:

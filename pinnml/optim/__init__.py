@@ -23,6 +23,7 @@ from pinnml.optim.lbfgs import LBFGS
 from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Search, Searched, StrongWolfe
 from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
+from pinnml.optim.minimum_norm import MinimumNorm
 from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
@@ -83,6 +84,7 @@ __all__ = [
     "KrylovStatus",
     "LevenbergMarquardt",
     "Loss",
+    "MinimumNorm",
     "NewtonKrylov",
     "ObservedLipschitz",
     "Outcome",

@@ -23,6 +23,8 @@ SOLVERS = {
             pm.levels.TiedBlocks(2),
             pm.levels.FirstLayers(3, pm.schwarz.Local(pm.LBFGS(), 3)),
             pm.levels.FewerPoints(0.5),
+            pm.levels.WeakForm(3),
+            pm.levels.WeakSpan(3),
         ),
         placement=pm.levels.Beside(pm.schwarz.SubspaceMinimisation()),
     ),

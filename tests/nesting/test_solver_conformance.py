@@ -9,7 +9,7 @@ from solver_conformance import CHECKS
 
 from pinnml.bench.ablations import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
-from pinnml.levels import Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel
+from pinnml.levels import Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel, WeakForm, WeakSpan
 from pinnml.optim import (
     BFGS,
     LBFGS,
@@ -60,6 +60,8 @@ COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "tied": lambda s: TwoLevel(coarse=(TiedBlocks(2),), local=Local(s)),
     "first layers": lambda s: TwoLevel(coarse=(FirstLayers(2, Local(s)),)),
     "fewer points": lambda s: TwoLevel(coarse=(FewerPoints(0.5, Local(s)),)),
+    "weak form": lambda s: TwoLevel(MultiplicativeSchwarz(local=Local(s)), (WeakForm(3),)),
+    "weak span": lambda s: TwoLevel(coarse=(WeakSpan(3, Local(s)),)),
     "beside": lambda s: TwoLevel(MultiplicativeSchwarz(ByLayer(2), Local(s)), placement=Beside()),
     "right": lambda s: RightPreconditioned(s),
     "sequential": lambda s: Sequential((s, Iterations(2)), LBFGS(3)),
