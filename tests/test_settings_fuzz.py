@@ -57,6 +57,8 @@ SAMPLES: dict[str, Any] = {
     ),
     "layer": pm.networks.Layer(2, 3, pm.networks.Tanh(), 1.0),
     "share": pm.objective.ShareOfPoints(0.5),
+    "momentum": pm.optim.GaussNewton(pm.optim.MinimumNorm(), pm.optim.Momentum(), None),
+    "ratio": pm.optim.GaussNewton(globalisation=pm.optim.RatioTargeted()),
     "modes": pm.objective.CosineModes(3),
     "weak": pm.levels.TwoLevel(coarse=(pm.levels.WeakForm(3), pm.levels.WeakSpan(3))),
     "inner": pm.LBFGS(search=pm.optim.Armijo(), initial=pm.optim.GaussNewtonFactors()),

@@ -9,7 +9,7 @@ from typing import Any
 from pinnml.adapt import RAD
 from pinnml.levels import FirstLayers, TiedBlocks, TwoLevel, WeakForm, WeakSpan
 from pinnml.methods import TAIL, schwarz_gauss_newton, with_sweeps
-from pinnml.optim import LBFGS, AbstractSolver, Geodesic, Handover, LevenbergMarquardt
+from pinnml.optim import LBFGS, AbstractSolver, Geodesic, Handover, LevenbergMarquardt, Momentum, RatioTargeted
 from pinnml.schwarz import AdditiveSchwarz, AsEntries, ByLayer, Local, MultiplicativeSchwarz
 from pinnml.setup import Recipe
 
@@ -33,6 +33,8 @@ ABLATIONS: dict[str, Callable[[int], Recipe]] = {
     "no-renewal": lambda _: Recipe(schwarz_gauss_newton()),
     "no-acceleration": _with(_SWEEPS, acceleration=None),
     "no-chord-steps": _with(_SWEEPS, acceleration=Geodesic(chord_steps=0)),
+    "momentum": _with(_SWEEPS, globalisation=Momentum(1e-4)),
+    "ratio-targeted": _with(_SWEEPS, globalisation=RatioTargeted(1e-4)),
     "additive": _with(TwoLevel(AdditiveSchwarz(_BLOCKS), _COARSE)),
     "local-lbfgs": _with(TwoLevel(_LOCAL_LBFGS, _COARSE)),
     "no-trial": lambda _: Recipe(Handover(_SWEEPS, TAIL), RAD()),

@@ -7,7 +7,7 @@ from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import QR, Cholesky
 from pinnml.optim.estimate import Estimate
 from pinnml.optim.gauss_newton import GaussNewton, LevenbergMarquardt, NewtonKrylov
-from pinnml.optim.globalisation import AbstractGlobalisation, Damping, Ladder
+from pinnml.optim.globalisation import AbstractGlobalisation, Damping, Ladder, Momentum, RatioTargeted
 from pinnml.optim.gradient_descent import GradientDescent
 from pinnml.optim.inverse import (
     AbstractInverse,
@@ -85,10 +85,12 @@ __all__ = [
     "LevenbergMarquardt",
     "Loss",
     "MinimumNorm",
+    "Momentum",
     "NewtonKrylov",
     "ObservedLipschitz",
     "Outcome",
     "Progress",
+    "RatioTargeted",
     "Renew",
     "Renewed",
     "Result",

@@ -61,7 +61,7 @@ class Geodesic:
         self, objective: AbstractGaussNewton, theta: Tensor, system: AbstractSystem, factor: Factor, reached: Tensor
     ) -> Observed:
         """Return the lowest point of the chord steps, which end where they no longer lower f, or would not in time."""
-        begin, target = float(system.f), factor.damped * factor.step
+        begin, target = float(system.f), factor.held
         point = best = objective.observe(reached)
         before, poor = float(best.f), 0
         for left in reversed(range(self.chord_steps)):

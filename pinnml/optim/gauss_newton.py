@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from pinnml.optim.inverse import AbstractPreconditioner, JacobiFactors, modelled
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem
 from pinnml.optim.solver import AbstractSolver, moved
 from pinnml.optim.status import Status
+from pinnml.optim.trial import Trial, eased
 from pinnml.settings import record, setting
 
 ROUNDING = 1e-15
@@ -25,24 +27,17 @@ ROUNDING = 1e-15
 
 @record
 class GaussNewtonState:
-    """λ (a 0-dimensional tensor on the host), D (p,), the running maximum of diag JᵀJ, and two more.
+    """λ (a 0-dimensional tensor on the host), D (p,), the running maximum of diag JᵀJ, and three more.
 
     `streak` is how many steps in a row, up to the last one, were taken without a refusal; `linear` is the state of the
-    linear solve.
+    linear solve; `previous` (p,) is the last step, for rules with momentum.
     """
 
     damping: Tensor
     scale: Tensor
     streak: int = 0
     linear: Any = None
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Where a trial step leads with f there, None where there is no step, and the decrease that the model predicts."""
-
-    reached: Iterate | None
-    predicted: float
+    previous: Tensor | None = None
 
 
 @setting
@@ -89,13 +84,15 @@ class GaussNewton(AbstractSolver):
         """Raise the damping; reset D where the length of θ has changed."""
         damping = _number(self.globalisation.renewed(float(state.damping)))
         same = len(state.scale) == len(iterate.theta)
-        return replace(state, damping=damping, scale=state.scale if same else torch.zeros_like(iterate.theta))
+        scale = state.scale if same else torch.zeros_like(iterate.theta)
+        return replace(state, damping=damping, scale=scale, previous=None)
 
     def rearranged(
         self, objective: AbstractObjective, iterate: Iterate, state: GaussNewtonState, sources: Tensor
     ) -> GaussNewtonState:
-        """Keep damping and scale."""
-        return replace(state, scale=moved(state.scale, sources))
+        """Keep damping and scale, and the last step."""
+        previous = None if state.previous is None else moved(state.previous, sources)
+        return replace(state, scale=moved(state.scale, sources), previous=previous)
 
     def carried(self, state: GaussNewtonState) -> GaussNewtonState:
         """Keep damping and scale for the next inner solve on the same block."""
@@ -113,27 +110,39 @@ class GaussNewton(AbstractSolver):
         if not bool(system.grad.any()):
             return iterate, state, Status.CONVERGED
         scale, f = torch.maximum(state.scale, system.diagonal), float(system.f)
-        following, status, streak = iterate, Status.SEARCH_FAILED, 0
+        following, status, streak, previous = iterate, Status.SEARCH_FAILED, 0, None
+        towards = rule.momentum * state.previous if rule.momentum and state.previous is not None else None
+        tried = partial(self._trial, problem, iterate.theta, system, scale)
         for refused in range(rule.max_trials):
-            trial = self._trial(problem, iterate.theta, system, scale, damping)
+            trial = tried(damping, None if refused else towards)
             # NaN compares false, so that a value that is not finite is refused
-            if trial.reached is not None and (gain := f - float(trial.reached.f)) > 0:
-                ratio, kind = gain / trial.predicted, self.acceleration is not None
+            if trial.ratio(f) > 0:
+                if not refused:
+                    trial, damping = eased(rule, lambda less: tried(less, towards), trial, damping, f)
+                following, status = trial.reached or iterate, Status.RUNNING
+                ratio, kind = trial.ratio(f), self.acceleration is not None
                 damping = rule.accepted(damping, ratio, refused, state.streak, accelerated=kind)
-                following, status = trial.reached, Status.RUNNING
                 streak = 0 if refused else state.streak + 1
+                previous = following.theta - iterate.theta if rule.momentum else None
                 break
             if abs(trial.predicted) <= ROUNDING * abs(f):
                 status = Status.AT_ROUNDING
                 break
             damping = rule.refused(damping, refused)
-        return following, GaussNewtonState(_number(damping), scale, streak, system.state), status
+        return following, GaussNewtonState(_number(damping), scale, streak, system.state, previous), status
 
     def _trial(
-        self, objective: AbstractGaussNewton, theta: Tensor, system: AbstractSystem, scale: Tensor, damping: float
+        self,
+        objective: AbstractGaussNewton,
+        theta: Tensor,
+        system: AbstractSystem,
+        scale: Tensor,
+        damping: float,
+        towards: Tensor | None,
     ) -> Trial:
         """Return the step for one damping; none where that is too small."""
         factor = system.factor(damping, scale)
+        factor = None if factor is None else factor.drawn(towards)
         if factor is None:
             return Trial(None, float("nan"))
         predicted = -float(system.grad.dot(factor.step) + 0.5 * factor.step.dot(factor.curved))

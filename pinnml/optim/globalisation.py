@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Annotated
 
 from pinnml.errors import DeclarationError
-from pinnml.settings import Above, AtLeast, Count, setting
+from pinnml.settings import Above, AtLeast, Between, Count, setting
 
 LEAST = 1e-15
 """λ never falls below this."""
@@ -25,6 +25,12 @@ class AbstractGlobalisation(ABC):
 
     max_trials: int
     """Trials of a step, after which it has failed."""
+
+    momentum: float = 0.0
+    """The share μ of the step before that λ holds the next one to (dimensionless); 0 to hold it to nothing."""
+
+    target: float = 0.0
+    """The share of the predicted decrease from which on `smaller` λ are tried as well (dimensionless)."""
 
     @abstractmethod
     def first(self) -> float:
@@ -44,6 +50,10 @@ class AbstractGlobalisation(ABC):
     @abstractmethod
     def renewed(self, damping: float) -> float:
         """Return λ after the objective has changed."""
+
+    def smaller(self, damping: float) -> tuple[float, ...]:
+        """Return the falling λ that are tried on after one that was taken at once, the last good one being kept."""
+        return ()
 
 
 @setting
@@ -93,6 +103,76 @@ class Damping(AbstractGlobalisation):
     def renewed(self, damping: float) -> float:
         """Return λ times `renewal`."""
         return self.renewal * damping
+
+
+@setting
+class Momentum(Damping):
+    """`Damping` that holds a step to a share of the one before: (JᵀJ + λD)d = −∇f + μλD d₋.
+
+    Where steps follow one valley, d need not begin anew each time along what λ suppresses. A trial that was refused is
+    repeated without momentum, and the first step after the objective has changed has none. Source: SPRING (Goldshlager,
+    Abrahamsen, Lin, J. Comput. Phys. 516, 2024, arXiv 2401.10190), there with D = I.
+
+    Parameters
+    ----------
+    momentum : float, default 0.9
+        μ (dimensionless), from 0 up to 1.
+    start, decrease, increase, renewal, max_trials
+        Those of `Damping`.
+    """
+
+    momentum: Annotated[float, Between(0, 1)] = 0.9
+
+
+@setting
+class RatioTargeted(AbstractGlobalisation):
+    """The least of λ, λ/c, λ/c², … with which f falls by at least the share `target` of what the model predicts.
+
+    All are tried with one JᵀJ. A factor costs p³/3 operations, a trial some residuals, and JᵀJ more than these (DSGNAR,
+    arXiv 2607.02194). λ begins `factor` above the one that was taken last.
+
+    Parameters
+    ----------
+    start : float, default 1e-2
+        The first λ (dimensionless), at least 0.
+    target : float, default 0.15
+        The share of the predicted decrease (dimensionless), at least 0.
+    factor : float, default 10
+        c, by which λ falls within a step and grows with a refusal, above 1.
+    trials : int, default 3
+        The most smaller λ that are tried in a step.
+    renewal : float, default 10
+        The factor by which λ grows when points are renewed.
+    max_trials : int, default 20
+        Trials of a step, after which it has failed.
+    """
+
+    start: Annotated[float, AtLeast(0)] = 1e-2
+    target: Annotated[float, AtLeast(0)] = 0.15
+    factor: Annotated[float, Above(1)] = 10.0
+    trials: Count = 3
+    renewal: Annotated[float, AtLeast(1)] = 10.0
+    max_trials: Count = 20
+
+    def first(self) -> float:
+        """Return `start`."""
+        return self.start
+
+    def accepted(self, damping: float, ratio: float, refused: int, streak: int, *, accelerated: bool) -> float:
+        """Return λ times `factor`, so that the next step tries λ on both sides; λ itself after a refusal."""
+        return max(damping, LEAST) * (1.0 if refused else self.factor)
+
+    def refused(self, damping: float, refused: int) -> float:
+        """Return λ times `factor`."""
+        return damping * self.factor
+
+    def renewed(self, damping: float) -> float:
+        """Return λ times `renewal`."""
+        return self.renewal * damping
+
+    def smaller(self, damping: float) -> tuple[float, ...]:
+        """Return λ/c, λ/c², …"""
+        return tuple(max(damping / self.factor**number, LEAST) for number in range(1, self.trials + 1))
 
 
 @setting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -17,12 +17,29 @@ Solve = Callable[[Tensor], Tensor | None]
 
 @dataclass(frozen=True)
 class Factor:
-    """What one damping gives: the step d = −(JᵀJ + λD)⁻¹∇f (p,), JᵀJd and λD (p,), and how to solve for others."""
+    """What one damping gives: the step d = −(JᵀJ + λD)⁻¹∇f (p,), JᵀJd and λD (p,), and how to solve for others.
+
+    With `towards` (p,), λD holds d to that instead of to zero.
+    """
 
     step: Tensor
     curved: Tensor
     damped: Tensor
     solve: Solve
+    towards: Tensor | None = None
+
+    @property
+    def held(self) -> Tensor:
+        """What damping takes from −∇f: λDd, or λD(d − towards), shape (p,)."""
+        return self.damped * (self.step if self.towards is None else self.step - self.towards)
+
+    def drawn(self, towards: Tensor | None) -> Factor | None:
+        """Return the same factor with d = −(JᵀJ + λD)⁻¹(∇f − λD·towards); None where that solve has failed."""
+        more = None if towards is None else self.solve(self.damped * towards)
+        if towards is None or more is None:
+            return self if towards is None else None
+        curved = self.curved + self.damped * (towards - more)
+        return replace(self, step=self.step + more, curved=curved, towards=towards)
 
 
 class AbstractSystem(ABC):

@@ -6,6 +6,7 @@ import argparse
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import median
 
 import torch
@@ -17,7 +18,17 @@ from pinnml.approximation import Scorer
 from pinnml.levels import AbstractLevelRule, FirstLayers, TiedBlocks, TwoLevel, WeakForm, WeakSpan
 from pinnml.loss import Discretisation, EqualTraces, PinnObjective, balanced
 from pinnml.methods import TAIL
-from pinnml.optim import AbstractSolver, LevenbergMarquardt, Progress, Sequential, Work, minimise
+from pinnml.optim import (
+    AbstractSolver,
+    Damping,
+    LevenbergMarquardt,
+    Momentum,
+    Progress,
+    RatioTargeted,
+    Sequential,
+    Work,
+    minimise,
+)
 from pinnml.points import sample
 from pinnml.schwarz import ByLayer, Local, MultiplicativeSchwarz
 from pinnml.setup import fit_network
@@ -29,6 +40,7 @@ RULES: dict[str, AbstractLevelRule | None] = {
     "weak form": WeakForm(40),
     "weak span": WeakSpan(40),
 }
+DAMPINGS = {"plain": Damping(1e-4), "momentum": Momentum(1e-4), "ratio": RatioTargeted(1e-4)}
 SWEEPS = MultiplicativeSchwarz(ByLayer(2))
 WHOLE = MultiplicativeSchwarz(ByLayer(10**6), Local(TAIL), ())
 """Levenberg–Marquardt as a sweep over one block that holds all layers, so that a coarse level can stand beside it."""
@@ -40,9 +52,15 @@ def with_level(sweeps: MultiplicativeSchwarz, rule: AbstractLevelRule | None) ->
 
 
 def solvers(part: str, work: float) -> Mapping[str, AbstractSolver]:
-    """Return what is compared in the sweeps, or in the tail that follows a third of the work in plain sweeps."""
+    """Return what is compared: in the sweeps, in the tail after a third of the work in plain sweeps, or alone."""
     if part == "sweeps":
         return {name: with_level(SWEEPS, rule) for name, rule in RULES.items()}
+    if part == "damping":
+        methods = {name: replace(TAIL, globalisation=rule) for name, rule in DAMPINGS.items()}
+        return {name: Sequential((SWEEPS, Work(work / 3)), method) for name, method in methods.items()}
+    if part == "alone":
+        rules = {"plain": Damping(1.0), "momentum": Momentum(1.0), "ratio": RatioTargeted(1.0)}
+        return {name: replace(TAIL, globalisation=rule) for name, rule in rules.items()}
     tails = {name: with_level(WHOLE, rule) for name, rule in RULES.items()}
     return {name: Sequential((SWEEPS, Work(work / 3)), tail) for name, tail in tails.items()}
 
@@ -72,7 +90,7 @@ def run(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["sweeps", "tail", "damping"])
+    parser.add_argument("part", choices=["sweeps", "tail", "damping", "alone"])
     parser.add_argument("problems", nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--work", type=float, default=600.0)

@@ -246,7 +246,7 @@ def calls_counted() -> Iterator[list[str]]:
         return evaluated
 
     with ExitStack() as stack:
-        for name in ("at", "value", "residual", "jvp", "vjp", "jacobian", "gauss_newton", "square_root"):
+        for name in ("at", "value", "residual", "jvp", "vjp", "jacobian", "tested", "gauss_newton", "square_root"):
             wrapped = noted(name, getattr(ChunkedLeastSquares, name))
             stack.enter_context(patch.object(ChunkedLeastSquares, name, wrapped))
         yield calls

@@ -1,0 +1,32 @@
+"""Trial steps of a Gauss–Newton method, and those with less damping after one that was taken at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pinnml.objective import Iterate
+from pinnml.optim.globalisation import AbstractGlobalisation
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Where a trial step leads with f there, None where there is no step, and the decrease that the model predicts."""
+
+    reached: Iterate | None
+    predicted: float
+
+    def ratio(self, f: float) -> float:
+        """Return the decrease from f as a share of the one predicted; NaN, which compares false, without a step."""
+        return float("nan") if self.reached is None else (f - float(self.reached.f)) / self.predicted
+
+
+def eased(
+    rule: AbstractGlobalisation, tried: Callable[[float], Trial], trial: Trial, damping: float, f: float
+) -> tuple[Trial, float]:
+    """Return the trial with the least of the rule's smaller dampings that keeps to its target, and that damping."""
+    for less in rule.smaller(damping) if trial.ratio(f) >= rule.target else ():
+        if not (further := tried(less)).ratio(f) >= rule.target:
+            break
+        trial, damping = further, less
+    return trial, damping
