@@ -13,8 +13,8 @@ from pinnml.optim import LBFGS, AbstractSolver, Geodesic, Handover, LevenbergMar
 from pinnml.schwarz import AdditiveSchwarz, AsEntries, ByLayer, Local, MultiplicativeSchwarz
 from pinnml.setup import Recipe
 
-_BLOCKS, _COARSE = ByLayer(2), (TiedBlocks(3),)
-_SWEEPS = TwoLevel(MultiplicativeSchwarz(_BLOCKS), _COARSE)
+_BLOCKS = ByLayer(2)
+_SWEEPS = MultiplicativeSchwarz(_BLOCKS)
 _LOCAL_LBFGS = MultiplicativeSchwarz(_BLOCKS, Local(LBFGS(memory=3), 10))
 
 
@@ -24,19 +24,19 @@ def _with(sweeps: AbstractSolver, **tail: Any) -> Callable[[int], Recipe]:
 
 
 ABLATIONS: dict[str, Callable[[int], Recipe]] = {
-    "no-coarse-level": _with(MultiplicativeSchwarz(_BLOCKS)),
-    "first-layers": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS), (FirstLayers(3),))),
-    "weak-form": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS), (WeakForm(),))),
-    "weak-span": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS), (WeakSpan(),))),
-    "no-extrapolation": _with(TwoLevel(MultiplicativeSchwarz(_BLOCKS, stretches=()), _COARSE)),
-    "no-cache": _with(TwoLevel(MultiplicativeSchwarz(AsEntries(_BLOCKS)), _COARSE)),
+    "tied-blocks": _with(TwoLevel(_SWEEPS, (TiedBlocks(3),))),
+    "first-layers": _with(TwoLevel(_SWEEPS, (FirstLayers(3),))),
+    "weak-form": _with(TwoLevel(_SWEEPS, (WeakForm(),))),
+    "weak-span": _with(TwoLevel(_SWEEPS, (WeakSpan(),))),
+    "no-extrapolation": _with(MultiplicativeSchwarz(_BLOCKS, stretches=())),
+    "no-cache": _with(MultiplicativeSchwarz(AsEntries(_BLOCKS))),
     "no-renewal": lambda _: Recipe(schwarz_gauss_newton()),
     "no-acceleration": _with(_SWEEPS, acceleration=None),
     "no-chord-steps": _with(_SWEEPS, acceleration=Geodesic(chord_steps=0)),
     "momentum": _with(_SWEEPS, globalisation=Momentum(1e-4)),
     "ratio-targeted": _with(_SWEEPS, globalisation=RatioTargeted(1e-4)),
-    "additive": _with(TwoLevel(AdditiveSchwarz(_BLOCKS), _COARSE)),
-    "local-lbfgs": _with(TwoLevel(_LOCAL_LBFGS, _COARSE)),
+    "additive": _with(AdditiveSchwarz(_BLOCKS)),
+    "local-lbfgs": _with(_LOCAL_LBFGS),
     "no-trial": lambda _: Recipe(Handover(_SWEEPS, TAIL), RAD()),
     "no-schwarz": lambda _: Recipe(LevenbergMarquardt(), RAD()),
 }

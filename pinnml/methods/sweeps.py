@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinnml.levels import TiedBlocks, TwoLevel
+from pinnml.levels import AbstractLevelRule, TwoLevel
 from pinnml.optim import AbstractSolver, Handover, IfFast, LevenbergMarquardt, Switching
 from pinnml.schwarz import ByLayer, MultiplicativeSchwarz
 
@@ -10,25 +10,27 @@ TAIL = LevenbergMarquardt(damping=1e-4)
 """What follows the sweeps: they lead to a valley, where little damping is needed."""
 
 
-def schwarz_gauss_newton(layers: int = 2, group: int = 3) -> Switching:
-    """Return the default: sweeps with a coarse level, then Levenberg–Marquardt; on smooth problems the latter alone.
+def schwarz_gauss_newton(layers: int = 2, coarse: tuple[AbstractLevelRule, ...] = ()) -> Switching:
+    """Return the default: sweeps over blocks, then Levenberg–Marquardt; on smooth problems the latter alone.
 
     Where the coupling of layers keeps the damping of Levenberg–Marquardt large, Gauss–Newton steps on blocks of layers
-    one after another, and on a level of layers tied in groups, lead to a valley, along which the accelerated method is
-    fast. Where it is fast from the start, which a short trial shows, sweeps would only lead it astray.
+    one after another lead to a valley, along which the accelerated method is fast. Where it is fast from the start,
+    which a short trial shows, sweeps would only lead it astray.
 
     Parameters
     ----------
     layers : int, default 2
         Layers of a block.
-    group : int, default 3
-        The most layers that are tied on the coarse level.
+    coarse : tuple of AbstractLevelRule, default ()
+        Coarse levels after each sweep. At equal work they cost more than they bring on equations with fronts, and pay
+        on Poisson's: `WeakSpan()` most, then `TiedBlocks()` (docs/benchmarks.md).
 
     Returns
     -------
     Switching
     """
-    return with_sweeps(TwoLevel(MultiplicativeSchwarz(ByLayer(layers)), (TiedBlocks(group),)))
+    blocks = MultiplicativeSchwarz(ByLayer(layers))
+    return with_sweeps(TwoLevel(blocks, coarse) if coarse else blocks)
 
 
 def with_sweeps(sweeps: AbstractSolver, tail: AbstractSolver = TAIL) -> Switching:
