@@ -23,7 +23,7 @@ def schwarz_gauss_newton(layers: int = 2, coarse: tuple[AbstractLevelRule, ...] 
         Layers of a block.
     coarse : tuple of AbstractLevelRule, default ()
         Coarse levels after each sweep. At equal work they cost more than they bring on equations with fronts, and pay
-        on Poisson's: `WeakSpan()` most, then `TiedBlocks()` (docs/benchmarks.md).
+        on Poisson's, `WeakSpan()` most, then `TiedBlocks()`, which paid on a wave equation, too (docs/benchmarks.md).
 
     Returns
     -------

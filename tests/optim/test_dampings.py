@@ -56,6 +56,18 @@ def test_momentum_holds_a_step_to_a_share_of_the_one_before(linear: Any) -> None
         previous, at = d, at + d
 
 
+@pytest.mark.parametrize("linear", [Cholesky(), QR(), MinimumNorm()], ids=str)
+def test_what_a_drawn_factor_says_of_its_step(linear: Any) -> None:
+    """JᵀJd, which the predicted decrease is made of, and λD(d − towards) = −∇f − JᵀJd."""
+    problem, theta, towards = Linear(), vector(SIZE, 1), vector(SIZE, 2)
+    start, D = problem.at(theta), torch.linspace(1, 2, SIZE).double()
+    plain = linear.at(problem, start, 0.5, None).factor(0.5, D)
+    factor = plain.drawn(towards)
+    torch.testing.assert_close(factor.curved, problem.A.T @ problem.A @ factor.step, rtol=0, atol=1e-11)
+    torch.testing.assert_close(factor.held, -start.grad - factor.curved, rtol=0, atol=1e-11)
+    assert plain.drawn(None) is plain and not torch.allclose(factor.step, plain.step)
+
+
 def test_chord_steps_hold_to_it_as_well() -> None:
     """δ ← δ − (JᵀJ + λD)⁻¹(Jᵀr(θ + δ) + λD(δ − μd₋)), once, from the step δ of the linear model."""
     problem, theta = Dense(), 0.3 * vector(SIZE, 1)
