@@ -199,8 +199,9 @@ def test_strangers_are_found(source: str, found: list[str]) -> None:
     ],
 )
 def test_snippets_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All Python of a page, one block after another; solves of a minute are cut to a second."""
+    """All Python of a page, one block after another; solves of a minute, or to an accuracy, are cut to a second."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     source = re.sub(r"(seconds=|Seconds\()60\b", r"\g<1>1", "\n".join(blocks))
+    source = re.sub(r"(accuracy=1e-6)\b", r"\1, seconds=1", source)
     monkeypatch.chdir(tmp_path)
     exec(compile(source, page, "exec"), {"__name__": page})

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 # what main returns at this size, and a bound that a few iterations less would break
 TINY: dict[str, tuple[dict[str, Any], Callable[[float], bool]]] = {
-    "bundled_problem": ({"iterations": 22, "width": 8}, lambda error: error < 0.08),  # 0.037
+    "bundled_problem": ({"iterations": 32, "width": 8}, lambda error: error < 0.15),  # 0.077; 0.31 after 28
     "own_pde": ({"iterations": 100, "points": 200}, lambda error: error < 2e-4),  # 1.1e-4; 4e-4 after 60
     "own_network": ({"iterations": 60, "points": 100}, lambda error: error < 1.8e-3),  # 1.4e-3; 2.1e-3 after 45
     "two_phases": ({"adam": 40, "lbfgs": 60, "points": 200, "width": 8}, lambda gain: gain > 300),  # 608

@@ -54,7 +54,7 @@ class Readouts(AbstractAdaptation):
     untrained : tuple of Widening, default 30, 70, 400 and 1500 neurons on the coordinates
         What is tried before any training, level by level; () for nothing. A nonlinear equation is solved with few
         neurons first, at next to no cost, and each level begins where the one before has ended.
-    train : int, default 20
+    train : int, default 30
         Iterations before the network is frozen for the first time, at least 1; each time after that there are as many
         more as there were already.
     good : float, default 1e-4
@@ -85,7 +85,7 @@ class Readouts(AbstractAdaptation):
     untrained: tuple[Widening, ...] = tuple(
         Widening(neurons, radius=None, coordinates=True) for neurons in (30, 70, 400, 1500)
     )
-    train: Count = 20
+    train: Count = 30
     good: Annotated[float, Above(0)] = 1e-4
     levels: tuple[Widening, ...] = (Widening(1000), Widening(1000), Widening(1000))
     points: RAD = field(default_factory=RAD)

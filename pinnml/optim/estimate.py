@@ -25,8 +25,8 @@ class Estimate:
     reason: str
     method: str = ""
     differences: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    nearby: Tensor | None = None
-    error: Callable[[Tensor], Tensor] | None = None
+    nearby: Tensor | None = field(default=None, repr=False)
+    error: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
 
     @property
     def largest(self) -> float:

@@ -37,8 +37,8 @@ def test_levels_and_training_are_told_in_order() -> None:
     rows = {row.iteration: row for row in solution.history}
     for one in done[1:]:
         assert one.neurons[1] == rows[one.iteration].neurons
-        # the new loss is evaluated before its row is written
-        assert one.work == pytest.approx(rows[one.iteration].work - 1)
+        # what the rule evaluates and the new loss come before its row is written
+        assert rows[one.iteration - 1].work < one.work <= rows[one.iteration].work - 1
     leaving = next(one for one in done if one.what == "training again")
     assert leaving.estimate is not None and leaving.loss is not None
 
