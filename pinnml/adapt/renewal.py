@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from pinnml.loss import PinnObjective
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Estimate, Finished, Progress, Renewed, Stop
 from pinnml.points import Collocation
+
+HOPE = 10.0
+"""A rule's estimate may be so many times too large, or not to be trusted, where a better one is worth asking for."""
 
 
 class MemoryWarning(UserWarning):
@@ -92,10 +96,10 @@ class Renewal:
         return theta if found is None else self._renewed(found, None).theta
 
     def assess(self, progress: Progress, stop: Stop) -> Estimate | None:
-        """Return what the rule estimates of the present error, confirmed where it would end the run."""
+        """Return what the rule estimates of the present error, confirmed where it would nearly end the run."""
         objective = self.objective
         found = None if self._rule is None else self._rule.assessed(progress, objective, self.state)
-        if found is None or not stop.satisfied(found):
+        if found is None or not stop.satisfied(_hopeful(found)):
             return found
         return confirmed(objective.problem, objective.network, progress.iterate.theta, found)
 
@@ -117,3 +121,9 @@ class Renewal:
         self.refinements += () if done is None else (done,)
         self.objective = found.objective
         return found
+
+
+def _hopeful(estimate: Estimate) -> Estimate:
+    """Return the estimate as it would be at best."""
+    errors = {name: error / HOPE for name, error in estimate.relative_l2.items()}
+    return replace(estimate, relative_l2=errors, trustworthy=True)

@@ -204,6 +204,23 @@ def test_an_accuracy_is_confirmed_before_it_ends_a_run(monkeypatch: pytest.Monke
     assert estimate.method == "linearised equation" and estimate.largest == pytest.approx(error.relative_l2, rel=0.3)
 
 
+@pytest.mark.parametrize(("factor", "trusted"), [(9.0, True), (0.1, False)])
+def test_an_estimate_that_nearly_ends_a_run_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, factor: float, trusted: bool
+) -> None:
+    """Of levels that speak of nine times the accuracy, or are not to be trusted, the error itself may be small."""
+    asked = 1e-6
+
+    def too_large(objective: PinnObjective, theta: Tensor) -> Estimate:
+        found = hierarchical_surplus(objective, theta)
+        size = factor * asked if found.largest < asked / 2 else found.largest
+        return replace(found, relative_l2={"u": size}, trustworthy=trusted)
+
+    monkeypatch.setattr("pinnml.adapt.readouts.hierarchical_surplus", too_large)
+    solution = pm.solve(heat(), accuracy=asked, device="cpu")
+    assert solution.history[-1].neurons <= 500 and solution.result.message.startswith("The estimated error")
+
+
 def test_levels_are_needed() -> None:
     with pytest.raises(pm.DeclarationError, match="levels is empty"):
         Readouts(levels=())
