@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from pinnml.approximation.linearised import METHOD, linearised_error
+from pinnml.approximation.rounding import rounding
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Estimate
 from pinnml.problem import Problem
@@ -18,6 +20,7 @@ def confirmed(problem: Problem, network: AbstractNetwork, theta: Tensor, known: 
 
     It solves for the error itself, whereas differences between levels say what the last neurons have changed: where
     both can be had it is the better one. What the known estimate has of levels is kept.
+    What rounding does to a readout (`rounding`) is part of the error.
 
     Parameters
     ----------
@@ -41,9 +44,11 @@ def confirmed(problem: Problem, network: AbstractNetwork, theta: Tensor, known: 
         found = linearised_error(problem, network, theta)
     except torch.OutOfMemoryError:  # the run is worth more than what is known of it
         return known
+    if found is not None:
+        noise = rounding(problem, network, theta)
+        found = replace(found, relative_l2={name: math.hypot(e, noise[name]) for name, e in found.relative_l2.items()})
     if known is None or found is None:
         return found or known
     if not found.trustworthy:
         return known
-    levels = {"differences": known.differences, "nearby": known.nearby}
-    return replace(found, **levels)  # type: ignore[arg-type]
+    return replace(found, differences=known.differences, nearby=known.nearby)
