@@ -192,7 +192,7 @@ def _finish(solution: Solution, folder: Path, console: Console) -> int:
     shown = summary(solution.run, solution.error())
     console.print(summary_table({key: shown[key] for key in SHOWN if key in shown}))
     if solution.refinements:
-        console.print(refinement_table(solution.refinements))
+        console.print(refinement_table(solution.refinements, console.width))
     say(console, f"Figures and files are in {folder}/:")
     say(console, "  " + "  ".join(sorted(path.name for path in folder.glob("[!.]*"))))
     if solution.result.status is Status.INTERRUPTED:

@@ -38,6 +38,18 @@ def test_the_table_says_when_what_and_from_what_to_what() -> None:
     assert "40 → 1,200" in " ".join(last)
 
 
+def test_a_narrow_terminal_shows_every_cell_whole() -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    longest = refinement("readout of the untrained network", 12345, points=(40, 50_000), loss=1e-10, estimate=1e-10)
+    console.print(refinement_table([*DONE, longest], console.width))
+    shown = console.export_text()
+    rows = [line.split() for line in shown.splitlines()]
+    assert "…" not in shown
+    assert ["21", "block", "inserted", "0", "40", "1.2e-01", "5.0e-01", "?"] in rows
+    assert ["12,345", "readout", "of", "the", "untrained", "0", "50,000", "1.0e-10", "1.0e-10", "?"] in rows
+    assert "?: not to be trusted" in shown
+
+
 def test_the_figure_marks_each_and_labels_those_with_room() -> None:
     for axes, scale in zip(plot_convergence(ROWS, DONE).axes, (0.5, 2.0), strict=True):
         marks = [line.get_xdata()[0] for line in axes.get_lines() if len(line.get_xdata()) == 2]  # type: ignore[index,arg-type]
