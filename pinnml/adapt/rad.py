@@ -116,8 +116,7 @@ def follow(
     unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, generator)
     pool = domain.place(unit).to(theta)
     objective.count(points=len(pool))
-    threads = objective.threads
-    residuals = residual_values(objective.problem, objective.network, theta, name, pool, threads, threads.watch)
+    residuals = residual_values(objective.problem, objective.network, theta, name, pool, objective.threads)
     size = residuals.abs().sum(0).double().cpu()
     # where the residual is zero everywhere, one point is as good as another
     relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)

@@ -10,7 +10,6 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.loss import PlacedTerm, Threads, place
 from pinnml.network import AbstractNetwork, Workspace
-from pinnml.objective import Watch
 from pinnml.problem import Everywhere, FieldDerivative, Problem, Term
 from pinnml.threads import available, reserve
 
@@ -44,13 +43,7 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
 
 
 def residual_values(
-    problem: Problem,
-    network: AbstractNetwork,
-    theta: Tensor,
-    name: str,
-    x: Tensor,
-    threads: Threads | None = None,
-    watch: Watch = Watch(),  # noqa: B008  (frozen)
+    problem: Problem, network: AbstractNetwork, theta: Tensor, name: str, x: Tensor, threads: Threads | None = None
 ) -> Tensor:
     """Return the unweighted residuals of an interior condition at points x (n, d), shape (q, n).
 
@@ -67,9 +60,7 @@ def residual_values(
     x : tensor (n, d)
         Points of the domain.
     threads : Threads or None, default None
-        What evaluates chunks of points side by side; None for all threads.
-    watch : Watch, default none
-        What may end it between two chunks.
+        What evaluates chunks of points side by side, and whose watch may end it between two; None for all threads.
 
     Returns
     -------
@@ -80,7 +71,7 @@ def residual_values(
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
         return placed.at(theta, workspace).residual.clone()  # the workspace is used again
 
-    return in_chunks(problem, network, problem.terms[name], x, values, threads, watch=watch)
+    return in_chunks(problem, network, problem.terms[name], x, values, threads)
 
 
 def in_chunks(
@@ -91,7 +82,6 @@ def in_chunks(
     function: Callable[[PlacedTerm, Workspace], Tensor],
     threads: Threads | None,
     most: int = CHUNK,
-    watch: Watch = Watch(),  # noqa: B008  (frozen)
 ) -> Tensor:
     """Place and evaluate chunk by chunk: what a network keeps of its points may be large.
 
@@ -104,5 +94,5 @@ def in_chunks(
         return function(place(problem, term, network, points, part.new_ones(len(part))), workspace)
 
     with torch.no_grad(), reserve(threads.count):
-        batches = threads.batches(x.split(min(most, network.most_points or most)), watch)
+        batches = threads.batches(x.split(min(most, network.most_points or most)))
         return torch.cat([part for batch in batches for part in threads.map(values, batch)], -1)

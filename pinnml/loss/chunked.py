@@ -69,10 +69,10 @@ class Threads:
         shares = self.pool.each(share, threads, chunks[0].device)
         return [shares[number % self.count][number // self.count] for number in range(len(chunks))]
 
-    def batches(self, chunks: Sequence[T], watch: Watch) -> Iterator[Sequence[T]]:
+    def batches(self, chunks: Sequence[T]) -> Iterator[Sequence[T]]:
         """Yield as many chunks at a time as there are threads; before each batch the watch may end what goes on."""
         for begin in range(0, len(chunks), self.count):
-            watch.proceed()
+            self.watch.proceed()
             yield chunks[begin : begin + self.count]
 
 
@@ -148,7 +148,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
             return 0.5 * residual.dot(residual), columns.T @ residual, _gram(columns) if narrow else columns
 
         whole, parts, gram = self._complete(theta), [], None
-        for batch in self.threads.batches(self.chunks, self.threads.watch):
+        for batch in self.threads.batches(self.chunks):
             found = self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch)
             last = [third for _, _, third in found]
             narrow = last[0].shape[1] <= NARROW
@@ -168,7 +168,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
             return torch.cat([columns, term.residual.view(-1, 1)], 1)
 
         whole, stack = self._complete(theta), RowStack(self.threads.watch)
-        for batch in self.threads.batches(self.chunks, self.threads.watch):
+        for batch in self.threads.batches(self.chunks):
             for rows in self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch):
                 stack.push(rows)
         return stack.model(theta if restriction is None and self.structure.is_linear else None)

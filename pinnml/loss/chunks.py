@@ -15,7 +15,7 @@ CHUNKS = (1000, 5000)
 """Fewest and most points evaluated at once on a CPU, where every thread gets an equal share (docs/benchmarks.md)."""
 
 
-def in_chunks(
+def placed_chunks(
     problem: Problem, discretisation: Discretisation, chunk: int | None, threads: Threads
 ) -> list[PlacedTerm]:
     """Return every condition's points in chunks, ready to be evaluated; the watch may end that."""
@@ -28,8 +28,8 @@ def in_chunks(
         share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
         share = min(share, discretisation.network.most_points or share)
         weight = discretisation.weights.get(name, term.weight)
-        in_chunks = points.chunks(chunk or share)
-        chunks += _side_by_side(problem, term, discretisation.network, list(in_chunks), weight, threads)
+        parts = list(points.chunks(chunk or share))
+        chunks += _side_by_side(problem, term, discretisation.network, parts, weight, threads)
     return chunks
 
 
@@ -47,7 +47,7 @@ def _side_by_side(
         part = parts[number]
         return place(problem, term, network, part.x, (weight * part.weights).sqrt(), part.data)
 
-    numbers = threads.batches(range(len(parts)), threads.watch)
+    numbers = threads.batches(range(len(parts)))
     return [term for batch in numbers for term in threads.pool.each(placed, batch, parts[0].x.device)]
 
 

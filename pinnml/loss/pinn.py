@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnml.loss.chunked import ChunkedLeastSquares, Threads
-from pinnml.loss.chunks import in_chunks
+from pinnml.loss.chunks import placed_chunks
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.layers import LayersObjective
 from pinnml.loss.modes import residual_tests
@@ -89,7 +89,7 @@ class PinnObjective(ChunkedLeastSquares):
         self._unit = unit
         self.jets = jets
         threads = threads or Threads(torch.get_num_threads() if network.thread_safe else 1)
-        super().__init__(in_chunks(problem, discretisation, chunk, threads), network.size, threads)
+        super().__init__(placed_chunks(problem, discretisation, chunk, threads), network.size, threads)
         self._kept: Entering | None = None
         self.factorised: tuple[Tensor, RootModel] | None = None
         self._coarse, self._tests = dict[AbstractCoarsening, CoarseProblem](), dict[CosineModes, Tensor]()
