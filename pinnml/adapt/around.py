@@ -13,6 +13,7 @@ from pinnml.adapt.rad import RAD
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.loss import PinnObjective
 from pinnml.optim import Estimate, Progress, Renewed
+from pinnml.problem import Problem
 from pinnml.settings import Count, setting
 
 
@@ -37,10 +38,9 @@ class AbstractAround(AbstractAdaptation):
         """Those of `rule`."""
         return self.rule.stages
 
-    @property
-    def estimates(self) -> bool:  # type: ignore[override]
-        """Whether `rule` does."""
-        return self.rule.estimates
+    def estimates(self, problem: Problem, can_be_read: bool) -> bool:
+        """Return whether `rule` does."""
+        return self.rule.estimates(problem, can_be_read)
 
     def most_points(self, fields: int) -> int:
         """Return those of `rule`."""

@@ -12,10 +12,11 @@ from pinnml.adapt.around import AbstractAround
 from pinnml.approximation import can_be_linearised, confirmed
 from pinnml.loss import PinnObjective
 from pinnml.optim import Estimate, Finished, Progress, Renewed
+from pinnml.problem import Problem
 from pinnml.settings import Above, Count, record, setting
 
 LOWER = 0.9
-"""An estimate has fallen where it is at most so many times the least one before."""
+"""An estimate has fallen where it is less than so many times the least one before."""
 
 
 @record
@@ -53,11 +54,13 @@ class Assessed(AbstractAround):
     growth: Annotated[float, Above(1)] = 1.5
     patience: Annotated[float, Above(1)] = 6.0
 
-    estimates = True
-
     def inner(self, state: AssessedState) -> Any:
         """Return what `rule` remembers."""
         return state.inner
+
+    def estimates(self, problem: Problem, can_be_read: bool) -> bool:
+        """Return whether `rule` does, or the linearised equation applies."""
+        return can_be_linearised(problem) or super().estimates(problem, can_be_read)
 
     def begun(
         self, objective: PinnObjective, theta: Tensor, generator: torch.Generator
@@ -82,8 +85,8 @@ class Assessed(AbstractAround):
         if work >= due:
             due = max(self.growth * work, work + self.every)
             error = math.inf if progress.estimate is None else progress.estimate.largest
-            if error <= LOWER * least or since == 0:
-                least, since = min(error, least), work
+            if error < LOWER * least:  # never where nothing is known
+                least, since = error, work
         after = AssessedState(due, least, since, inner)
         if since > 0 and work >= self.patience * since:
             reason = f"The estimated error has not fallen below {least:.1e} from {since:.0f} to {work:.0f} work units."

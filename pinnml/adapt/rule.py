@@ -13,6 +13,7 @@ from pinnml.loss import PinnObjective
 from pinnml.network import AbstractNetwork, Growth, regrown
 from pinnml.objective import Iterate
 from pinnml.optim import Estimate, Finished, Progress, Renewed
+from pinnml.problem import Problem
 from pinnml.settings import Count, record, setting
 
 FAR = 0.1
@@ -73,9 +74,6 @@ class AbstractAdaptation(ABC):
     stages: Sequence[Stage]
     """How many points of each equation there are while the network keeps its shape; a run begins with the first."""
 
-    estimates: bool = False
-    """Whether it estimates errors, so that an accuracy can be asked for."""
-
     def most_points(self, fields: int) -> int:
         """Return the most points that an equation will have, for a problem of so many fields."""
         return max(stage.points for stage in self.stages)
@@ -83,6 +81,13 @@ class AbstractAdaptation(ABC):
     def columns(self, fields: int) -> int:
         """Return how many outgoing weights a network of so many fields will be widened by at most."""
         return 0
+
+    def estimates(self, problem: Problem, can_be_read: bool) -> bool:
+        """Return whether it estimates errors of a problem, so that an accuracy can be asked for; the default is no.
+
+        `can_be_read` says whether readouts can be made: of a chain of layers in double precision.
+        """
+        return False
 
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
         """Return the loss that a run begins with in place of this one, None where it stays, and the first state."""

@@ -168,11 +168,11 @@ def _architecture(network: Architecture | nn.Module) -> Architecture:
 
 def _estimating(problem: Problem, setup: Setup) -> Setup:
     """Return a setup with which errors are estimated; raise `DeclarationError` where none would ever be."""
-    rule, read = setup.refine, not isinstance(setup.network, Custom) and setup.dtype == torch.float64
-    if isinstance(rule, Assessed) or (rule is not None and rule.estimates and read):
+    own, rule = isinstance(setup.network, Custom), setup.refine
+    if rule is not None and rule.estimates(problem, not own and setup.dtype == torch.float64):
         return setup
     if not can_be_linearised(problem):
-        kind = "a module of your own" if isinstance(setup.network, Custom) else f"what {setup.solver} trains"
+        kind = "a module of your own" if own else f"what {type(setup.solver).__name__} trains"
         what = f"No error is estimated of {kind} but on boxes of one to three coordinates, without measurements"
         remedy = "leave out network, solver, points and dtype, or ask for a time instead"
         raise DeclarationError(what, "accuracy", remedy)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from disc import Disc
 from small_problems import heat
 
 import pinnml as pm
-from pinnml.adapt import RAD, Assessed, Fixed
+from pinnml.adapt import RAD, Assessed, Fixed, Insertion
 from pinnml.adapt.rule import Stage
 from pinnml.optim import Estimate, Status
 
@@ -69,6 +70,17 @@ def test_a_run_whose_error_stays_ends_with_a_reason(monkeypatch: pytest.MonkeyPa
     assert 30 <= work < 60
 
 
+def on_a_disc() -> pm.Problem:
+    conditions = {"pde": pm.Interior(lambda u_xx, u_yy: u_xx + u_yy - 1), "rim": pm.Value(u=0.0, on="rim")}
+    return pm.Problem(domain=Disc((0.0, 0.0), 1.0), fields=["u"], conditions=conditions)
+
+
+def test_where_nothing_is_known_no_run_ends_because_of_it() -> None:
+    rule = Assessed(Fixed(100), every=5, patience=1.5)
+    solution = pm.solve(on_a_disc(), refine=rule, stop=pm.stop.Work(60), **SMALL)
+    assert solution.result.status is Status.STOPPED and solution.history[-1].work > 50
+
+
 def measured() -> pm.Problem:
     return heat(conditions=dict(heat().conditions) | {"sensor": pm.Data({"t": [0.5], "x": [1.0]}, u=[0.6])})
 
@@ -79,6 +91,8 @@ def measured() -> pm.Problem:
         {"solver": pm.LBFGS()},
         {"dtype": torch.float32},
         {"network": torch.nn.Linear(2, 1)},
+        {"refine": Assessed()},
+        {"refine": Insertion(Assessed()), "solver": pm.LBFGS()},
     ],
 )
 def test_an_accuracy_that_nobody_estimates_is_refused(settings: dict[str, Any]) -> None:
