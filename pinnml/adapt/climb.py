@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.rule import Kept
-from pinnml.approximation import decay, fresh_points, has_moved_on, losses_elsewhere
+from pinnml.approximation import decay, fresh_points, losses_elsewhere
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, growth_of, neurons_of
 from pinnml.optim import Estimate, Progress
@@ -98,20 +98,20 @@ def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:
     return not state.trained and neurons_of(objective.network) < FEW
 
 
-def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState) -> bool:
-    """Return whether the present level has given what it can: f is near the least known, or no longer halved.
+def is_over(progress: Progress, objective: PinnObjective, state: ReadoutsState) -> bool:
+    """Return whether steps have come to an end on the present level: too many, or f is no longer halved."""
+    most, share = (FEW_STEPS, FEW_LEFT) if is_beginning(objective, state) else (STEPS, HALF)
+    return progress.exhausted or state.steps + 1 >= most or float(progress.iterate.f) > share * state.f
 
-    More than a beginning has to have u near that of the linear model, too: where it is not, the model is old, and the
-    next step has as much to give as an estimate would cost.
-    """
-    f, model, begins = float(progress.iterate.f), objective.factorised, is_beginning(objective, state)
-    most, share = (FEW_STEPS, FEW_LEFT) if begins else (STEPS, HALF)
-    if progress.exhausted or state.steps + 1 >= most or f > share * state.f or model is None:
+
+def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState) -> bool:
+    """Return whether the present level has given what it can: f is near the least known, or no longer halved."""
+    f, model = float(progress.iterate.f), objective.factorised
+    if is_over(progress, objective, state) or model is None:
         return True
     rounding = (SMALL * torch.finfo(progress.iterate.theta.dtype).eps) ** 2 * float(model[1].f)
     least = float(model[1].least)
-    near = least / NEAR - rounding <= f <= NEAR * least + rounding
-    return near and (begins or not has_moved_on(objective, progress.iterate.theta))
+    return least / NEAR - rounding <= f <= NEAR * least + rounding
 
 
 def better(kept: Kept | None, objective: PinnObjective, progress: Progress) -> Kept | None:

@@ -18,6 +18,7 @@ from pinnml.adapt.climb import (
     copied,
     foreseen,
     is_beginning,
+    is_over,
     is_solved,
     residual_foreseen,
     with_level,
@@ -26,12 +27,13 @@ from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.widening import Widening, freeze, narrowed, widen
-from pinnml.approximation import hierarchical_surplus
+from pinnml.approximation import differences_of_last_step, hierarchical_surplus
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import FrozenNetwork
 from pinnml.optim import Estimate, Finished, Progress, Renewed, Status
 from pinnml.points import Collocation
+from pinnml.problem import Problem
 from pinnml.settings import Above, AtLeast, Count, setting
 
 ROUNDING = 200.0
@@ -95,8 +97,6 @@ class Readouts(AbstractAdaptation):
     gain: Annotated[float, Above(1)] = 3.0
     longest: Count = 320
 
-    estimates = True
-
     def __post_init__(self) -> None:
         if not self.levels:
             raise DeclarationError("levels is empty", "Readouts", "give at least one Widening, or take RAD instead")
@@ -105,6 +105,10 @@ class Readouts(AbstractAdaptation):
     def stages(self) -> Sequence[Stage]:  # type: ignore[override]
         """Those of `points`."""
         return self.points.stages
+
+    def estimates(self, problem: Problem, can_be_read: bool) -> bool:
+        """Return whether readouts can be made."""
+        return can_be_read
 
     def columns(self, fields: int) -> int:
         """Return those of all levels of the longer climb."""
@@ -123,10 +127,17 @@ class Readouts(AbstractAdaptation):
         return replace(renewed, theta=0 * renewed.theta), state
 
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
-        """Estimate the error of a readout whose level is solved."""
+        """Estimate the error of a readout whose level is solved.
+
+        Where the last step's linear model is old, the next step has as much to give as another model would cost.
+        """
         if not isinstance(objective.network, FrozenNetwork) or not is_solved(progress, objective, state):
             return None
-        return hierarchical_surplus(objective, progress.iterate.theta)
+        last = differences_of_last_step(objective, progress.iterate.theta)
+        goes_on = not (is_over(progress, objective, state) or is_beginning(objective, state))
+        if last is not None and last.is_old and goes_on:
+            return None
+        return hierarchical_surplus(objective, progress.iterate.theta, last)
 
     def adapted(
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any

@@ -59,6 +59,7 @@ class Renewal:
         self._generator = generator
         self.state = state
         self.refinements = tuple(refinements)
+        self._believed: tuple[AbstractNetwork, Tensor, Estimate | None] | None = None
 
     @property
     def collocation(self) -> Collocation:
@@ -97,11 +98,17 @@ class Renewal:
 
     def assess(self, progress: Progress, stop: Stop) -> Estimate | None:
         """Return what the rule estimates of the present error, confirmed where it would nearly end the run."""
-        objective = self.objective
-        found = None if self._rule is None else self._rule.assessed(progress, objective, self.state)
+        found = None if self._rule is None else self._rule.assessed(progress, self.objective, self.state)
         if found is None or not stop.satisfied(_hopeful(found)):
             return found
-        return confirmed(objective.problem, objective.network, progress.iterate.theta, found)
+        return self.believed(self.objective.network, progress.iterate.theta, found)
+
+    def believed(self, network: AbstractNetwork, theta: Tensor, known: Estimate | None) -> Estimate | None:
+        """Return what is believed of an error (`confirmed`), without asking twice in turn about one approximation."""
+        last = self._believed
+        if last is None or last[0] is not network or not torch.equal(last[1], theta):
+            last = self._believed = network, theta, confirmed(self.objective.problem, network, theta, known)
+        return last[2]
 
     def __call__(self, progress: Progress) -> Renewed | Finished | None:
         """Return the loss of another discretisation, or None where the present one stays."""

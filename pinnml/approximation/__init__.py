@@ -7,12 +7,13 @@ from pinnml.approximation.grid import grid_points, uniform_axes
 from pinnml.approximation.linearised import can_be_linearised, linearised_error, linearised_storage
 from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.splines import SplineField
-from pinnml.approximation.surplus import NestedBest, decay, has_moved_on, hierarchical_surplus
+from pinnml.approximation.surplus import Differences, NestedBest, decay, differences_of_last_step, hierarchical_surplus
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.loss import Threads
 
 __all__ = [
     "Approximation",
+    "Differences",
     "Error",
     "NestedBest",
     "Scorer",
@@ -21,10 +22,10 @@ __all__ = [
     "can_be_linearised",
     "confirmed",
     "decay",
+    "differences_of_last_step",
     "field_values",
     "fresh_points",
     "grid_points",
-    "has_moved_on",
     "hierarchical_surplus",
     "linearised_error",
     "linearised_storage",

@@ -19,17 +19,13 @@ def confirmed(problem: Problem, network: AbstractNetwork, theta: Tensor, known: 
     """Return the linearised equation's estimate where it is to be trusted or no other is known, else the known one.
 
     It solves for the error itself, whereas differences between levels say what the last neurons have changed: where
-    both can be had it is the better one. What the known estimate has of levels is kept.
-    What rounding does to a readout (`rounding`) is part of the error.
+    both can be had it is the better one. What the known estimate has of levels is kept, and what rounding does to a
+    readout (`rounding`) is part of the error.
 
     Parameters
     ----------
-    problem : Problem
-        What the fields are to solve.
-    network : AbstractNetwork
-        Any network for the problem's coordinates and fields.
-    theta : tensor (p,)
-        Its parameters.
+    problem, network, theta
+        Those of `linearised_error`.
     known : Estimate or None
         What another estimator says, None where there is none.
 

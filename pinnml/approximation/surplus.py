@@ -39,14 +39,14 @@ ROUNDING = 10.0
 """An estimate is never below so many units of rounding."""
 
 
-def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
+def hierarchical_surplus(objective: PinnObjective, theta: Tensor, last: Differences | None = None) -> Estimate:
     """Estimate the error of a readout on the points that it was fitted to.
 
     The spaces V_m of the first m neurons are nested, and so are the triangles of their Jacobians: J = QR gives the
     best u_m of every V_m by its leading block. With u of all M neurons, ‖u − u_m‖/‖u‖ is the error of u_m but for that
     of u (hierarchical estimates: Bank, Smith, SIAM J. Numer. Anal. 30, 1993). The error falls like exp(−c m^{1/d}) for
     smooth functions of d coordinates; what that means for M is the estimate (`decay`). Equations that are not linear
-    are linearised at the last step's start.
+    are linearised at the last step's start, as `last` has been looked at with `differences_of_last_step`, or at θ.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
         what = f"{type(network).__name__} has no levels of neurons"
         raise DeclarationError(what, "hierarchical_surplus", "widen a frozen network, as Readouts does")
     x = fresh_points(objective, PROBES, torch.Generator().manual_seed(0))
-    found = _of_last_step(objective, x, theta)
+    found = differences_of_last_step(objective, theta) if last is None else last
     left: Mapping[str, float] = dict.fromkeys(objective.problem.fields, 0.0)
     if found is None or found.is_old:
         objective.count(Evaluation.MODEL)
@@ -74,12 +74,6 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor) -> Estimate:
     ]
     reason = "; ".join(doubts) or "The equations hold, between the points as at them"
     return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", found.differences, found.nearby)
-
-
-def has_moved_on(objective: PinnObjective, theta: Tensor) -> bool:
-    """Return whether u is farther from what the last step's linear model knew as the best than half its neurons are."""
-    found = _of_last_step(objective, fresh_points(objective, PROBES, torch.Generator().manual_seed(0)), theta)
-    return found is not None and found.is_old
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,9 @@ class Differences:
         return max(self.remainder.values()) > min(max(parts) for parts in self.differences.values())
 
 
-def _of_last_step(objective: PinnObjective, x: Tensor, theta: Tensor) -> Differences | None:
+def differences_of_last_step(objective: PinnObjective, theta: Tensor) -> Differences | None:
+    """Return what the linear model of the last step says of θ; None where none is known."""
+    x = fresh_points(objective, PROBES, torch.Generator().manual_seed(0))
     return None if objective.factorised is None else _differences(objective, *objective.factorised, x, theta)
 
 

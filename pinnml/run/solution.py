@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from pinnml.adapt import Refinement
-from pinnml.approximation import Approximation, Error, Scorer, hierarchical_surplus, linearised_error
+from pinnml.approximation import Approximation, Error, Scorer, confirmed, hierarchical_surplus
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CheckpointWarning, left_out
 from pinnml.loss import PinnObjective
@@ -138,14 +138,15 @@ class Solution:
         """The estimated error of every field, without a reference; None where there is no way to estimate it.
 
         Of a readout that the run has not estimated it costs one factorisation of the Jacobian, as much as a step does
-        (`hierarchical_surplus`), and of any other network on a box about a second (`linearised_error`).
+        (`hierarchical_surplus`), and of any network on a box some seconds (`confirmed`).
         """
         if self.run.estimate is not None:
             return self.run.estimate
-        if not (isinstance(self.network, FrozenNetwork) and self.network.levels):
-            return linearised_error(self.problem, self.network, self.theta)
-        objective = PinnObjective(self.problem, self.run.discretisation, chunk=self.setup.chunk)
-        return hierarchical_surplus(objective, self.theta)
+        known = None
+        if isinstance(self.network, FrozenNetwork) and self.network.levels:
+            objective = PinnObjective(self.problem, self.run.discretisation, chunk=self.setup.chunk)
+            known = hierarchical_surplus(objective, self.theta)
+        return confirmed(self.problem, self.network, self.theta, known)
 
     def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.

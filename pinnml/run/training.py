@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Renewal
-from pinnml.approximation import confirmed
 from pinnml.io.claim import claim_folder
 from pinnml.loss import AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes, PinnObjective, check_start
 from pinnml.network import Architecture, neurons_of
@@ -221,7 +220,7 @@ def _train(
     if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
     best = renewal.shown(result.progress)
-    assessed = confirmed(problem, *best)
+    assessed = renewal.believed(*best)
     history.finish(result, (best[0], best[1], assessed), neurons_of(renewal.objective.network))
     return replace(left(result), assessed=assessed)
 

@@ -15,11 +15,12 @@ from small_problems import heat, oscillator, string
 from torch import Tensor
 
 import pinnml as pm
-from pinnml.adapt import RAD, PinnObjective, Readouts, Stage, Widening, best_of
-from pinnml.approximation import hierarchical_surplus
-from pinnml.network import FrozenNetwork, neurons_of
-from pinnml.optim import Estimate, Iterations, Status, WhereLinear
-from pinnml.points import ConditionPoints
+from pinnml.adapt import RAD, Discretisation, PinnObjective, Readouts, ReadoutsState, Stage, Widening, best_of
+from pinnml.approximation import Differences, differences_of_last_step, hierarchical_surplus
+from pinnml.network import AbstractNetwork, FrozenNetwork, neurons_of
+from pinnml.objective import Counts
+from pinnml.optim import Estimate, Iterations, Progress, Status, WhereLinear
+from pinnml.points import ConditionPoints, sample
 from pinnml.run import summary
 from pinnml.run.gallery import figures
 
@@ -193,8 +194,8 @@ def test_at_rounding_there_is_nothing_more_to_do() -> None:
 def test_an_accuracy_is_confirmed_before_it_ends_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels that speak of a thousandth of the error are not believed."""
 
-    def small(objective: PinnObjective, theta: Tensor) -> Estimate:
-        found = hierarchical_surplus(objective, theta)
+    def small(objective: PinnObjective, theta: Tensor, last: Differences | None) -> Estimate:
+        found = hierarchical_surplus(objective, theta, last)
         return replace(found, relative_l2={"u": found.largest / 1e3}, trustworthy=True)
 
     monkeypatch.setattr("pinnml.adapt.readouts.hierarchical_surplus", small)
@@ -211,14 +212,58 @@ def test_an_estimate_that_nearly_ends_a_run_is_asked_for_again(
     """Of levels that speak of nine times the accuracy, or are not to be trusted, the error itself may be small."""
     asked = 1e-6
 
-    def too_large(objective: PinnObjective, theta: Tensor) -> Estimate:
-        found = hierarchical_surplus(objective, theta)
+    def too_large(objective: PinnObjective, theta: Tensor, last: Differences | None) -> Estimate:
+        found = hierarchical_surplus(objective, theta, last)
         size = factor * asked if found.largest < asked / 2 else found.largest
         return replace(found, relative_l2={"u": size}, trustworthy=trusted)
 
     monkeypatch.setattr("pinnml.adapt.readouts.hierarchical_surplus", too_large)
     solution = pm.solve(heat(), accuracy=asked, device="cpu")
     assert solution.history[-1].neurons <= 500 and solution.result.message.startswith("The estimated error")
+
+
+def test_one_approximation_is_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where grids do not resolve the error the run ends by its levels, and its end asks no second time."""
+    asked: list[int] = []
+
+    def unresolved(problem: pm.Problem, network: AbstractNetwork, theta: Tensor, known: Estimate) -> Estimate:
+        asked.append(len(theta))
+        return known
+
+    monkeypatch.setattr("pinnml.adapt.renewal.confirmed", unresolved)
+    solution = pm.solve(heat(), accuracy=1e-4, device="cpu")
+    assert solution.estimate is not None and solution.estimate.method == "hierarchical surplus"
+    assert len(asked) == len(set(asked)) >= 1 and asked[-1] == len(solution.theta)
+
+
+def test_where_the_linear_model_is_old_a_step_comes_before_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not where steps have come to an end, or have only begun."""
+    old: list[bool] = []
+
+    def last(objective: PinnObjective, theta: Tensor) -> Differences:
+        found = differences_of_last_step(objective, theta)
+        assert found is not None
+        share = 10.0 if old[-1] else 0.0
+        return replace(found, remainder={"u": share * max(found.differences["u"])})
+
+    monkeypatch.setattr("pinnml.adapt.readouts.differences_of_last_step", last)
+    rule = replace(RULE, untrained=(Widening(250, 1.0, coordinates=True),))
+    network = pm.ResNet(width=4, blocks=2).bind(("t", "x"), heat().domain.lower, heat().domain.upper, 1)
+    points = sample(heat(), pm.Hammersley(800), torch.Generator())
+    start = network.initial(torch.Generator(), torch.float64, torch.device("cpu"))
+    begun, _ = rule.begun(PinnObjective(heat(), Discretisation(network, points)), start, torch.Generator())
+    assert begun is not None and isinstance(begun.objective, PinnObjective)
+    objective = begun.objective
+    model = objective.square_root(begun.theta)
+    step = torch.linalg.solve_triangular(model.triangle, -model.turned[:, None], upper=True)[:, 0]
+    progress = Progress(1, objective.at(begun.theta + step), 0.0, Counts())
+
+    def is_estimated(is_old: bool, **state: Any) -> bool:
+        old.append(is_old)
+        return rule.assessed(progress, objective, ReadoutsState(**state)) is not None
+
+    assert is_estimated(False) and not is_estimated(True)
+    assert is_estimated(True, steps=5) and is_estimated(True, f=float(progress.iterate.f))
 
 
 def test_levels_are_needed() -> None:

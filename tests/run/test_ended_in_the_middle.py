@@ -68,7 +68,7 @@ def solved(stop: Stop, **settings: Any) -> pm.Solution:
     return pm.solve(heat(), network, solver, refine=RULE, stop=stop, seed=2, device="cpu", chunk=30, **settings)
 
 
-def anew(objective: PinnObjective, theta: torch.Tensor) -> Estimate:
+def anew(objective: PinnObjective, theta: torch.Tensor, last: object) -> Estimate:
     """Estimate from a factorisation of its own, as where the one of the last step is too far from θ."""
     objective.factorised = None
     return hierarchical_surplus(objective, theta)
