@@ -79,7 +79,8 @@ class Peer(AbstractPeer):
     def _phase(self, watch: Watch, until: float) -> None:
         step, watch.limit = self._model.opt.step, until
         self._model.opt.step = lambda closure: step(watch.watched(closure))
-        with contextlib.suppress(TimeIsUpError), contextlib.redirect_stdout(None):
+        # where NNCG's preconditioner breaks down the best point so far is what it has reached
+        with contextlib.suppress(TimeIsUpError, torch.linalg.LinAlgError), contextlib.redirect_stdout(None):
             self._model.train(iterations=ENDLESS, display_every=ENDLESS, verbose=0)
 
     def _guard(self, watch: Watch) -> None:
