@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pinnml.loss.chunked import ChunkedLeastSquares
 
-EVALUATIONS = ("at", "value", "residual", "jvp", "vjp", "jacobian", "gauss_newton")
+EVALUATIONS = ("at", "value", "residual", "jvp", "vjp", "jacobian", "tested", "gauss_newton", "square_root")
 
 
 @contextmanager
@@ -58,6 +58,7 @@ def _spoilt(found: Any, chance: random.Random) -> Any:
         found = found.clone(memory_format=torch.contiguous_format)
         found.view(-1)[chance.randrange(found.numel())] = chance.choice([math.nan, math.inf, -math.inf])
         return found
-    names = [part.name for part in fields(found) if part.name != "theta"]
+    held = [part.name for part in fields(found) if part.name != "theta"]
+    names = [name for name in held if isinstance(getattr(found, name), Tensor)]
     name = chance.choice(names)
     return replace(found, **{name: _spoilt(getattr(found, name), chance)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 
 import pytest
@@ -12,7 +13,9 @@ from small_problems import TINY, heat
 
 import pinnml as pm
 from pinnml.cli.catalogue import SOLVERS
+from pinnml.loss import Discretisation, PinnObjective, whereabouts
 from pinnml.optim import Iterations, Status
+from pinnml.points import given
 
 STEPS = {
     "adam": 300, "adam-lipschitz": 80, "gradient-descent": 80,
@@ -79,3 +82,33 @@ def test_a_problem_that_diverges_ends_with_a_status() -> None:
     solution = pm.solve(problem, TINY, pm.Adam(rate=10.0), points=pm.Sobol(8), stop=pm.Iterations(30), device="cpu")
     assert solution.result.status is Status.NOT_FINITE
     assert solution.result.iterate.is_finite() and "not finite" in solution.result.message
+    assert re.search(r"Condition 'pde' is not finite at \(x=0\.\d+\) after a step", solution.result.message)
+
+
+def test_a_function_that_fails_from_some_time_on_ends_the_run_soon_and_is_named() -> None:
+    """Not as a success after a thousand iterations that came to nothing."""
+    calls = 0
+
+    def tired(u_xx: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return u_xx + torch.sin(x) + (math.nan if calls > 300 else 0.0)
+
+    conditions = {"tired": pm.Interior(tired), "ends": pm.Value(u=0.0, on=["x=0", "x=1"])}
+    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions=conditions, hard={"ends"})
+    solution = pm.solve(
+        problem, TINY, pm.methods.schwarz_gauss_newton(), points=pm.Sobol(8), stop=pm.Iterations(10_000), device="cpu"
+    )
+    assert calls > 300 and not solution.result.success and solution.result.nit < 1000
+    assert "Condition 'tired' is not finite at (x=" in solution.result.message
+
+
+def test_a_derivative_that_is_infinite_is_named_too() -> None:
+    """√u² has a value at u = 0 and no derivative there."""
+    conditions = {"pde": pm.Interior(lambda u, u_x: u_x - torch.sqrt(u.square())), "left": pm.Value(u=0.0, on="x=0")}
+    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions=conditions, hard={"left"})
+    network = pm.MLP(width=4, depth=1).bind(("x",), (0.0,), (1.0,), 1)
+    points = given(problem, {"pde": torch.tensor([[0.25], [0.0]], dtype=torch.float64)})
+    theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
+    objective = PinnObjective(problem, Discretisation(network, points))
+    assert whereabouts(objective, theta, torch.zeros_like(theta)) == "Condition 'pde' is not finite at (x=0)."

@@ -16,6 +16,8 @@ FIRST_SHARE = 0.5
 INNER = 100
 """The most inner iterations of a step of NNCG, whose default of 1000 can take a minute."""
 
+BreakdownError = torch.linalg.LinAlgError  # type: ignore[attr-defined]
+
 
 class Peer(AbstractPeer):
     """A problem as DeepXDE states it, with hard conditions alone."""
@@ -80,7 +82,7 @@ class Peer(AbstractPeer):
         step, watch.limit = self._model.opt.step, until
         self._model.opt.step = lambda closure: step(watch.watched(closure))
         # where NNCG's preconditioner breaks down the best point so far is what it has reached
-        with contextlib.suppress(TimeIsUpError, torch.linalg.LinAlgError), contextlib.redirect_stdout(None):
+        with contextlib.suppress(TimeIsUpError, BreakdownError), contextlib.redirect_stdout(None):
             self._model.train(iterations=ENDLESS, display_every=ENDLESS, verbose=0)
 
     def _guard(self, watch: Watch) -> None:

@@ -5,6 +5,7 @@ from pinnml.loss.check import check_start
 from pinnml.loss.chunked import Threads
 from pinnml.loss.chunks import chunk_size
 from pinnml.loss.discretisation import Discretisation
+from pinnml.loss.not_finite import whereabouts
 from pinnml.loss.pinn import KEPT_BYTES, PinnObjective
 from pinnml.loss.placed import PlacedTerm, place
 from pinnml.loss.scales import AbstractScaling, LinearisedSizes, measured
@@ -25,4 +26,5 @@ __all__ = [
     "measured",
     "place",
     "traces",
+    "whereabouts",
 ]

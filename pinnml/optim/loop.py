@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, BudgetSpentError, Counts, Evaluation, Iterate, Meter, Watch, metered
@@ -17,6 +18,9 @@ from pinnml.optim.stop import Progress, Stop
 
 ATTEMPTS = 4
 """How often a step with evaluations that are not finite is tried before the run ends."""
+
+STUCK = 5
+"""After so many iterations in a row that evaluations which are not finite have brought to nothing, the run ends."""
 
 Callback = Callable[[Progress], None]
 """What is called before the first iteration and after every one."""
@@ -116,6 +120,13 @@ def minimise(
         known = now.estimate, now.exhausted, now.pending, now.unassessed
         return Result(status, text, now.iterate, now.iteration, now.seconds, now.counts, now.state, *known)
 
+    def stopped() -> Result:
+        now, reason = progress(), stop.reason(progress())
+        has_moved = earlier.iteration > 0 or not torch.equal(now.iterate.theta, earlier.iterate.theta)
+        if has_moved or stop.attained(now) or not now.iterate.grad.any():
+            return result(Status.STOPPED, reason)
+        return result(Status.NO_STEP, f"{reason} {Status.NO_STEP.value}")
+
     with objective.watched(Watch(meter.proceed, meter.add)):
         try:
             callback(progress())
@@ -123,11 +134,14 @@ def minimise(
                 return result(Status.NOT_FINITE)
             if state is None:
                 state = solver.init(budget, iterate)
-            status = Status.FINISHED if exhausted else Status.RUNNING
-            while (reason := stop.reason(progress())) is None:
+            status, in_vain = Status.FINISHED if exhausted else Status.RUNNING, 0
+            while stop.reason(progress()) is None:
                 if not pending:
-                    iterate, state, status = _stepped(budget, meter, solver, iterate, state)
+                    iterate, state, status, spoilt = _stepped(budget, meter, solver, iterate, state)
                     iteration += 1
+                    in_vain = in_vain + 1 if spoilt else 0
+                    if in_vain >= STUCK:
+                        status = Status.NOT_FINITE
                     exhausted = status is not Status.RUNNING
                     if status is Status.NOT_FINITE:
                         callback(progress())
@@ -154,9 +168,9 @@ def minimise(
                 callback(progress())
                 if exhausted:
                     return result(status)
-            return result(Status.STOPPED, reason)
+            return stopped()
         except BudgetSpentError:
-            return result(Status.STOPPED, stop.reason(progress()))
+            return stopped()
         except KeyboardInterrupt:
             return result(Status.INTERRUPTED)
 
@@ -183,21 +197,24 @@ def _following(
 
 def _stepped(
     budget: AbstractObjective, meter: Meter, solver: AbstractSolver, iterate: Iterate, state: Any
-) -> tuple[Iterate, Any, Status]:
-    """Take one step; if it fails and evaluations in it were not finite, repeat it.
+) -> tuple[Iterate, Any, Status, bool]:
+    """Take one step; where evaluations in it were not finite, and it fails or ends the run where it was, repeat it.
 
-    The last attempt begins with a fresh state. If that fails, too, iterate and state come back as they were.
+    The last attempt begins with a fresh state. If that fails, too, iterate and state come back as they were. Whether
+    the step has led nowhere because of such evaluations is told beside.
     """
-    status = Status.NOT_FINITE
     for attempt in range(ATTEMPTS):
         faults = meter.faults
         start = state if attempt + 1 < ATTEMPTS else solver.init(budget, iterate)
-        following, after, ended = solver.step(budget, iterate, start)
+        following, after, status = solver.step(budget, iterate, start)
         following = following.with_gradient(budget)
-        status = ended if following.is_finite() else Status.NOT_FINITE
-        if status not in (Status.NOT_FINITE, Status.SEARCH_FAILED) or meter.faults == faults:
-            return (iterate, state, status) if status is Status.NOT_FINITE else (following, after, status)
-    return iterate, state, status
+        is_finite = following.is_finite()
+        if meter.faults == faults:  # a fault of the solver's own would come again
+            return (following, after, status, False) if is_finite else (iterate, state, Status.NOT_FINITE, False)
+        has_moved = is_finite and not torch.equal(following.theta, iterate.theta)
+        if has_moved or (is_finite and status is Status.RUNNING):
+            return following, after, status, not has_moved
+    return iterate, state, Status.NOT_FINITE, True
 
 
 def _faults(count: int) -> str:

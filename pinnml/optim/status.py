@@ -16,6 +16,7 @@ class Status(Enum):
 
     RUNNING = "The run goes on."
     STOPPED = "A stop that the user set was reached."
+    NO_STEP = "No step has been taken."
     CONVERGED = "The gradient is zero."
     AT_ROUNDING = "The loss cannot be lowered further in this floating-point precision."
     SEARCH_FAILED = "No step along the search direction lowered the loss."

@@ -51,6 +51,10 @@ class Stop(ABC):
     def reason(self, progress: Progress) -> str | None:
         """Return a sentence if the limit is reached after an iteration, else None."""
 
+    def attained(self, progress: Progress) -> bool:
+        """Return whether what the run is for is there; not so for a budget, at whose end there may be nothing."""
+        return self.reason(progress) is not None
+
     def spent(self, seconds: float, counts: Counts) -> bool:
         """Return whether the budget is used up; checked before every evaluation, also within line searches."""
         return False
@@ -79,6 +83,10 @@ class AnyOf(Stop):
         """Return the first reason found."""
         return next((reason for stop in self.stops if (reason := stop.reason(progress)) is not None), None)
 
+    def attained(self, progress: Progress) -> bool:
+        """Return whether what any of them asks for is there."""
+        return any(stop.attained(progress) for stop in self.stops)
+
     def spent(self, seconds: float, counts: Counts) -> bool:
         """Return whether any budget is spent."""
         return any(stop.spent(seconds, counts) for stop in self.stops)
@@ -95,8 +103,16 @@ class Limit(Stop):
     limit: Annotated[float, AtLeast(0)]
 
 
+class Budget(Limit):
+    """A limit of what a run may cost."""
+
+    def attained(self, progress: Progress) -> bool:
+        """Return False."""
+        return False
+
+
 @setting
-class Seconds(Limit):
+class Seconds(Budget):
     """Wall-clock seconds; no evaluation is begun after them.
 
     Parameters
@@ -115,7 +131,7 @@ class Seconds(Limit):
 
 
 @setting
-class Work(Limit):
+class Work(Budget):
     """Work units (one is one loss and gradient of the whole network on all points); never exceeded by a whole one.
 
     Parameters
@@ -135,7 +151,7 @@ class Work(Limit):
 
 
 @setting
-class Evaluations(Limit):
+class Evaluations(Budget):
     """Evaluations of any kind, line searches included; never exceeded.
 
     Parameters
@@ -154,7 +170,7 @@ class Evaluations(Limit):
 
 
 @setting
-class Iterations(Limit):
+class Iterations(Budget):
     """Iterations of the outer solver.
 
     Parameters

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from pinnml.adapt import AbstractAdaptation, Renewal
 from pinnml.io.claim import claim_folder
-from pinnml.loss import AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes, PinnObjective, check_start
+from pinnml.loss import (
+    AbstractBalance,
+    AbstractScaling,
+    EqualTraces,
+    LinearisedSizes,
+    PinnObjective,
+    check_start,
+    whereabouts,
+)
 from pinnml.network import Architecture, neurons_of
 from pinnml.objective import Meter, Watch
 from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
@@ -219,6 +227,10 @@ def _train(
             last = last[0], renewal.objective
     if result.message.startswith(Status.INTERRUPTED.value):
         result = replace(result, status=Status.INTERRUPTED)
+    if result.status is Status.NOT_FINITE:
+        iterate = result.iterate
+        where = whereabouts(last[1], iterate.theta, iterate.grad) or "Every condition is finite now."
+        result = replace(result, message=f"{result.message} {where}")
     best = renewal.shown(result.progress)
     assessed = renewal.believed(*best)
     history.finish(result, (best[0], best[1], assessed), neurons_of(renewal.objective.network))

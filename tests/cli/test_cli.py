@@ -123,7 +123,7 @@ def test_resume_goes_on_with_the_solvers_memory(monkeypatch: pytest.MonkeyPatch,
 
 def test_without_a_folder_each_run_gets_its_own(without_figures: None) -> None:
     for _ in range(2):
-        assert pinnml(f"solve poisson --seconds 0 {SMALL}") == 0
+        assert pinnml(f"solve poisson --loss 1e9 {SMALL}") == 0
     assert names("runs") == {"poisson", "poisson-2"}
 
 
@@ -147,7 +147,7 @@ def test_without_a_folder_each_run_gets_its_own(without_figures: None) -> None:
 def test_every_option_arrives(options: str, expected: str, without_figures: None) -> None:
     small = "" if "width" in options else "--width 4 --depth 1"
     points = "" if "points" in options else "--points 60"
-    assert pinnml(f"solve poisson --seconds 0.05 {small} {points} {options} --out run") == 0
+    assert pinnml(f"solve poisson --loss 1e9 {small} {points} {options} --out run") == 0
     assert expected in Path("run/config.json").read_text() + Path("run/summary.json").read_text()
 
 
@@ -216,7 +216,7 @@ def test_what_is_no_command_is_refused_with_the_usage(
 
 
 def test_a_run_is_never_overwritten(capsys: pytest.CaptureFixture[str], without_figures: None) -> None:
-    assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run") == 0
+    assert pinnml(f"solve poisson --loss 1e9 {SMALL} --out run") == 0
     content = Path("run/checkpoint.pt").read_bytes()
     assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run --seed 1") == 2
     assert "already holds a run" in capsys.readouterr().err
@@ -228,7 +228,7 @@ def test_brackets_and_long_paths_are_printed_as_they_are(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     folder = "a_long_name_" * 10 + "[red]"
-    assert pinnml(f"solve poisson --seconds 0 {SMALL} --out {folder}") == 0
+    assert pinnml(f"solve poisson --loss 1e9 {SMALL} --out {folder}") == 0
     assert f"Figures and files are in {folder}/:" in capsys.readouterr().out
 
 
@@ -246,7 +246,7 @@ def test_warnings_are_told_and_the_interpreters_way_is_put_back(
     monkeypatch.setattr(cli.solve, "train", warn)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run") == 0
+        assert pinnml(f"solve poisson --loss 1e9 {SMALL} --out run") == 0
     assert "warning: a wall is missing" in capsys.readouterr().err
     assert warnings.showwarning is before
 
@@ -302,3 +302,9 @@ def test_a_pipe_gets_plain_lines() -> None:
     assert "\x1b" not in out and "\r" not in out
     assert out.splitlines()[0].startswith("poisson: -Δu = f")
     assert sum("rel L2" in line for line in out.splitlines()) in (1, 2)  # the first state and the last
+
+
+def test_a_run_without_a_step_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run") == 1
+    assert "No step has been taken." in capsys.readouterr().out
+    assert json.loads(Path("run/summary.json").read_text())["success"] is False

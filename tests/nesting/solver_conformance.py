@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from poisoned import poison
 from small_problems import heat
 from torch import Tensor
 
@@ -32,6 +33,7 @@ from pinnml.objective import (
     metered,
 )
 from pinnml.optim import AbstractSolver, Adam, Evaluations, Iterations, Progress, Renewed, Status, minimise
+from pinnml.optim.loop import STUCK
 from pinnml.points import Uniform, sample
 
 STEPS = 2
@@ -210,6 +212,17 @@ def check_not_finite(solver: AbstractSolver) -> None:
     assert result.iterate.is_finite()
     assert result.status is not Status.NOT_FINITE, result.message
     assert contains_adam(solver) or float(result.iterate.f) < float(loss().value(theta))
+
+
+def check_poisoned_for_good(solver: AbstractSolver) -> None:
+    """Where no evaluation is finite any more a run ends soon, at the iterate that it had, and is no success."""
+    objective = loss()
+    first = objective.at(start(objective))
+    with poison(1.0, 0) as spoilt:
+        result = minimise(objective, first, solver, Iterations(20 * STUCK))
+    assert spoilt and result.status is Status.NOT_FINITE, result.message
+    assert result.nit <= 2 * STUCK and torch.equal(result.iterate.theta, first.theta)
+    assert "not finite" in result.message and not result.success
 
 
 def check_counts(solver: AbstractSolver) -> None:

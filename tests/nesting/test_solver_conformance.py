@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from solver_conformance import CHECKS
+from solver_conformance import CHECKS, check_poisoned_for_good
 
 from pinnml.bench.ablations import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
@@ -99,3 +99,12 @@ CASES = [
 @pytest.mark.parametrize("solver", CASES)
 def test_a_solver_keeps_its_promises(solver: AbstractSolver, check: Callable[[AbstractSolver], None]) -> None:
     check(solver)
+
+
+SIMPLE = [pytest.param(solver, id=name) for name, solver in (NAMED | LEAVES).items()]
+NESTED = [pytest.param(solver, id=name, marks=pytest.mark.soak) for name, solver in PAIRS.items()]
+
+
+@pytest.mark.parametrize("solver", SIMPLE + NESTED)
+def test_a_solver_that_is_poisoned_for_good_ends(solver: AbstractSolver) -> None:
+    check_poisoned_for_good(solver)

@@ -186,7 +186,8 @@ def test_every_row_of_the_history_goes_to_the_callback() -> None:
 
 def test_the_limits_given_end_the_run() -> None:
     soon = tiny(heat(), 0, stop=None, seconds=0.0)
-    assert soon.result.message == "The time limit of 0 s was reached." and soon.result.nit == 0
+    assert soon.result.message == "The time limit of 0 s was reached. No step has been taken."
+    assert soon.result.nit == 0 and not soon.result.success
     first = tiny(heat(), seconds=60, stop=pm.stop.Evaluations(4))
     assert "4 evaluations" in first.result.message and first.history[-1].evaluations <= 4
     assert tiny(heat(), stop=pm.Loss(1e9)).result.nit == 0
