@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError, Finding
 from pinnml.problem.conditions import Term
+from pinnml.problem.contradictions import contradictions
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.lifting import FieldLifting
 from pinnml.problem.reference import Reference
@@ -35,15 +36,22 @@ def check_declaration(
     def with_corners(count: int, dimension: int) -> Tensor:
         return _with_corners(unit(count, dimension))
 
-    findings: list[Finding] = []
+    findings = contradictions(domain, terms, unit, generator)
+    agree = not findings
     for name, term in terms.items():
         x = term.region.sample(unit, domain, inside=PROBES, boundary=PROBES)
         wrong = _check_residual(term, x, generator)
-        if not wrong and name in hard and term.region.parts and not any(any(s.index) for s in term.derivatives):
+        if (
+            not wrong
+            and agree
+            and name in hard
+            and term.region.parts
+            and not any(any(s.index) for s in term.derivatives)
+        ):
             x = term.region.sample(with_corners, domain, inside=PROBES, boundary=PROBES)
             wrong = _check_lifting(term, x, liftings)
         findings += wrong
-    return findings + _check_coverage(domain, vocabulary, terms)
+    return findings + _check_coverage(domain, vocabulary, terms) if agree else findings
 
 
 def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[Finding]:
@@ -107,7 +115,11 @@ def _check_coverage(domain: AbstractDomain, vocabulary: Vocabulary, terms: Mappi
             sides = domain.sides(axis)
             orders = [s.index[axis] for term, symbols in named if term.region.whole_domain for s in symbols]
             order = max(orders, default=0)
-            given = sum(len(symbols) * term.region.conditions_across(sides) for term, symbols in named)
+            counted = [(term, len(symbols) * term.region.conditions_across(sides)) for term, symbols in named]
+            given = sum(count for _, count in counted)
+            held = sum(count for term, count in counted if term.region.parts)
+            if sides and 0 < order < held and len(vocabulary.fields) == 1:  # of systems the orders are not told apart
+                findings.append(_too_many(order, held, coordinate, field, sides))
             if not sides or given >= order:
                 continue
             taken = {part for term, symbols in named if symbols for part in term.region.parts}
@@ -121,6 +133,15 @@ def _check_coverage(domain: AbstractDomain, vocabulary: Vocabulary, terms: Mappi
                 )
             )
     return findings
+
+
+def _too_many(order: int, given: int, coordinate: str, field: str, sides: Sequence[str]) -> Finding:
+    return Finding(
+        f"The equation is of order {order} in {coordinate}, {field} has {given} conditions there: more than can hold",
+        f"the boundary parts {', '.join(sides)}",
+        "leave one of them out, unless their values were measured on one solution",
+        fatal=False,
+    )
 
 
 def check_reference(domain: AbstractDomain, vocabulary: Vocabulary, reference: Reference | None) -> list[Finding]:

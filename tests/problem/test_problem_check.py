@@ -123,7 +123,7 @@ FATAL: dict[str, tuple[Callable[[], Problem], list[str]]] = {
     ),
     "two values on one face": (
         lambda: problem(conditions={"again": Value(u=7.0, on="t=0")}, hard={"start", "again"}),
-        ["misses the prescribed values by 6.", "hard condition 'start'"],
+        ["No solution fulfils the conditions 'start' and 'again'", "the boundary part t=0"],
     ),
     "wrong offset": (
         lambda: problem(hard={"start"}, lifting=Lifting(u=(lambda x: torch.cos(x) + 2e-6, lambda t: t))),

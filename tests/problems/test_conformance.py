@@ -75,8 +75,8 @@ WRONG = {
     ),
     "one wall off": ("walls", lambda: with_condition(burgers, "walls", Value(u=1e-10, on=["x=-1", "x=1"]))),
     "slope off": (
-        "slope",
-        lambda: with_condition(burgers, "slope", Derivative(u_x=-math.pi + 1e-5, on="t=0")),
+        "velocity",
+        lambda: with_condition(wave(), "velocity", Derivative(u_t=1e-5, on="t=0")),
     ),
     "ring not closed": ("ring", lambda: with_field(ring, lambda u, t, x: u + 1e-11 * t * x)),
     "ring with a kink": ("ring", lambda: with_field(ring, lambda u, t, x: u + 1e-5 * t * x**2)),
