@@ -6,7 +6,7 @@ from pinnml.loss.chunked import Threads
 from pinnml.loss.chunks import chunk_size
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.not_finite import whereabouts
-from pinnml.loss.pinn import KEPT_BYTES, PinnObjective
+from pinnml.loss.pinn import KEPT_BYTES, PinnObjective, structure_of
 from pinnml.loss.placed import PlacedTerm, place
 from pinnml.loss.scales import AbstractScaling, LinearisedSizes, measured
 
@@ -25,6 +25,7 @@ __all__ = [
     "chunk_size",
     "measured",
     "place",
+    "structure_of",
     "traces",
     "whereabouts",
 ]

@@ -119,7 +119,7 @@ class PinnObjective(ChunkedLeastSquares):
     @property
     def structure(self) -> Structure:
         """The network's layers."""
-        return Structure(tuple(Part(b.name, b.start, b.stop, b.shape, b.kind) for b in self.network.blocks))
+        return structure_of(self.network)
 
     def cost(self, kind: Evaluation) -> float:
         """Return the usual cost on its share of the points, and with JᵀJ n p² multiplications more.
@@ -234,6 +234,11 @@ class Entering:
     start: int
     below: Tensor
     jets: list[Tensor]
+
+
+def structure_of(network: AbstractNetwork) -> Structure:
+    """Return the layers of a network as the parts of θ."""
+    return Structure(tuple(Part(b.name, b.start, b.stop, b.shape, b.kind) for b in network.blocks))
 
 
 def _carried(parameters: Tensor, fed: PlacedTerm, workspace: Workspace) -> Tensor:

@@ -32,7 +32,7 @@ from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
-from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind, with_room
 from pinnml.threads import reserve
 
 KEPT_EVERY = 60.0
@@ -169,6 +169,7 @@ def train(
     DeclarationError
         Before training, for anything that is declared wrongly.
     """
+    setup = with_room(problem, setup)
     with ExitStack() as stack:
         folder = stack.enter_context(claim_folder(out, going_on=before is not None)) if out is not None else None
         interruption = stack.enter_context(Interruption())

@@ -2,7 +2,7 @@
 
 from pinnml.setup.environment import machine
 from pinnml.setup.history import COLUMNS, INTEGERS, LATER, HistoryRow
-from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, within
+from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, with_room, within
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, sweeps_recipe
 from pinnml.setup.run import Run
@@ -30,5 +30,6 @@ __all__ = [
     "size_of",
     "size_text",
     "sweeps_recipe",
+    "with_room",
     "within",
 ]

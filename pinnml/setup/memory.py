@@ -16,12 +16,16 @@ from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective, Threads, chunk_size
 from pinnml.network import JETS, AbstractNetwork
 from pinnml.optim import QR
-from pinnml.points import Collocation, ConditionPoints
+from pinnml.points import ConditionPoints, Sampler
 from pinnml.problem import Problem
+from pinnml.setup.room import check_room, machine_memory, point_counts
 from pinnml.setup.setup import Setup, bind, draw_points
 
 SAMPLE = 48
 """Points on which one step of the solver is taken to see what an evaluation of a point needs."""
+
+SMALL = 50
+"""What foresees the memory of a run takes a step, and is left out where the machine has so many times what is sure."""
 
 FEWEST = 16
 """Chunks of fewer points are not worth a run."""
@@ -62,11 +66,15 @@ class Memory:
 
 
 def predict_memory(problem: Problem, setup: Setup) -> Memory:
-    """Predict a run's peak from its points, network and solver by one step on a few points."""
+    """Predict a run's peak from its points, network and solver by one step on a few points.
+
+    Raises `DeclarationError` where the machine has no room for points, parameters and matrices.
+    """
+    check_room(problem, setup)
     network, generator = bind(problem, setup), torch.Generator().manual_seed(setup.seed)
     theta = network.initial(generator, setup.dtype, torch.device("cpu"))
-    collocation = draw_points(problem, replace(setup, device="cpu"), generator)
-    counts = _counts(problem, setup, collocation)
+    collocation = draw_points(problem, replace(_with_few_points(setup), device="cpu"), generator)
+    counts = point_counts(problem, setup)
     sample = {name: points.thinned(_share(points)) for name, points in collocation.items()}
     small = PinnObjective(problem, Discretisation(network, sample), chunk=SAMPLE, threads=Threads(1))
     iterate = small.at(theta)
@@ -103,13 +111,29 @@ def within(problem: Problem, setup: Setup, limit: int) -> Setup:
     fixed = held + max(memory.solver, memory.assessment)
     chunk = min(memory.chunk, int((limit - fixed) / each))
     if chunk < FEWEST:
-        most = "the solver" if memory.solver >= memory.assessment else "the estimate of the error at its end"
+        parts = {
+            "points": memory.points,
+            "solver": memory.solver,
+            "estimate of the error at its end": memory.assessment,
+        }
+        most = max(parts, key=parts.__getitem__)
         raise DeclarationError(
-            f"The run needs {size_text(round(fixed + FEWEST * each))}, {size_text(fixed - held)} of them for {most}",
-            f"--memory {size_text(limit)}",
+            f"The run needs {size_text(round(fixed + FEWEST * each))}, {size_text(parts[most])} of them for the {most}",
+            f"a limit of memory of {size_text(limit)}",
             "allow more, or take a smaller network, fewer points, or LBFGS",
         )
     return replace(setup, chunk=chunk, jets=min(setup.jets, round(limit - held - memory.solver - chunk * each)))
+
+
+def with_room(problem: Problem, setup: Setup) -> Setup:
+    """Return the setup, with smaller chunks where the machine had no room for it otherwise.
+
+    Raises `DeclarationError` where chunks of any size leave none.
+    """
+    least, room = check_room(problem, setup), machine_memory(setup.device)
+    if room is None or SMALL * least < room or predict_memory(problem, setup).total <= room:
+        return setup
+    return within(problem, setup, room)
 
 
 def size_text(size: int) -> str:
@@ -132,15 +156,6 @@ def size_of(text: str) -> int:
     return round(number * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))
 
 
-def _counts(problem: Problem, setup: Setup, collocation: Collocation) -> dict[str, int]:
-    """The most points that each soft condition will have."""
-    counts = {name: len(collocation[name].weights) for name in problem.soft_terms}
-    if setup.refine is not None:
-        for name in problem.equations:
-            counts[name] = setup.refine.most_points(len(problem.fields))
-    return counts
-
-
 def _readout(problem: Problem, small: PinnObjective, setup: Setup, counts: Mapping[str, int]) -> tuple[int, int]:
     """How many numbers the solver of a readout of all neurons holds, evaluations included, and how many their jets."""
     columns = 0 if setup.refine is None else setup.refine.columns(len(problem.fields))
@@ -151,6 +166,13 @@ def _readout(problem: Problem, small: PinnObjective, setup: Setup, counts: Mappi
     evaluated = (max(channels.values()) + 2) * max(JETS, 100 * columns) * small.threads.count
     rows = len(problem.fields) * sum(counts.values())
     return QR().storage(small.structure, columns, rows) + evaluated, round(RENEWED * jets)
+
+
+def _with_few_points(setup: Setup) -> Setup:
+    if not isinstance(setup.points, Sampler):
+        return setup
+    few = min(setup.points.n, 10 * SAMPLE)
+    return replace(setup, points=replace(setup.points, n=few, boundary=min(setup.points.boundary or few, few)))
 
 
 def _share(points: ConditionPoints) -> float:

@@ -117,7 +117,7 @@ def test_chunks_are_made_small_enough_for_a_limit() -> None:
     assert tight.chunk is not None and 0.3 * memory.chunk < tight.chunk < 0.6 * memory.chunk
     assert predict_memory(heat(), tight).total <= 1.01 * limit
     assert within(heat(), generous, 2 * memory.total).chunk == memory.chunk
-    with pytest.raises(pm.DeclarationError, match=r"The run needs .*where: --memory 1\.0 MiB"):
+    with pytest.raises(pm.DeclarationError, match=r"The run needs .*where: a limit of memory of 1\.0 MiB"):
         within(heat(), generous, 2**20)
 
 
