@@ -18,6 +18,9 @@ from pinnml.problem.vocabulary import BoundFunction, Vocabulary, as_column
 PointFunction = Callable[[Tensor], Tensor]
 """A function of points (n, d) with values of shape (n,)."""
 
+MOST_AXES = 6
+"""An extension from the faces of more axes, 3^6 terms, is left to the user."""
+
 FaceData = dict[Face, BoundFunction | float]
 
 
@@ -87,10 +90,30 @@ def _derived(field: str, hard: Mapping[str, Any], domain: AbstractDomain, vocabu
     by_axis: dict[int, FaceData] = {}
     for face, value in data.items():
         by_axis.setdefault(face.axis, {})[face] = value
-    offset: PointFunction = _zero
-    for faces in by_axis.values():
+    constant, others = _one_constant(list(by_axis.values()))
+    if len(others) > MOST_AXES:
+        what = f"Values of {field!r} on faces across {len(others)} axes need 3^{len(others)} terms to be extended"
+        raise DeclarationError(what, f"hard condition {prescribed[0][0]!r}", remedy)
+    offset: PointFunction = _zero if constant == 0 else lambda x: torch.full_like(x[:, 0], constant)
+    for faces in others:
         offset = _corrected(offset, faces, box)
     return FieldLifting(offset, _face_distance(tuple(data), box))
+
+
+def _one_constant(axes: Sequence[FaceData]) -> tuple[float, list[FaceData]]:
+    """Return one number that holds on all faces of some axes, and the axes where something else is prescribed.
+
+    The number extends itself. Each of the other axes is corrected at three places of all that came before it.
+    """
+    numbers = [[value for value in faces.values() if isinstance(value, float)] for faces in axes]
+    even = [len(found) == len(faces) and len(set(found)) == 1 for found, faces in zip(numbers, axes, strict=True)]
+    constant = next((found[0] for found, is_even in zip(numbers, even, strict=True) if is_even), 0.0)
+    others = [
+        faces
+        for faces, found, is_even in zip(axes, numbers, even, strict=True)
+        if not (is_even and found[0] == constant)
+    ]
+    return constant, others
 
 
 def _corrected(inner: PointFunction, faces: FaceData, domain: Box) -> PointFunction:

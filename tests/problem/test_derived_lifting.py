@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.problem import Box, Interior, Problem, Value
 
 NAMES = "xyz"
@@ -140,3 +141,35 @@ def test_twenty_coordinates_are_checked_quickly() -> None:
     conditions = {"pde": Interior(lambda u: u), "a": Value(u=2.0, on=faces[0]), "b": Value(u=3.0, on=faces[1])}
     findings = Problem(domain, ["u"], conditions=conditions, hard={"a", "b"}).check()
     assert [finding.where for finding in findings] == ["hard condition 'a'"]
+
+
+def ten_dimensional(**conditions: Value) -> Problem:
+    domain = Box(t=(0, 1), **{f"x{axis}": (0, 1) for axis in range(9)})
+    equation = Interior(lambda u, u_t, u_x0x0: u_t - u_x0x0 - u)
+    return Problem(domain, ["u"], conditions={"pde": equation, **conditions}, hard=set(conditions))
+
+
+WALLS = [f"x{axis}={side}" for axis in range(9) for side in (0, 1)]
+
+
+@pytest.mark.parametrize("number", [0.0, 2.0])
+def test_ten_dimensions_with_one_number_on_all_walls_take_no_time(number: float) -> None:
+    """Where 3^10 terms were added up."""
+
+    def bumps(
+        x0: Tensor, x1: Tensor, x2: Tensor, x3: Tensor, x4: Tensor, x5: Tensor, x6: Tensor, x7: Tensor, x8: Tensor
+    ) -> Tensor:
+        unit = torch.stack([x0, x1, x2, x3, x4, x5, x6, x7, x8])
+        return number + (4 * unit * (1 - unit)).prod(0)
+
+    problem = ten_dimensional(start=Value(u=bumps, on="t=0"), walls=Value(u=number, on=WALLS))
+    began = time.perf_counter()
+    assert problem.check() == []
+    x = torch.rand(1000, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(problem.liftings[0].offset(x), bumps(*x[:, 1:].T), rtol=0, atol=1e-15)
+    assert time.perf_counter() - began < 1
+
+
+def test_functions_on_the_walls_of_ten_dimensions_are_refused() -> None:
+    with pytest.raises(DeclarationError, match=r"across 9 axes need 3\^9 terms .*lifting=Lifting"):
+        ten_dimensional(walls=Value(u=lambda x0, x1: x0 * x1, on=WALLS))
