@@ -11,20 +11,28 @@ from pinnml.loss.balance import still, traces
 from pinnml.loss.pinn import PinnObjective
 from pinnml.loss.placed import place
 from pinnml.network import Workspace
-from pinnml.problem import Finding, Term
+from pinnml.problem import Finding, Term, probe_term
 
 PROBES = 64
 HELD = 1e-6
 DISPARITY = 1e4
 LIGHT = 1e-3
 ROUNDING = 100.0
+RESOLVED = 1e4
+"""An interval of a coordinate holds at least so many floating-point numbers; derivatives need them."""
+
+SHIFT = 0.1
+"""θ is moved by so much, so that a network that begins with zeros is not taken for one that is zero."""
+
 SAMPLE = 100
 """Points of a condition from which its trace is told well enough for a factor of a thousand."""
 
 
 def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
-    """Check dtype and device, residuals that are not finite, hard conditions, and how conditions are weighed."""
-    findings = _check_placement(objective, theta)
+    """Check dtype and device, functions, whether residuals are finite, hard conditions, and how they are weighed."""
+    findings = (
+        _check_placement(objective, theta) or _check_functions(objective, theta) or _check_smoothness(objective, theta)
+    )
     if findings:
         return findings
     losses = objective.losses(theta)
@@ -40,12 +48,46 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
 
 
 def _check_placement(objective: PinnObjective, theta: Tensor) -> list[Finding]:
-    findings = []
+    findings, domain, eps = [], objective.problem.domain, torch.finfo(theta.dtype).eps
+    for name, low, high in zip(domain.names, domain.lower, domain.upper, strict=True):
+        if not high - low > RESOLVED * eps * max(abs(low), abs(high)):
+            what = f"[{low!r}, {high!r}] holds fewer than {RESOLVED:.0e} numbers of {theta.dtype}"
+            remedy = "measure the coordinate from one end, in units of its length"
+            findings.append(Finding(what, f"coordinate {name!r}", remedy))
     for name, points in objective.collocation.items():
         if points.x.dtype != theta.dtype or points.x.device.type != theta.device.type:
             what = f"The points are {points.x.dtype} on {points.x.device}, θ is {theta.dtype} on {theta.device}"
             findings.append(Finding(what, f"condition {name!r}", "give both one dtype and one device"))
     return findings
+
+
+def _check_functions(objective: PinnObjective, theta: Tensor) -> list[Finding]:
+    """Probe the functions again as the run will call them, where that is not as the declaration was checked."""
+    if theta.dtype == torch.float64 and theta.device.type == "cpu":
+        return []
+    generator, findings = torch.Generator().manual_seed(0), dict[str, list[Finding]]()
+    for placed in objective.chunks:
+        term, x = placed.term, placed.x[:PROBES]
+        if term.name not in findings and not term.region.data:
+            values = {symbol: torch.rand(len(x), generator=generator).to(theta) for symbol in term.derivatives}
+            findings[term.name] = probe_term(term, x, values)
+    return [finding for found in findings.values() for finding in found]
+
+
+def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
+    """Find derivatives that the network does not have: they are zero at all points, whatever θ is."""
+    names = objective.problem.domain.names
+    moved = theta + SHIFT * torch.randn(theta.shape, generator=torch.Generator().manual_seed(0)).to(theta)
+    for placed in objective.chunks:
+        jet = placed.fields(moved, Workspace())[0].values
+        for symbol in placed.term.derivatives:
+            along = [name for name, order in zip(names, symbol.index, strict=True) if order]
+            if len(along) == 1 and not jet[placed.indices.index(symbol.index), symbol.field].any():
+                field, order = objective.problem.fields[symbol.field], sum(symbol.index)
+                what = f"The network's derivative of order {order} along {along[0]} is zero at all points"
+                remedy = "take a smooth activation, such as tanh in place of ReLU"
+                return [Finding(what, f"field {field!r} in condition {placed.term.name!r}", remedy)]
+    return []
 
 
 def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) -> list[Finding]:

@@ -21,7 +21,7 @@ class Custom(Architecture):
     """A network given as a module that maps points (n, d) to fields (n, m); it starts from the module's parameters.
 
     Its derivatives are taken by nested automatic differentiation, which is slower than the jets of `MLP` and `ResNet`.
-    The module is copied, never changed.
+    The module is copied, never changed; parameters that do not require a gradient stay as they are.
 
     Parameters
     ----------
@@ -31,39 +31,77 @@ class Custom(Architecture):
     Raises
     ------
     DeclarationError
-        Where `module` is no module; and on solving, where it has no parameters, fails, or gives another shape.
+        Where `module` is no module; and on solving, where it has nothing to train, is scripted or compiled, has complex
+        parameters, fails, gives another shape, or is not a function of each point by itself (dropout, batch norm).
     """
 
     module: nn.Module
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ModuleNetwork:
-        """Try the module on the box' centre; raise `DeclarationError` where it has no parameters or the wrong shape."""
-        parameters = list(self.module.parameters())
+        """Try the module on points of the box; raise `DeclarationError` for what no PDE can be solved with."""
+        parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         if not parameters:
-            raise DeclarationError("The module has no parameters", "network", "give a module that can be trained")
-        centre = torch.tensor([lower, upper], dtype=torch.float64).mean(0, keepdim=True).to(parameters[0])
-        try:
-            shape = tuple(self.module(centre).shape)
-        except RuntimeError as error:
-            what = f"The module fails on points (1, {len(names)}): {error}"
-            remedy = f"give a module that maps points (n, {len(names)}) to fields (n, {outputs})"
-            raise DeclarationError(what, "network", remedy) from error
-        if shape != (1, outputs):
-            what = f"The module maps (1, {len(names)}) to {shape}"
-            raise DeclarationError(what, "network", f"return shape (n, {outputs})")
+            raise DeclarationError("The module has no parameters to train", "network", "give a module that has some")
+        _check_kind(self.module)
+        between = torch.tensor([[0.3], [0.5], [0.8]], dtype=torch.float64)
+        ends = torch.tensor([lower, upper], dtype=torch.float64)
+        _check_calls(self.module, torch.lerp(ends[:1], ends[1:], between).to(parameters[0]), outputs)
         return ModuleNetwork(copy.deepcopy(self.module))
 
 
+def _check_kind(module: nn.Module) -> None:
+    """Raise `DeclarationError` for what cannot be differentiated again and again, or has no real parameters."""
+    if isinstance(module, torch.jit.ScriptModule):
+        raise DeclarationError("The module is scripted", "network", "give the module that it was made from")
+    if hasattr(module, "_orig_mod"):
+        raise DeclarationError("The module is compiled", "network", "give the module itself, before torch.compile")
+    for name, parameter in module.named_parameters():
+        if not parameter.is_floating_point():
+            what = f"Its parameter {name!r} is {parameter.dtype}"
+            raise DeclarationError(
+                what, "network", "give real floating-point parameters, such as two for a complex one"
+            )
+
+
+def _check_calls(module: nn.Module, x: Tensor, outputs: int) -> None:
+    """Raise `DeclarationError` where points (n, d) do not go to fields (n, m), each by itself, every time alike."""
+    shape = f"points (n, {x.shape[1]}) to fields (n, {outputs})"
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    try:
+        with torch.no_grad():
+            whole, again, alone = module(x), module(x), [module(point[None]) for point in x]
+    except Exception as error:
+        what = f"The module fails on points {tuple(x.shape)} or (1, {x.shape[1]}): {type(error).__name__}: {error}"
+        raise DeclarationError(what, "network", f"give a module that maps {shape}") from error
+    if not isinstance(whole, Tensor):
+        raise DeclarationError(f"A {type(whole).__name__} came out of the module", "network", f"map {shape}")
+    if whole.shape != (len(x), outputs):
+        what = f"The module maps {tuple(x.shape)} to {tuple(whole.shape)}"
+        raise DeclarationError(what, "network", f"return shape (n, {outputs})")
+    remedy = "call module.eval() first, or leave out dropout and batch normalisation"
+    changed = [name for name, buffer in module.named_buffers() if not torch.equal(buffer, buffers[name])]
+    module.load_state_dict(buffers, strict=False)
+    if changed:
+        raise DeclarationError(f"The module changes its buffer {changed[0]!r} when it is called", "network", remedy)
+    if not torch.equal(whole, again):
+        raise DeclarationError("The module gives another result when it is called again", "network", remedy)
+    tolerance = 1e3 * torch.finfo(whole.dtype).eps * (1 + float(whole.abs().max()))
+    if float((whole - torch.cat(alone)).abs().max()) > tolerance:
+        raise DeclarationError("The module gives a point another value among other points", "network", remedy)
+
+
 class ModuleNetwork(AbstractNetwork):
-    """A module whose parameters are taken from θ at each call; one block for each of its parameter tensors."""
+    """A module whose parameters are taken from θ at each call; one block for each of its tensors that is not frozen."""
 
     # functional_call swaps the module's parameters in place, so two threads must not share it
     thread_safe = False
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
-        self._shapes = {name: parameter.shape for name, parameter in module.named_parameters()}
-        self._buffers = tuple(module.named_buffers())
+        named = dict(module.named_parameters())
+        self._shapes = {name: parameter.shape for name, parameter in named.items() if parameter.requires_grad}
+        frozen = [(name, parameter.detach()) for name, parameter in named.items() if name not in self._shapes]
+        self._constants = (*module.named_buffers(), *frozen)
         blocks, start = [], 0
         for name, shape in self._shapes.items():
             blocks.append(Block(name, start, start + shape.numel(), tuple(shape), "tensor"))
@@ -71,8 +109,9 @@ class ModuleNetwork(AbstractNetwork):
         self.blocks = tuple(blocks)
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Return the module's own parameters; nothing is drawn."""
-        return torch.cat([parameter.detach().flatten() for parameter in self.module.parameters()]).to(device, dtype)
+        """Return the module's own parameters that are not frozen; nothing is drawn."""
+        named = dict(self.module.named_parameters())
+        return torch.cat([named[name].detach().flatten() for name in self._shapes]).to(device, dtype)
 
     def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the points themselves."""
@@ -89,9 +128,9 @@ class ModuleNetwork(AbstractNetwork):
         parameters = {
             block.name: theta[block.start : block.stop].view(self._shapes[block.name]) for block in self.blocks
         }
-        # buffers are constants; they follow θ to its device and precision
-        buffers = {name: b.to(theta) if b.is_floating_point() else b.to(theta.device) for name, b in self._buffers}
-        return torch.func.functional_call(self.module, parameters | buffers, (x,))
+        # constants follow θ to its device and precision
+        known = {name: c.to(theta) if c.is_floating_point() else c.to(theta.device) for name, c in self._constants}
+        return torch.func.functional_call(self.module, parameters | known, (x,))
 
 
 class ModuleLinearisation(AbstractLinearisation):

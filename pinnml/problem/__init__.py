@@ -7,6 +7,7 @@ from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Ter
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, check_inside
 from pinnml.problem.lifting import FieldLifting, Lifting
+from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
 from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
@@ -38,6 +39,7 @@ __all__ = [
     "Term",
     "Value",
     "check_inside",
+    "probe_term",
     "raise_fatal",
     "suggestion",
 ]

@@ -13,6 +13,7 @@ from pinnml.problem.conditions import Term
 from pinnml.problem.contradictions import contradictions
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.lifting import FieldLifting
+from pinnml.problem.probe import probe_lifting, probe_term
 from pinnml.problem.reference import Reference
 from pinnml.problem.vocabulary import Vocabulary
 
@@ -51,11 +52,32 @@ def check_declaration(
             x = term.region.sample(with_corners, domain, inside=PROBES, boundary=PROBES)
             wrong = _check_lifting(term, x, liftings)
         findings += wrong
+    if any(finding.fatal for finding in findings):
+        return findings
+    findings += _check_derivatives(domain, vocabulary, terms, liftings, domain.place(unit(PROBES, domain.dimension)))
     return findings + _check_coverage(domain, vocabulary, terms) if agree else findings
 
 
+def _check_derivatives(
+    domain: AbstractDomain,
+    vocabulary: Vocabulary,
+    terms: Mapping[str, Term],
+    liftings: Sequence[FieldLifting],
+    x: Tensor,
+) -> list[Finding]:
+    """Check liftings in as many derivatives as the terms need of each field."""
+    needed = [symbol for term in terms.values() for symbol in term.derivatives]
+    orders = [max((sum(s.index) for s in needed if s.field == i), default=0) for i in range(len(vocabulary.fields))]
+    return [
+        finding
+        for field, lifting, order in zip(vocabulary.fields, liftings, orders, strict=True)
+        if not lifting.trivial
+        for finding in probe_lifting(field, lifting, x, domain.lengths, order)
+    ]
+
+
 def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[Finding]:
-    """Evaluate a residual on a random field: shapes, dtypes, devices, and numbers that are finite."""
+    """Evaluate a residual on a random field: shapes, dtypes, devices, finite numbers, derivatives."""
     where = f"condition {term.name!r}"
     values = {symbol: torch.rand(len(x), generator=generator, dtype=torch.float64) for symbol in term.derivatives}
     try:
@@ -69,7 +91,7 @@ def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[F
         inputs = ", ".join(f"{value:.3g}" for value in x[bad])
         what = f"Its function is not finite at the point ({inputs})"
         return [Finding(what, where, "avoid roots, logarithms and quotients outside their range")]
-    return []
+    return probe_term(term, x, values)
 
 
 def _with_corners(unit: Tensor) -> Tensor:

@@ -78,6 +78,9 @@ class Interior(AbstractCondition):
             parts = result if isinstance(result, tuple | list) else (result,)
             if not parts:
                 raise DeclarationError("No residual came out", function.where, "return one tensor an equation")
+            if any(isinstance(part, int | float) or (isinstance(part, Tensor) and part.ndim == 0) for part in parts):
+                what = "One number came out for all points"
+                raise DeclarationError(what, function.where, "return a residual for each point, not their mean or sum")
             return torch.stack([as_column(part, x, function.where) for part in parts])
 
         return Term(name, factor(self.weight, name), Everywhere(), function.derivatives, residual)

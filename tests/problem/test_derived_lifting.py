@@ -152,6 +152,7 @@ def ten_dimensional(**conditions: Value) -> Problem:
 WALLS = [f"x{axis}={side}" for axis in range(9) for side in (0, 1)]
 
 
+@pytest.mark.usefixtures("on_one_thread")
 @pytest.mark.parametrize("number", [0.0, 2.0])
 def test_ten_dimensions_with_one_number_on_all_walls_take_no_time(number: float) -> None:
     """Where 3^10 terms were added up."""
@@ -163,11 +164,11 @@ def test_ten_dimensions_with_one_number_on_all_walls_take_no_time(number: float)
         return number + (4 * unit * (1 - unit)).prod(0)
 
     problem = ten_dimensional(start=Value(u=bumps, on="t=0"), walls=Value(u=number, on=WALLS))
-    began = time.perf_counter()
+    began = time.process_time()
     assert problem.check() == []
     x = torch.rand(1000, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     torch.testing.assert_close(problem.liftings[0].offset(x), bumps(*x[:, 1:].T), rtol=0, atol=1e-15)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_functions_on_the_walls_of_ten_dimensions_are_refused() -> None:

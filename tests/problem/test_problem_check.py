@@ -117,7 +117,7 @@ FATAL: dict[str, tuple[Callable[[], Problem], list[str]]] = {
         [
             "misses the prescribed values by 4.0e-02",
             "disagree on an edge",
-            "hard condition 'start'",
+            "hard condition 'walls'",
             "where faces meet",
         ],
     ),
