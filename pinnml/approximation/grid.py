@@ -9,12 +9,16 @@ import numpy as np
 from pinnml.problem import AbstractDomain, Reference
 
 GRID_POINTS = {1: 1001, 2: 201, 3: 41}
-"""Points a coordinate of the grid on which errors and figures are made where no reference names one."""
+"""Points a coordinate of the grid on which errors and figures are made where no reference names one; of more
+coordinates there are eleven, …"""
+
+MOST_POINTS = 200_000
+"""… or as many as make no more points than these in all."""
 
 
 def uniform_axes(domain: AbstractDomain, reference: Reference | None) -> dict[str, np.ndarray]:
     """Return the coordinates of the grid for errors and figures: the reference's where there is one."""
-    count = GRID_POINTS.get(domain.dimension, 11)
+    count = GRID_POINTS.get(domain.dimension, min(11, int(MOST_POINTS ** (1 / domain.dimension))))
     counts: Mapping[str, int] = reference.grid if reference is not None else dict.fromkeys(domain.names, count)
     bounds = zip(domain.names, domain.lower, domain.upper, strict=True)
     return {name: np.linspace(low, high, counts[name]) for name, low, high in bounds}

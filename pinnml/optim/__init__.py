@@ -29,7 +29,7 @@ from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, moved, phase
-from pinnml.optim.status import Result, Status
+from pinnml.optim.status import Result, Status, interim
 from pinnml.optim.stop import (
     Accuracy,
     AnyOf,
@@ -112,6 +112,7 @@ __all__ = [
     "Work",
     "damped_factor",
     "improve",
+    "interim",
     "minimise",
     "modelled",
     "moved",

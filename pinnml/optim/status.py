@@ -66,3 +66,10 @@ class Result:
     def ngev(self) -> int:
         """Evaluations of value and gradient, line searches included."""
         return self.counts.gradients
+
+
+def interim(progress: Progress) -> Result:
+    """Return a run that goes on as a result."""
+    known = progress.estimate, progress.exhausted, progress.pending, progress.unassessed
+    status, at = Status.RUNNING, (progress.iterate, progress.iteration, progress.seconds, progress.counts)
+    return Result(status, status.value, *at, progress.state, *known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console, RenderableType
@@ -16,6 +17,10 @@ from pinnml.setup import HistoryRow
 
 LIVE_PERIOD = 0.125  # seconds between two drawings on a terminal
 LOG_PERIOD = 10.0  # seconds between two lines elsewhere
+UNWRITABLE = (OSError, ValueError, SystemExit)
+"""What a stream raises that is full, closed, or has no letters for what is written; the last is rich's for a pipe that
+nobody reads any more, and would end the run."""
+
 _BAR = (10, 30)  # fewest and most columns of the bar
 
 
@@ -30,7 +35,7 @@ class ProgressLine:
     On a terminal the line is live, drawn at most eight times a second and only by `update`, so that no second
     thread disturbs the run's timing. Elsewhere (files, pipes) a line is printed with the first update, then
     at most every ten seconds, and with the last one. Used as a context manager; errors inside it pass
-    through.
+    through. What it writes to may be closed or full: then it falls silent, and what it reports goes on.
     """
 
     def __init__(
@@ -55,8 +60,10 @@ class ProgressLine:
 
     def __enter__(self) -> ProgressLine:
         if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._live = Live(console=self._console, auto_refresh=False)
-            self._live.start()
+            live = Live(console=self._console, auto_refresh=False)
+            with suppress(*UNWRITABLE):
+                live.start()
+                self._live = live
         return self
 
     def update(self, row: HistoryRow) -> None:
@@ -75,17 +82,21 @@ class ProgressLine:
         if self._row is not None and self._row is not self._shown:
             self._show(self._row)
         if self._live is not None:
-            self._live.stop()
+            with suppress(*UNWRITABLE):
+                self._live.stop()
             self._live = None
 
     def _show(self, row: HistoryRow) -> None:
         self._shown = row
         self._due = self._clock() + (LOG_PERIOD if self._live is None else LIVE_PERIOD)
         text = self._text(row)
-        if self._live is None:
-            self._console.print(text, soft_wrap=True)
-        else:
-            self._live.update(self._line(text, row), refresh=True)
+        try:
+            if self._live is None:
+                self._console.print(text, soft_wrap=True)
+            else:
+                self._live.update(self._line(text, row), refresh=True)
+        except UNWRITABLE:
+            self._due = float("inf")
 
     def _text(self, row: HistoryRow) -> Text:
         """The line without its bar, the most telling first, since a narrow terminal cuts its end."""

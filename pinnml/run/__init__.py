@@ -2,6 +2,7 @@
 
 from pinnml.run.folder import summary
 from pinnml.run.interruption import SIGNALS, Interruption
+from pinnml.run.output import FigureWarning
 from pinnml.run.repetition import Repetition, rerun
 from pinnml.run.resuming import resume
 from pinnml.run.solution import Solution
@@ -14,6 +15,7 @@ __all__ = [
     "SIGNALS",
     "DeclarationWarning",
     "ErrorWarning",
+    "FigureWarning",
     "HistoryRow",
     "Interruption",
     "Repetition",

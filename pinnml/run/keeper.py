@@ -15,10 +15,11 @@ from pinnml.approximation import Scorer
 from pinnml.errors import sentence
 from pinnml.io.checkpoint import CheckpointWarning, UnsavedWarning, left_out, write_checkpoint
 from pinnml.network import AbstractNetwork
-from pinnml.optim import AbstractSolver, Estimate, Progress, Result, Status
+from pinnml.optim import AbstractSolver, Estimate, Progress, Result, interim
 from pinnml.optim import phase as phase_of
 from pinnml.problem import Problem
-from pinnml.run.solution import Solution, written
+from pinnml.run.output import written
+from pinnml.run.solution import Solution
 from pinnml.setup import HistoryRow, Run
 
 SCORING_SHARE = 0.01
@@ -86,7 +87,7 @@ class Keeper:
     """
 
     def __init__(self, folder: Path, every: float, solver: AbstractSolver) -> None:
-        self._folder = folder
+        self.folder = folder
         self._every = every
         self._solver = solver
         self._due = 0.0
@@ -99,47 +100,45 @@ class Keeper:
         if phase == self._phase and progress.seconds < self._due:
             return
         self._phase, self._due = phase, progress.seconds + self._every
-        status = Status.RUNNING
-        result = Result(
-            status,
-            status.value,
-            progress.iterate,
-            progress.iteration,
-            progress.seconds,
-            progress.counts,
-            progress.state,
-            progress.estimate,
-            progress.exhausted,
-            progress.pending,
-            progress.unassessed,
-        )
-        run = snapshot(result)
+        run = snapshot(interim(progress))
         self._complain(run)
         try:
-            write_checkpoint(run, self._folder)
+            write_checkpoint(run, self.folder)
             self._told = False
         except OSError as error:
             if self._told:
                 return
             self._told = True
             what = f"No checkpoint could be written: {error.strerror or error}"
-            text = sentence(what, str(self._folder), "make room, the run goes on and tries again")
+            text = sentence(what, str(self.folder), "make room, the run goes on and tries again")
             warnings.warn(text, CheckpointWarning, stacklevel=2)
 
     def finish(self, solution: Solution) -> None:
         """Write the run's folder; where it no longer takes it, warn, and leave a checkpoint where there is room."""
         self._complain(solution.run)
         try:
-            written(solution, self._folder)
+            written(solution, self.folder)
         except (OSError, ValueError) as error:
             what = f"The run could not be written in full: {error}"
-            text = sentence(what, str(self._folder), _refuge(solution.run))
+            text = sentence(what, str(self.folder), _refuge(solution.run))
             warnings.warn(text, UnsavedWarning, stacklevel=4)
 
     def _complain(self, run: Run) -> None:
         if not self._complained and (complaint := left_out(run)) is not None:
             self._complained = True
             warnings.warn(complaint, CheckpointWarning, stacklevel=3)
+
+
+def keep_from(error: BaseException, run: Run, folder: Path | None) -> None:
+    """Leave a checkpoint of a run that an exception of somebody else's has ended, and note with it where that lies."""
+    for place in (folder, None):
+        try:
+            path = Path(tempfile.mkdtemp(prefix="pinnml-")) if place is None else place
+            write_checkpoint(run, path)
+        except OSError:
+            continue
+        error.add_note(f"The run of {run.result.nit} iterations so far is kept in {path}; pinnml.resume goes on.")
+        return
 
 
 def _refuge(run: Run) -> str:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +14,14 @@ from torch import Tensor, nn
 
 from pinnml.adapt import Refinement
 from pinnml.approximation import Approximation, Error, Scorer, confirmed, hierarchical_surplus
-from pinnml.io import save_figures
 from pinnml.io.checkpoint import CheckpointWarning, left_out
 from pinnml.loss import PinnObjective
 from pinnml.network import AbstractNetwork, Architecture, FrozenNetwork
 from pinnml.optim import AbstractSolver, Estimate, Result, Stop
 from pinnml.points import Collocation
 from pinnml.problem import Problem
-from pinnml.run.folder import load, save, summary
+from pinnml.run.folder import load, summary
+from pinnml.run.output import written
 from pinnml.setup import HistoryRow, Run, Setup
 
 if TYPE_CHECKING:
@@ -231,8 +230,3 @@ class Solution:
 
         axes = self.axes()
         write_vtu(path, list(axes.values()), list(axes), self.on_grid())
-
-
-def written(solution: Solution, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write the run's folder, and return the paths of its figures."""
-    return save_figures(solution.figures(), save(solution.run, solution.error, folder))

@@ -24,12 +24,12 @@ from pinnml.loss import (
 )
 from pinnml.network import Architecture, neurons_of
 from pinnml.objective import Meter, Watch
-from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, minimise
+from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, interim, minimise
 from pinnml.points import Sampler
 from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.run.beginning import begun
 from pinnml.run.interruption import Interruption
-from pinnml.run.keeper import History, Keeper
+from pinnml.run.keeper import History, Keeper, keep_from
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
 from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind, with_room
@@ -66,7 +66,8 @@ def solve(
 ) -> Solution:
     """Train a network on a problem and return the solution.
 
-    Ctrl-C and SIGTERM end the run after the present step; what was reached is returned.
+    Ctrl-C ends the run after the present step, SIGTERM and SIGHUP within it; what was reached is returned. What
+    `callback` or a function of the problem raises comes out again, with a note of where the run so far is kept.
 
     Parameters
     ----------
@@ -189,6 +190,26 @@ def _train(
     before: Run | None,
     keeper: Keeper | None,
 ) -> Run:
+    """Train; where somebody else's code raises, leave what was reached in a checkpoint before that goes on its way."""
+    reached: list[Run] = []
+    try:
+        return _trained(problem, setup, interruption, callback, before, keeper, reached)
+    except Exception as error:
+        if reached and reached[0].result.nit > (0 if before is None else before.result.nit):
+            keep_from(error, reached[0], None if keeper is None else keeper.folder)
+        raise
+
+
+def _trained(
+    problem: Problem,
+    setup: Setup,
+    interruption: Interruption,
+    callback: Callable[[HistoryRow], None],
+    before: Run | None,
+    keeper: Keeper | None,
+    reached: list[Run],
+) -> Run:
+    """Train, and have the run as it is after each iteration alone in `reached`."""
     _report(problem.check())
     network, generator = bind(problem, setup), torch.Generator()
     start, discretisation = begun(problem, setup, network, generator, before)
@@ -211,6 +232,7 @@ def _train(
     def watch(progress: Progress) -> None:
         nonlocal last
         last = progress, renewal.objective
+        reached[:] = [left(interim(progress))]
         history(progress, renewal.shown(progress), neurons_of(renewal.objective.network))
         if keeper is not None:
             keeper(progress, left)
@@ -232,8 +254,9 @@ def _train(
         iterate = result.iterate
         where = whereabouts(last[1], iterate.theta, iterate.grad) or "Every condition is finite now."
         result = replace(result, message=f"{result.message} {where}")
+    reached[:] = [left(result)]
     best = renewal.shown(result.progress)
-    assessed = renewal.believed(*best)
+    assessed = best[2] if interruption.is_pressing else renewal.believed(*best)
     history.finish(result, (best[0], best[1], assessed), neurons_of(renewal.objective.network))
     return replace(left(result), assessed=assessed)
 
