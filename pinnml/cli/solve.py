@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -17,6 +20,7 @@ from pinnml.cli.output import FAILED, INTERRUPTED, say
 from pinnml.errors import raise_fatal
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CHECKPOINT
+from pinnml.io.claim import LOCK
 from pinnml.network import Architecture
 from pinnml.optim import Loss, Status
 from pinnml.problem import Problem
@@ -90,8 +94,10 @@ def _solve(parsed: argparse.Namespace, console: Console) -> int:
     say(console, f"{problem.name}: {problem.description}")
     if parsed.dry_run:
         return _dry_run(problem, setup, console)
-    folder = Path(parsed.out) if parsed.out else _free_folder(Path("runs"), parsed.problem)
-    with ProgressLine(console, title=problem.name, budget=_seconds(parsed)) as line:
+    with (
+        _folder(parsed.out, Path("runs"), parsed.problem) as folder,
+        ProgressLine(console, title=problem.name, budget=_seconds(parsed)) as line,
+    ):
         solution = train(problem, setup, out=folder, callback=line.update)
         line.update(solution.history[-1])  # by now with its error
     return _finish(solution, folder, console)
@@ -162,8 +168,10 @@ def _resume(parsed: argparse.Namespace, console: Console) -> int:
 
 def _rerun(parsed: argparse.Namespace, console: Console) -> int:
     folder = Path(parsed.folder)
-    out = Path(parsed.out) if parsed.out else _free_folder(folder.parent, f"{folder.name}-rerun")
-    with ProgressLine(console, title=folder.name) as line:
+    with (
+        _folder(parsed.out, folder.parent, f"{folder.name}-rerun") as out,
+        ProgressLine(console, title=folder.name) as line,
+    ):
         repetition = rerun(folder, out=out, callback=line.update)
         line.update(repetition.solution.history[-1])
     status = _finish(repetition.solution, out, console)
@@ -200,10 +208,30 @@ def _finish(solution: Solution, folder: Path, console: Console) -> int:
     return 0 if solution.result.success else FAILED
 
 
-def _free_folder(parent: Path, name: str) -> Path:
-    """Return parent/name, or the first of name-2, name-3, … that holds no run."""
-    candidate, number = parent / name, 1
-    while (candidate / CHECKPOINT).exists():
-        number += 1
-        candidate = parent / f"{name}-{number}"
-    return candidate
+@contextmanager
+def _folder(named: str | None, parent: Path, name: str) -> Iterator[Path]:
+    """Yield the folder that was named, or make parent/name, or the first of name-2, name-3, … that is not there.
+
+    What another command makes in the same moment is not taken; where nothing comes into it, it is removed again.
+    """
+    if named is not None:
+        yield Path(named)
+        return
+    folder = _new_folder(parent, name)
+    try:
+        yield folder
+    finally:
+        if not (folder / CHECKPOINT).exists():
+            (folder / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):  # something else came into it
+                folder.rmdir()
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError  # there is always another number

@@ -66,6 +66,7 @@ def _content(run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": __version__,
+        "identity": run.identity,
         "config": describe_run(run),
         "theta": iterate.theta,
         "f": iterate.f,
@@ -117,6 +118,18 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         _check_format(content, folder / name)
         return content
     raise DeclarationError(". ".join(complaints), str(folder), "name a folder that a run has left")
+
+
+def identities(folder: Path) -> list[str | None]:
+    """Return whose the checkpoints of a folder are, None for one that cannot be read; none where there are none."""
+    found: list[str | None] = []
+    for path in (folder / CHECKPOINT, folder / PREVIOUS):
+        if path.exists():
+            try:
+                found.append(str(_read(path).get("identity", "")))  # the first of this format have none
+            except Exception:  # damaged files fail in many ways
+                found.append(None)
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,18 +11,22 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pinnml.errors import DeclarationError
-from pinnml.io.checkpoint import CHECKPOINT, PREVIOUS
+from pinnml.io.checkpoint import identities
 from pinnml.io.files import prepare_folder
 
 LOCK = ".lock"
 
 
-@contextmanager
-def claim_folder(folder: str | os.PathLike[str], *, going_on: bool) -> Iterator[Path]:
-    """Make a run folder before anything is trained, and lock it against other processes.
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.[a-z]+")
+"""What a file is called while it is written: a process that was killed may have left some."""
 
-    Raises `DeclarationError` where it cannot be written, where another process is at work, and where it holds a run
-    already, unless that run is continued. The lock ends with the process in any case.
+
+@contextmanager
+def claim_folder(folder: str | os.PathLike[str], identity: str) -> Iterator[Path]:
+    """Make a run folder for the run of an identity, lock it against other processes, and sweep what killed ones left.
+
+    Raises `DeclarationError` where it cannot be written, where another process is at work, and where it holds another
+    run. The lock ends with the process in any case.
     """
     path = prepare_folder(folder)
     lock = FileLock(path / LOCK)
@@ -31,9 +36,13 @@ def claim_folder(folder: str | os.PathLike[str], *, going_on: bool) -> Iterator[
         remedy = "wait for it, or name another folder"
         raise DeclarationError("Another process is at work on this run", str(path), remedy) from None
     try:
-        if not going_on and ((path / CHECKPOINT).exists() or (path / PREVIOUS).exists()):
+        had = identities(path)
+        if had and identity not in had:
             remedy = "name another folder, or go on with that run by `pinnml resume`"
             raise DeclarationError("The folder already holds a run", str(path), remedy)
+        for leftover in path.iterdir():
+            if LEFTOVER.fullmatch(leftover.name):
+                leftover.unlink(missing_ok=True)
         yield path
     finally:
         lock.release()

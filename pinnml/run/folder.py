@@ -132,10 +132,9 @@ def load(
         what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
         raise DeclarationError(what, where, "hand over the run's network")
     discretisation = Discretisation(bound, collocation, weights)
-    machine = config["machine"]
-    return Run(
-        problem, setup, discretisation, result, rows, generator, adaptation, machine, assessed, refinements or ()
-    )
+    machine, identity = config["machine"], checkpoint.get("identity", "")  # the first checkpoints have none
+    known = generator, adaptation, machine, assessed, refinements or (), identity
+    return Run(problem, setup, discretisation, result, rows, *known)
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pinnml.adapt import Refinement
 from pinnml.approximation import Approximation, Error, Scorer, confirmed, hierarchical_surplus
 from pinnml.io.checkpoint import CheckpointWarning, left_out
+from pinnml.io.claim import claim_folder
 from pinnml.loss import PinnObjective
 from pinnml.network import AbstractNetwork, Architecture, FrozenNetwork
 from pinnml.optim import AbstractSolver, Estimate, Result, Stop
@@ -180,8 +181,13 @@ class Solution:
         return overview(self.approximation)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the run folder: config, history, summary, checkpoint and figures. Raises for an unwritable folder."""
-        written(self, folder)
+        """Write the run folder: config, history, summary, checkpoint and figures.
+
+        Raises `DeclarationError` for a folder that cannot be written, that holds another run, or on which another
+        process is at work.
+        """
+        with claim_folder(folder, self.run.identity) as path:
+            written(self, path)
         if (complaint := left_out(self.run)) is not None:
             warnings.warn(complaint, CheckpointWarning, stacklevel=2)
 

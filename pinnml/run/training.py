@@ -32,7 +32,7 @@ from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import History, Keeper, keep_from
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
-from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind, with_room
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind, new_identity, with_room
 from pinnml.threads import reserve
 
 KEPT_EVERY = 60.0
@@ -172,10 +172,11 @@ def train(
     """
     setup = with_room(problem, setup)
     with ExitStack() as stack:
-        folder = stack.enter_context(claim_folder(out, going_on=before is not None)) if out is not None else None
+        identity = new_identity() if before is None else before.identity
+        folder = stack.enter_context(claim_folder(out, identity)) if out is not None else None
         interruption = stack.enter_context(Interruption())
         keeper = Keeper(folder, every, setup.solver) if folder is not None else None
-        solution = Solution(_train(problem, setup, interruption, callback, before, keeper))
+        solution = Solution(_train(problem, setup, interruption, callback, before, keeper, identity))
         if keeper is not None:
             keeper.finish(solution)
         compare(solution.run)
@@ -189,11 +190,12 @@ def _train(
     callback: Callable[[HistoryRow], None],
     before: Run | None,
     keeper: Keeper | None,
+    identity: str,
 ) -> Run:
     """Train; where somebody else's code raises, leave what was reached in a checkpoint before that goes on its way."""
     reached: list[Run] = []
     try:
-        return _trained(problem, setup, interruption, callback, before, keeper, reached)
+        return _trained(problem, setup, interruption, callback, before, keeper, identity, reached)
     except Exception as error:
         if reached and reached[0].result.nit > (0 if before is None else before.result.nit):
             keep_from(error, reached[0], None if keeper is None else keeper.folder)
@@ -207,6 +209,7 @@ def _trained(
     callback: Callable[[HistoryRow], None],
     before: Run | None,
     keeper: Keeper | None,
+    identity: str,
     reached: list[Run],
 ) -> Run:
     """Train, and have the run as it is after each iteration alone in `reached`."""
@@ -227,7 +230,7 @@ def _trained(
         state = generator.get_state()
         now = replace(setup, chunk=renewal.objective.chunk)
         run = Run(problem, now, renewal.objective.discretisation, result, history.rows, state, renewal.state)
-        return replace(run, refinements=renewal.refinements)
+        return replace(run, refinements=renewal.refinements, identity=identity)
 
     def watch(progress: Progress) -> None:
         nonlocal last
@@ -264,4 +267,4 @@ def _trained(
 def _report(findings: list[Finding]) -> None:
     raise_fatal(findings)
     for finding in findings:
-        warnings.warn(str(finding), DeclarationWarning, stacklevel=5)
+        warnings.warn(str(finding), DeclarationWarning, stacklevel=6)

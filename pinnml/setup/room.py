@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from pinnml.errors import DeclarationError
 from pinnml.loss import structure_of
@@ -60,7 +61,8 @@ def point_counts(problem: Problem, setup: Setup) -> dict[str, int]:
         soft = problem.soft_terms.items()
         counts = {name: inside if term.region.whole_domain else across for name, term in soft}
     else:
-        counts = {name: len(setup.points[name]) for name in problem.soft_terms}
+        # what is missing or of another kind is refused where the points are placed
+        counts = {name: len(x) for name, x in setup.points.items() if isinstance(x, Tensor) and x.ndim}
     if setup.refine is not None:
         counts |= dict.fromkeys(problem.equations, setup.refine.most_points(len(problem.fields)))
     return counts

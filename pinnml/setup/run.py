@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,11 @@ from pinnml.problem import Problem
 from pinnml.setup.environment import machine
 from pinnml.setup.history import HistoryRow
 from pinnml.setup.setup import Setup
+
+
+def new_identity() -> str:
+    """Return letters and digits that no other run has."""
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Run:
         What is believed of the best approximation's error at the end, where the run has come there.
     refinements : sequence of Refinement, default none
         What the rule for points and network has done, in order.
+    identity : str, default a new one
+        What tells the run from all others, however often it is stopped, continued and saved.
     """
 
     problem: Problem
@@ -58,6 +66,7 @@ class Run:
     machine: Mapping[str, object] = field(default_factory=machine)
     assessed: Estimate | None = None
     refinements: Sequence[Refinement] = ()
+    identity: str = field(default_factory=new_identity)
 
     @cached_property
     def _best(self) -> tuple[AbstractNetwork, Tensor, Estimate | None]:

@@ -264,7 +264,7 @@ def test_readouts_are_made_of_networks_with_inserted_blocks(tmp_path: Path) -> N
 
 def test_what_has_no_layers_is_refused_at_the_start() -> None:
     with pytest.raises(pm.DeclarationError, match="no layers between which"):
-        solved(1, network=torch.nn.Linear(2, 1))
+        solved(1, network=torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Tanh()))
     objective, theta = loss()
     frozen = freeze(objective, theta)
     with pytest.raises(pm.DeclarationError, match="neither frozen nor widened"):

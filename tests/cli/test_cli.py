@@ -308,3 +308,14 @@ def test_a_run_without_a_step_is_no_success(capsys: pytest.CaptureFixture[str]) 
     assert pinnml(f"solve poisson --seconds 0 {SMALL} --out run") == 1
     assert "No step has been taken." in capsys.readouterr().out
     assert json.loads(Path("run/summary.json").read_text())["success"] is False
+
+
+def test_two_commands_at_once_get_two_folders() -> None:
+    both = [start(f"solve poisson --loss 1e9 {SMALL}") for _ in range(2)]
+    assert [process.communicate(timeout=120) and process.returncode for process in both] == [0, 0]
+    assert names("runs") == {"poisson", "poisson-2"}
+
+
+def test_a_command_that_is_refused_leaves_no_folder() -> None:
+    assert pinnml(f"solve poisson --loss 1e9 {SMALL} --points 1000000000000 --solver lbfgs") == 2
+    assert names("runs") == set()

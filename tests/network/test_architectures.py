@@ -119,9 +119,9 @@ class Flat(nn.Module):
     ("module", "message"),
     [
         (nn.Tanh(), "no parameters"),
-        (nn.Linear(2, 3), r"maps \(1, 2\) to \(1, 3\).*return shape \(n, 1\)"),
-        (Flat(), r"to \(1,\)"),
-        (nn.Linear(3, 1), r"fails on points \(1, 2\)"),
+        (nn.Linear(2, 3), r"maps \(3, 2\) to \(3, 3\).*return shape \(n, 1\)"),
+        (Flat(), r"to \(3,\)"),
+        (nn.Linear(3, 1), r"fails on points \(3, 2\)"),
     ],
 )
 def test_wrong_modules_are_refused(module: nn.Module, message: str) -> None:

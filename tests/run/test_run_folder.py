@@ -204,7 +204,7 @@ class Line(nn.Module):
         self.out = nn.Linear(2, 1)
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:
-        return self.out(points)
+        return self.out(torch.tanh(points))
 
 
 class Patient(pm.Iterations):

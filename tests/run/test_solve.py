@@ -282,7 +282,7 @@ OUTSIDE = {"pde": torch.tensor([[0.5, 7.0]], dtype=torch.float64)}
         ({"network": "resnet"}, "network.*MLP"),
         ({"network": pm.MLP}, "network.*MLP"),
         ({"network": nn.Identity()}, "no parameters"),
-        ({"network": Product(outputs=3)}, r"\(1, 3\)"),
+        ({"network": Product(outputs=3)}, r"\(3, 3\)"),
         ({"network": nn.Linear(5, 1)}, "fails on points"),
         ({"solver": pm.LBFGS}, "solver.*LBFGS"),
         ({"solver": "adam"}, "solver.*LBFGS"),
