@@ -54,8 +54,8 @@ def test_a_damaged_checkpoint_does_not_make_the_folder_free(tmp_path: Path) -> N
 
 
 def test_a_folder_that_another_process_works_on_is_not_saved_into(tmp_path: Path) -> None:
-    code = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('ready', flush=True); input()"
-    command = [sys.executable, "-c", code, str(tmp_path / ".lock")]
+    code = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('ready'); input()"
+    command = [sys.executable, "-u", "-c", code, str(tmp_path / ".lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "ready\n"
         with pytest.raises(pm.DeclarationError, match="Another process is at work"):
