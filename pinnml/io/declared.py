@@ -44,6 +44,10 @@ def declaration(problem: Problem) -> dict[str, Any]:
         "equation_parameters": dict(problem.parameters),
         "conditions": {name: type(condition).__name__ for name, condition in problem.conditions.items()},
         "hard": sorted(problem.hard),
+        "terms": {
+            name: {"on": list(term.region.parts), "weight": None if term.balanced else term.weight}
+            for name, term in problem.terms.items()
+        },
     }
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 import pinnml.problems as problems
 from pinnml.approximation import Error
 from pinnml.errors import DeclarationError
-from pinnml.io import prepare_folder, write_history, write_json
+from pinnml.io import prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
 from pinnml.io.declared import declaration, describe_run, setup_of
 from pinnml.io.plain import decode
-from pinnml.loss import Discretisation
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import Architecture, Custom, regrown
 from pinnml.objective import Iterate
 from pinnml.optim import AbstractSolver, Estimate, Result, Status, Stop
@@ -27,19 +27,33 @@ from pinnml.setup import Run, bind
 
 CONFIG, HISTORY, SUMMARY = "config.json", "history.csv", "summary.json"
 
+SAME = 1e-3
+"""The share of √f by which the loss of one problem may differ from machine to machine (dimensionless)."""
 
-def save(run: Run, error: Callable[[], Error | None], folder: str | os.PathLike[str]) -> Path:
-    """Write checkpoint.pt, config.json, history.csv and summary.json into a folder, and return it.
 
-    `error` is asked for when all that costs nothing is written.
-    """
+def save(run: Run, folder: str | os.PathLike[str]) -> Path:
+    """Write checkpoint.pt, config.json and history.csv into a folder, and return it."""
     path = prepare_folder(folder)
     # numbers first: they are what a run costs, all else can be made again from them
     write_checkpoint(run, path)
     write_json(path / CONFIG, describe_run(run))
     write_history(path / HISTORY, run.history)
-    write_json(path / SUMMARY, summary(run, error()))
     return path
+
+
+def conclude(run: Run, error: Error | None, folder: Path) -> None:
+    """Write summary.json, which is last of all: where it tells of this run's end, nothing is missing."""
+    write_json(folder / SUMMARY, summary(run, error))
+
+
+def is_complete(run: Run, folder: str | os.PathLike[str]) -> bool:
+    """Return whether the folder holds all that a run leaves at its end, figures included."""
+    try:
+        found = read_json(Path(folder) / SUMMARY)
+    except (OSError, DeclarationError):
+        return False
+    # the first folders have no identity
+    return (found.get("identity", ""), found.get("iterations")) == (run.identity, run.result.nit)
 
 
 def summary(run: Run, error: Error | None) -> dict[str, Any]:
@@ -48,6 +62,7 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
     return (
         {
             "problem": problem.name,
+            "identity": run.identity,
             "network": repr(setup.network),
             "parameters": run.network.parameters,
             "equation_parameters": problem.parameters,
@@ -132,9 +147,24 @@ def load(
         what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
         raise DeclarationError(what, where, "hand over the run's network")
     discretisation = Discretisation(bound, collocation, weights)
+    _check_loss(PinnObjective(problem, discretisation, chunk=setup.chunk), result, str(path))
     machine, identity = config["machine"], checkpoint.get("identity", "")  # the first checkpoints have none
     known = generator, adaptation, machine, assessed, refinements or (), identity
     return Run(problem, setup, discretisation, result, rows, *known)
+
+
+def _check_loss(objective: PinnObjective, result: Result, where: str) -> None:
+    """Raise `DeclarationError` where the problem has another loss than the run had: functions are not stored.
+
+    √f is compared to a share of itself, and of what N = 0 leaves, to which rounding in sums of large weights belongs.
+    """
+    theta, then = result.iterate.theta, float(result.iterate.f)
+    now, zero = float(objective.value(theta)), float(objective.value(torch.zeros_like(theta)))
+    rounding = (zero * torch.finfo(theta.dtype).eps) ** 0.5
+    if not abs(now**0.5 - then**0.5) <= SAME * then**0.5 + rounding:
+        what = f"At the stored parameters and points the loss is {now:.4e}, and was {then:.4e} in the run"
+        remedy = "hand over the problem and the network as they were: equation, values, weights, activation"
+        raise DeclarationError(what, where, remedy)
 
 
 def _result(checkpoint: dict[str, Any], where: str) -> Result:
@@ -167,7 +197,7 @@ def problem_of(config: dict[str, Any], problem: Problem | None, where: str) -> P
     differences = [
         f"{key} {config.get(key)} against {value}"
         for key, value in declaration(problem).items()
-        if config.get(key) != value
+        if config.get(key) != value and not (key == "terms" and key not in config)  # older folders say nothing of them
     ]
     if differences:
         remedy = "hand over the problem that the run solved"

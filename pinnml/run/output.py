@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pinnml.errors import sentence
 from pinnml.io import save_figures
-from pinnml.run.folder import save
+from pinnml.run.folder import conclude, save
 
 if TYPE_CHECKING:
     from pinnml.run.solution import Solution
@@ -21,7 +21,14 @@ class FigureWarning(UserWarning):
 
 def written(solution: Solution, folder: str | os.PathLike[str]) -> list[Path]:
     """Write the run's folder, and return the paths of its figures; of those that fail a warning tells."""
-    path, made = save(solution.run, solution.error, folder), list[Path]()
+    path = save(solution.run, folder)
+    made = _drawn(solution, path)
+    conclude(solution.run, solution.error(), path)
+    return made
+
+
+def _drawn(solution: Solution, path: Path) -> list[Path]:
+    made = list[Path]()
     try:
         figures = solution.figures()
     except Exception as error:  # whatever matplotlib, LaTeX or memory raises

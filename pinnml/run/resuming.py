@@ -9,9 +9,9 @@ from dataclasses import replace
 from torch import nn
 
 from pinnml.network import Architecture
-from pinnml.optim import AbstractSolver, Seconds, Stop
+from pinnml.optim import AbstractSolver, Seconds, Status, Stop
 from pinnml.problem import Problem
-from pinnml.run.folder import load
+from pinnml.run.folder import is_complete, load
 from pinnml.run.solution import Solution
 from pinnml.run.training import KEPT_EVERY, train
 from pinnml.setup import DEFAULT_SECONDS, HistoryRow
@@ -46,7 +46,8 @@ def resume(
         Wall time from now on [s].
     stop : Stop or None, default None
         When to end; it counts the whole run. Without `seconds` and `stop` the run goes on to its own stop, or for 60 s
-        where it has reached that.
+        where it has reached that; a run that was killed at its end, while its folder was written, is written and no
+        more.
     every : float, default 60
         Time between checkpoints [s].
     callback : callable, default none
@@ -63,6 +64,15 @@ def resume(
     """
     before = load(folder, problem, network, solver, stop=stop)
     had, setup = before.result.progress, before.setup
+    if (
+        seconds is None
+        and stop is None
+        and before.result.status is not Status.RUNNING
+        and not is_complete(before, folder)
+    ):
+        solution = Solution(before)  # it was killed when it had ended, and before it had left everything
+        solution.save(folder)
+        return solution
     if seconds is None and stop is None and setup.stop.reason(had) is not None:
         seconds = DEFAULT_SECONDS
     if seconds is not None:

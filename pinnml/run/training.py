@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from pinnml.adapt import AbstractAdaptation, Renewal
+from pinnml.adapt import AbstractAdaptation
 from pinnml.io.claim import claim_folder
 from pinnml.loss import (
     AbstractBalance,
     AbstractScaling,
     EqualTraces,
     LinearisedSizes,
-    PinnObjective,
-    check_start,
-    whereabouts,
 )
-from pinnml.network import Architecture, neurons_of
-from pinnml.objective import Meter, Watch
-from pinnml.optim import AbstractSolver, Progress, Result, Status, Stop, interim, minimise
+from pinnml.network import Architecture
+from pinnml.optim import AbstractSolver, Stop
 from pinnml.points import Sampler
-from pinnml.problem import Finding, Problem, raise_fatal
-from pinnml.run.beginning import begun
+from pinnml.problem import Problem
+from pinnml.run.course import run_of
 from pinnml.run.interruption import Interruption
-from pinnml.run.keeper import History, Keeper, keep_from
+from pinnml.run.keeper import Keeper
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
-from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, bind, new_identity, with_room
-from pinnml.threads import reserve
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, new_identity, with_room
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
-
-
-class DeclarationWarning(UserWarning):
-    """A finding of the checks that is suspicious and not fatal."""
 
 
 def solve(
@@ -176,95 +165,8 @@ def train(
         folder = stack.enter_context(claim_folder(out, identity)) if out is not None else None
         interruption = stack.enter_context(Interruption())
         keeper = Keeper(folder, every, setup.solver) if folder is not None else None
-        solution = Solution(_train(problem, setup, interruption, callback, before, keeper, identity))
+        solution = Solution(run_of(problem, setup, interruption, callback, before, keeper, identity))
         if keeper is not None:
             keeper.finish(solution)
         compare(solution.run)
         return solution
-
-
-def _train(
-    problem: Problem,
-    setup: Setup,
-    interruption: Interruption,
-    callback: Callable[[HistoryRow], None],
-    before: Run | None,
-    keeper: Keeper | None,
-    identity: str,
-) -> Run:
-    """Train; where somebody else's code raises, leave what was reached in a checkpoint before that goes on its way."""
-    reached: list[Run] = []
-    try:
-        return _trained(problem, setup, interruption, callback, before, keeper, identity, reached)
-    except Exception as error:
-        if reached and reached[0].result.nit > (0 if before is None else before.result.nit):
-            keep_from(error, reached[0], None if keeper is None else keeper.folder)
-        raise
-
-
-def _trained(
-    problem: Problem,
-    setup: Setup,
-    interruption: Interruption,
-    callback: Callable[[HistoryRow], None],
-    before: Run | None,
-    keeper: Keeper | None,
-    identity: str,
-    reached: list[Run],
-) -> Run:
-    """Train, and have the run as it is after each iteration alone in `reached`."""
-    _report(problem.check())
-    network, generator = bind(problem, setup), torch.Generator()
-    start, discretisation = begun(problem, setup, network, generator, before)
-    objective = PinnObjective(problem, discretisation, chunk=setup.chunk, jets=setup.jets)
-    _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
-    history = History(problem, callback, list(before.history) if before is not None else [])
-    known = (before.adaptation, before.refinements) if before is not None else ()
-    renewal, first = Renewal(setup.refine, objective, generator, *known), Meter()
-    if isinstance(start, Tensor):
-        with reserve(objective.threads.count), objective.watched(Watch(add=first.add)):
-            start = renewal.begin(start)
-    last: tuple[Tensor | Progress, PinnObjective] = start, renewal.objective
-
-    def left(result: Result) -> Run:
-        state = generator.get_state()
-        now = replace(setup, chunk=renewal.objective.chunk)
-        run = Run(problem, now, renewal.objective.discretisation, result, history.rows, state, renewal.state)
-        return replace(run, refinements=renewal.refinements, identity=identity)
-
-    def watch(progress: Progress) -> None:
-        nonlocal last
-        last = progress, renewal.objective
-        reached[:] = [left(interim(progress))]
-        history(progress, renewal.shown(progress), neurons_of(renewal.objective.network))
-        if keeper is not None:
-            keeper(progress, left)
-
-    stop, result = setup.stop | interruption, None
-    while result is None:
-        try:
-            with reserve(objective.threads.count):
-                result = minimise(
-                    last[1], last[0], setup.solver, stop, callback=watch, renew=renewal, counts=first.counts,
-                    assess=lambda progress: renewal.assess(progress, stop),
-                )  # fmt: skip
-        except torch.OutOfMemoryError:
-            renewal.halve(last[1])
-            last = last[0], renewal.objective
-    if result.message.startswith(Status.INTERRUPTED.value):
-        result = replace(result, status=Status.INTERRUPTED)
-    if result.status is Status.NOT_FINITE:
-        iterate = result.iterate
-        where = whereabouts(last[1], iterate.theta, iterate.grad) or "Every condition is finite now."
-        result = replace(result, message=f"{result.message} {where}")
-    reached[:] = [left(result)]
-    best = renewal.shown(result.progress)
-    assessed = best[2] if interruption.is_pressing else renewal.believed(*best)
-    history.finish(result, (best[0], best[1], assessed), neurons_of(renewal.objective.network))
-    return replace(left(result), assessed=assessed)
-
-
-def _report(findings: list[Finding]) -> None:
-    raise_fatal(findings)
-    for finding in findings:
-        warnings.warn(str(finding), DeclarationWarning, stacklevel=6)

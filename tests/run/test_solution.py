@@ -16,6 +16,7 @@ from small_problems import KINDS, block, heat, oscillator, ring, string, tiny
 import pinnml as pm
 from pinnml.approximation.values import CHUNK
 from pinnml.io.vtu import read_vtu
+from pinnml.loss import PinnObjective
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +236,9 @@ def test_a_section_is_drawn_where_the_solution_varies_most_and_says_where() -> N
 
 def test_a_folder_keeps_weights_that_adaptation_has_set(tmp_path: Path) -> None:
     run = tiny(heat()).run
-    weighed = replace(run, discretisation=replace(run.discretisation, weights={"pde": 3.0}))
+    discretisation = replace(run.discretisation, weights={"pde": 3.0})
+    loss = PinnObjective(run.problem, discretisation).value(run.result.iterate.theta)
+    result = replace(run.result, iterate=replace(run.result.iterate, f=loss))
+    weighed = replace(run, discretisation=discretisation, result=result)
     pm.Solution(weighed).save(tmp_path)
     assert pm.load(tmp_path, heat()).run.discretisation.weights == {"pde": 3.0}
