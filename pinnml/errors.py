@@ -9,9 +9,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST = 4000
+"""Characters of a text that are shown."""
+
+
+def printable(text: str, most: int = LONGEST) -> str:
+    """Return a text on one line, as a terminal can be given it: what it would obey or hide is escaped, the end cut."""
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[: most + 1])
+    return text if len(text) <= most else text[: most - 1] + "…"
+
 
 def sentence(what: str, where: str, remedy: str) -> str:
     """Return what is wrong, where, and how to mend it, as people read it: the one form of every complaint."""
+    what, where, remedy = printable(what), printable(where), printable(remedy)
     return f"{what.rstrip('.')}; where: {where}; {remedy[:1].lower() + remedy[1:].rstrip('.')}."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -72,6 +72,8 @@ class Fixed(AbstractAdaptation):
     points : int, default 10000
         How many each equation has, at least 1.
     """
+
+    remembered: ClassVar[Any] = None
 
     points: Count = 10_000
 

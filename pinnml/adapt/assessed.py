@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -49,6 +49,8 @@ class Assessed(AbstractAround):
     patience : float, default 6
         The factor by which the work may grow without a smaller error (dimensionless), above 1.
     """
+
+    remembered: ClassVar[Any] = AssessedState
 
     every: Count = 30
     growth: Annotated[float, Above(1)] = 1.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -71,6 +71,8 @@ class Insertion(AbstractAround):
     DeclarationError
         When a run begins with a network that has no hidden states, or with an activation for which σ(0) is not 0.
     """
+
+    remembered: ClassVar[Any] = InsertionState
 
     patience: Count = 50
     decrease: Annotated[float, Above(0)] = 0.5

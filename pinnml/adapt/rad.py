@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -56,6 +56,8 @@ class RAD(AbstractAdaptation):
     DeclarationError
         Unless every stage but the last has an end.
     """
+
+    remembered: ClassVar[Any] = None
 
     stages: Sequence[Stage] = LADDER
     pool: Annotated[float, AtLeast(1)] = 6.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -83,6 +83,8 @@ class Readouts(AbstractAdaptation):
     DeclarationError
         Without levels.
     """
+
+    remembered: ClassVar[Any] = ReadoutsState
 
     untrained: tuple[Widening, ...] = tuple(
         Widening(neurons, radius=None, coordinates=True) for neurons in (30, 70, 400, 1500)

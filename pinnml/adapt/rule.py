@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -70,6 +70,9 @@ class AbstractAdaptation(ABC):
 
     What it must remember of a run is its state: plain data, tensors and records, which checkpoints keep; None at first.
     """
+
+    remembered: ClassVar[Any] = Any
+    """The type of its state once a run has begun, by which what a file holds is checked."""
 
     stages: Sequence[Stage]
     """How many points of each equation there are while the network keeps its shape; a run begins with the first."""

@@ -17,7 +17,7 @@ from pinnml.adapt import RAD
 from pinnml.cli import options
 from pinnml.cli.catalogue import SOLVERS, choose
 from pinnml.cli.output import FAILED, INTERRUPTED, say
-from pinnml.errors import raise_fatal
+from pinnml.errors import printable, raise_fatal
 from pinnml.io import save_figures
 from pinnml.io.checkpoint import CHECKPOINT
 from pinnml.io.claim import LOCK
@@ -202,7 +202,7 @@ def _finish(solution: Solution, folder: Path, console: Console) -> int:
     if solution.refinements:
         console.print(refinement_table(solution.refinements, console.width))
     say(console, f"Figures and files are in {folder}/:")
-    say(console, "  " + "  ".join(sorted(path.name for path in folder.glob("[!.]*"))))
+    say(console, "  " + "  ".join(sorted(printable(path.name) for path in folder.glob("[!.]*"))))
     if solution.result.status is Status.INTERRUPTED:
         return INTERRUPTED
     return 0 if solution.result.success else FAILED

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import pickle
 import textwrap
 import warnings
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ import torch
 from torch import Tensor
 
 from pinnml._version import __version__
-from pinnml.errors import DeclarationError, sentence
+from pinnml.errors import DeclarationError, printable, sentence
+from pinnml.io.container import read_container
 from pinnml.io.declared import describe_run
 from pinnml.io.files import atomic_path
 from pinnml.io.plain import encode, is_complete, strangers
+from pinnml.io.stored import NEEDED
+from pinnml.io.untrusted import CHECKPOINT_BYTES, REMEDY, open_regular
 from pinnml.network import growth_of
-from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run
+from pinnml.setup import COLUMNS, INTEGERS, HistoryRow, Run, machine_memory, size_text
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
 
@@ -106,11 +109,8 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         except (FileNotFoundError, NotADirectoryError):
             complaints.append(f"There is no {name}")
             continue
-        except pickle.UnpicklingError:
-            complaints.append(f"{name} cannot be read: it holds more than tensors and plain data")
-            continue
-        except Exception as error:  # damaged files fail in many ways
-            complaints.append(f"{name} cannot be read: {str(error).partition(chr(10))[0]}")
+        except DeclarationError as error:
+            complaints.append(f"{name} cannot be read: {error.what[:1].lower()}{error.what[1:]}")
             continue
         if complaints:
             text = sentence(complaints[0], str(folder), "the checkpoint before it is taken, made a little earlier")
@@ -124,22 +124,29 @@ def identities(folder: Path) -> list[str | None]:
     """Return whose the checkpoints of a folder are, None for one that cannot be read; none where there are none."""
     found: list[str | None] = []
     for path in (folder / CHECKPOINT, folder / PREVIOUS):
-        if path.exists():
+        if os.path.lexists(path):
             try:
                 found.append(str(_read(path).get("identity", "")))  # the first of this format have none
-            except Exception:  # damaged files fail in many ways
+            except (DeclarationError, OSError):
                 found.append(None)
     return found
 
 
 def _read(path: Path) -> dict[str, Any]:
-    with zipfile.ZipFile(path) as archive:
-        if (damaged := archive.testzip()) is not None:  # the loader takes changed bytes for data
-            raise ValueError(f"the checksum of {damaged} is wrong")
-    content = torch.load(path, map_location=None if torch.cuda.is_available() else "cpu", weights_only=True)
-    if not isinstance(content, dict):
-        raise ValueError("it holds no run")
-    return content
+    """Return what a checkpoint holds; raise `DeclarationError` for what is none, OSError where it cannot be opened."""
+    with open_regular(path, CHECKPOINT_BYTES) as file:
+        size, room = file.seek(0, os.SEEK_END), machine_memory("cpu")
+        if room is not None and size > room:
+            what = f"The file has {size_text(size)}, the machine has room for {size_text(room)}"
+            raise DeclarationError(what, str(path), "read it on a larger machine")
+        try:
+            return read_container(file)
+        except pickle.UnpicklingError as error:
+            what = f"It holds more than tensors and plain data: {error}"
+            raise DeclarationError(what, str(path), REMEDY) from error
+        except Exception as error:  # in damaged files the parsers of archives and pickles fail in many ways
+            what = f"{type(error).__name__}, {printable(str(error), 200)}"
+            raise DeclarationError(what, str(path), REMEDY) from error
 
 
 def _check_format(content: dict[str, Any], path: Path) -> None:
@@ -157,10 +164,6 @@ def _table(rows: Sequence[HistoryRow]) -> Tensor:
     """The history as numbers, shape (rows, columns); NaN stands for None."""
     cells = [[math.nan if (cell := getattr(row, name)) is None else cell for name in COLUMNS] for row in rows]
     return torch.tensor(cells, dtype=torch.float64).reshape(len(rows), len(COLUMNS))
-
-
-NEEDED = len(COLUMNS) - 1
-"""Columns that every checkpoint of this format has; those of the first such had no `neurons`."""
 
 
 def history_of(table: Tensor) -> list[HistoryRow]:

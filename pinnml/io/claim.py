@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from pinnml.errors import DeclarationError
 from pinnml.io.checkpoint import identities
 from pinnml.io.files import prepare_folder
+from pinnml.io.untrusted import check_lock
 
 LOCK = ".lock"
 
@@ -29,19 +30,26 @@ def claim_folder(folder: str | os.PathLike[str], identity: str) -> Iterator[Path
     run. The lock ends with the process in any case.
     """
     path = prepare_folder(folder)
+    check_lock(path / LOCK)
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         remedy = "wait for it, or name another folder"
         raise DeclarationError("Another process is at work on this run", str(path), remedy) from None
+    except OSError as error:
+        what, remedy = (
+            f"The lock cannot be opened: {error.strerror or error}",
+            "remove it, where no run is at work here",
+        )
+        raise DeclarationError(what, str(path / LOCK), remedy) from error
     try:
         had = identities(path)
         if had and identity not in had:
             remedy = "name another folder, or go on with that run by `pinnml resume`"
             raise DeclarationError("The folder already holds a run", str(path), remedy)
         for leftover in path.iterdir():
-            if LEFTOVER.fullmatch(leftover.name):
+            if LEFTOVER.fullmatch(leftover.name) and (leftover.is_symlink() or not leftover.is_dir()):
                 leftover.unlink(missing_ok=True)
         yield path
     finally:

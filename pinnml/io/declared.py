@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from pinnml.errors import DeclarationError
 from pinnml.io.plain import decode, encode, is_known
 from pinnml.points import Collocation
 from pinnml.problem import Problem
+from pinnml.settings import misfits
 from pinnml.setup import Run, Setup
 
 
@@ -51,20 +55,29 @@ def declaration(problem: Problem) -> dict[str, Any]:
     }
 
 
-def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Collocation, where: str) -> Setup:
-    """Return the setup that a run was described with, with the `given` parts replaced."""
+def setup_of(
+    config: Mapping[str, Any], given: Mapping[str, Any], collocation: Collocation, where: str, compiles: bool = False
+) -> Setup:
+    """Return the setup that a run was described with, with the `given` parts replaced; `compiles` is as in `decode`.
+
+    Raises `DeclarationError` where a part is missing, or not of its type and range.
+    """
     # run folders written before there was a balance had weights of one, and those before there were scales sizes of one
-    kept = {"balance": None, "scales": None} | config
-    names = ("network", "solver", "points", "refine", "balance", "scales", "stop")
-    parts = {key: decode(kept[key], where) for key in names if key not in given}
+    kept = {"balance": None, "scales": None, "device": "cpu"} | dict(config)
+    names = ("network", "solver", "points", "refine", "balance", "scales", "stop", "dtype", "seed")
+    if missing := [name for name in names if name not in kept and name not in given]:
+        raise DeclarationError(f"The configuration lacks {', '.join(missing)}", where, "restore the file")
+    parts = {key: decode(kept[key], where, compiles) for key in names if key not in given}
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
-    dtype = decode(config["dtype"], where)
     size = {key: config[key] for key in ("chunk", "jets") if key in config}  # older folders say nothing of jets
-    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=dtype, **size)
+    setup = Setup(**(parts | dict(given)), device=_device(str(kept["device"])), **size)
+    for name, value, wanted in misfits(setup, Setup):
+        raise DeclarationError(f"{name} of the configuration is {value}", where, f"restore the file: it is {wanted}")
+    return setup
 
 
-def _device(config: dict[str, Any]) -> str:
+def _device(device: str) -> str:
     """The run's device, or the CPU where there is no such device."""
-    device = str(config.get("device", "cpu"))
-    return device if device.startswith("cuda") and torch.cuda.is_available() else "cpu"
+    known = re.fullmatch(r"cuda(:\d{1,3})?", device) is not None
+    return device if known and torch.cuda.is_available() else "cpu"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnml.errors import DeclarationError
+from pinnml.io.untrusted import REMEDY, read_text
 
 
 def _new_file(folder: Path, stem: str, suffix: str) -> Path:
@@ -108,13 +109,13 @@ def write_json(path: str | os.PathLike[str], mapping: Mapping[str, Any]) -> None
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what `write_json` wrote. Raises OSError, or DeclarationError where it is no JSON object."""
-    remedy = "restore it from a copy, or let a new run write it again"
+    text = read_text(Path(path))
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DeclarationError(f"The file is no JSON ({error})", os.fspath(path), remedy) from error
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:  # the latter where lists are nested without end
+        raise DeclarationError(f"The file is no JSON ({error})", os.fspath(path), REMEDY) from error
     if not isinstance(content, dict):
-        raise DeclarationError("The file holds JSON, but no object at its top", os.fspath(path), remedy)
+        raise DeclarationError("The file holds JSON, but no object at its top", os.fspath(path), REMEDY)
     return content
 
 

@@ -7,9 +7,11 @@ import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, printable
 from pinnml.io.files import write_bytes
+from pinnml.io.untrusted import read_text
 from pinnml.setup import COLUMNS, INTEGERS, LATER, HistoryRow
 
 
@@ -56,8 +58,8 @@ def read_history(path: str | os.PathLike[str]) -> list[HistoryRow]:
 
     Raises OSError, or DeclarationError that names the line where the file is no history.
     """
-    lines = csv.reader(io.StringIO(Path(path).read_text(encoding="utf-8")))
-    header = next(lines, [])
+    lines = csv.reader(io.StringIO(read_text(Path(path))))
+    header = _next(lines, path) or []
     missing = [name for name in COLUMNS if name not in header and name not in LATER]
     if missing:
         raise DeclarationError(
@@ -66,13 +68,25 @@ def read_history(path: str | os.PathLike[str]) -> list[HistoryRow]:
             f"give a file whose first line is {','.join(COLUMNS)}",
         )
     rows = []
-    for cells in lines:
+    while (cells := _next(lines, path)) is not None:
         try:
             rows.append(_row(dict(zip(header, cells, strict=True))))
         except ValueError as error:
-            raise DeclarationError(
-                f"A row of the history cannot be read: {error}",
-                f"line {lines.line_num} of {os.fspath(path)}",
-                "remove the line, or let a new run write the file again",
-            ) from error
+            raise _unreadable(lines, path, str(error)) from error
     return rows
+
+
+def _next(lines: Any, path: str | os.PathLike[str]) -> list[str] | None:
+    """Return the cells of the next line, None after the last one."""
+    try:
+        return next(lines, None)
+    except csv.Error as error:  # a cell without an end
+        raise _unreadable(lines, path, str(error)) from error
+
+
+def _unreadable(lines: Any, path: str | os.PathLike[str], reason: str) -> DeclarationError:
+    return DeclarationError(
+        f"A row of the history cannot be read: {printable(reason, 200)}",
+        f"line {lines.line_num} of {os.fspath(path)}",
+        "remove the line, or let a new run write the file again",
+    )

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError, suggestion
-from pinnml.settings import RECORDS, name_of
+from pinnml.errors import DeclarationError, printable, suggestion
+from pinnml.network import Compiled
+from pinnml.settings import RECORDS, misfits, name_of
 
 STRANGE = "not the package's own"
 """The kind of everything that is no record, and only described."""
@@ -58,25 +59,60 @@ def is_complete(data: Any) -> bool:
     return next(strangers(data), None) is None
 
 
-def decode(data: Any, where: str) -> Any:
-    """Build records from what `encode` made; raise `DeclarationError` for a kind that is not known."""
-    if isinstance(data, list):
-        return tuple(decode(item, where) for item in data)
+def shown(data: Any) -> Any:
+    """Return encoded data with texts as they can be shown; names, by which things are found, stay as they are."""
+    if isinstance(data, Mapping):
+        return {key: item if key == "type" else shown(item) for key, item in data.items()}
+    if isinstance(data, list | tuple):
+        return [shown(item) for item in data]
+    return printable(data) if isinstance(data, str) else data
+
+
+def has_compiler(data: Any) -> bool:
+    """Return whether anything in encoded data would start a compiler."""
+    if isinstance(data, Mapping):
+        return data.get("type") == name_of(Compiled) or any(map(has_compiler, data.values()))
+    return isinstance(data, list | tuple) and any(map(has_compiler, data))
+
+
+def decode(data: Any, where: str, compiles: bool = False) -> Any:
+    """Build records from what `encode` made; fields of the package's own are held to their types.
+
+    Raises `DeclarationError` for a kind that is not known, for wrong fields, and, unless one `compiles`, for what
+    would start a compiler.
+    """
+    if isinstance(data, list | tuple):
+        return tuple(decode(item, where, compiles) for item in data)
     if not isinstance(data, Mapping):
         return _DTYPES.get(data, data) if isinstance(data, str) else data
     if "type" not in data:
-        return {key: decode(item, where) for key, item in data.items()}
+        return {key: decode(item, where, compiles) for key, item in data.items()}
     kind = data["type"]
     if kind == STRANGE:
         what = f"{data.get('description')} is an object of your own, which a run folder does not hold"
         raise DeclarationError(what, where, "hand it over, as in load(folder, problem, network, solver, stop=stop)")
     if not isinstance(kind, str) or kind not in RECORDS:
         raise DeclarationError(f"Unknown kind {kind!r}", where, _remedy(str(kind)))
-    parts = {key: decode(item, where) for key, item in data.items() if key != "type"}
+    if RECORDS[kind] is Compiled and not compiles:
+        what, remedy = f"{kind} would start a compiler, which no file may", "hand the network over"
+        raise DeclarationError(what, where, f"{remedy}, as in load(folder, problem, network)")
+    return _built(kind, {key: decode(item, where, compiles) for key, item in data.items() if key != "type"}, where)
+
+
+def _built(kind: str, parts: Mapping[str, Any], where: str) -> Any:
+    known = RECORDS[kind]
+    kept = {part.name for part in dataclasses.fields(known) if part.init and part.metadata.get("kept", True)}
+    if not kept >= set(parts):
+        what = f"{kind} has wrong arguments: {', '.join(sorted(set(parts) - kept))}"
+        raise DeclarationError(what, where, "restore the file")
     try:
-        return RECORDS[kind](**parts)
+        found = known(**parts)
     except (TypeError, KeyError) as error:
         raise DeclarationError(f"{kind} has wrong arguments: {error}", where, "restore the file") from error
+    if ":" not in kind:  # fields of a record of one's own are its owner's
+        for name, value, wanted in misfits(found, known):
+            raise DeclarationError(f"{name} of {kind} is {value}", where, f"restore the file: it takes {wanted}")
+    return found
 
 
 def _remedy(kind: str) -> str:

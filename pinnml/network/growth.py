@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
@@ -67,14 +69,47 @@ def regrown(network: AbstractNetwork, growth: Growth | None) -> AbstractNetwork:
     if growth is None:
         return network
     if growth.layers is not None:
-        network = DeepenedNetwork(_chain(network, "deepened"), growth.layers)
+        chain = _chain(network, "deepened")
+        _check_layers(chain, growth.layers)
+        network = DeepenedNetwork(chain, growth.layers)
     if growth.levels is not None:
-        network = WidenedNetwork(_chain(network, "widened"), growth.levels)
+        chain = _chain(network, "widened")
+        _check_levels(growth.levels, sum(layer.inputs for layer in chain.layers))
+        network = WidenedNetwork(chain, growth.levels)
+    if growth.below is not None and not (_is_real(growth.below) and growth.below.ndim == 1):
+        raise _refused("What is frozen is no vector of finite numbers")
     return network if growth.below is None else FrozenNetwork(network, growth.below, growth.keeps_jets)
 
 
 def _chain(network: AbstractNetwork, what: str) -> ChainNetwork:
     if isinstance(network, ChainNetwork):
         return network
-    text = f"A {type(network).__name__} cannot be {what}"
-    raise DeclarationError(text, "the network's growth", "hand over the network of the run")
+    raise _refused(f"A {type(network).__name__} cannot be {what}")
+
+
+def _check_layers(chain: ChainNetwork, layers: Sequence[Layer]) -> None:
+    """Raise `DeclarationError` where layers do not lead from the chain's features to its outputs."""
+    widths = [chain.features.features, *(layer.outputs for layer in layers)]
+    fit = all(layer.inputs == width for layer, width in zip(layers, widths, strict=False))
+    same = all(layer.step is None or layer.inputs == layer.outputs for layer in layers)
+    if not (layers and fit and same and widths[-1] == chain.layers[-1].outputs):
+        raise _refused("The layers do not follow one another")
+
+
+def _check_levels(levels: Sequence[RandomFeatures], states: int) -> None:
+    """Raise `DeclarationError` where neurons do not read from so many rows of states."""
+    for level in levels:
+        weight, bias, read = level.weight, level.bias, level.read
+        shaped = weight.ndim == 2 and bias.shape == weight.shape[:1] and read.shape == weight.shape[1:]
+        if not (shaped and _is_real(weight) and _is_real(bias) and weight.dtype == bias.dtype and len(read)):
+            raise _refused("Neurons do not have finite weights and biases that go together")
+        if read.dtype != torch.int64 or not 0 <= int(read.min()) <= int(read.max()) < states:
+            raise _refused(f"Neurons read others than the {states} states of the network")
+
+
+def _is_real(numbers: Tensor) -> bool:
+    return numbers.is_floating_point() and bool(numbers.isfinite().all())
+
+
+def _refused(what: str) -> DeclarationError:
+    return DeclarationError(what, "the network's growth", "hand over the network of the run")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from pinnml.adapt import Refinement
 
@@ -53,5 +54,5 @@ def refinement_table(refinements: Sequence[Refinement], width: int = FULL) -> Ta
     for name in cells[0] if cells else COLUMNS:
         table.add_column(name, justify="left" if name == "refinement" else "right", no_wrap=name != "refinement")
     for row in cells:
-        table.add_row(*row.values())
+        table.add_row(*map(Text, row.values()))  # no markup
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,25 @@ from torch import nn
 
 import pinnml.problems as problems
 from pinnml.approximation import Error
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, printable
 from pinnml.io import prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
 from pinnml.io.declared import declaration, describe_run, setup_of
-from pinnml.io.plain import decode
+from pinnml.io.plain import encode, has_compiler
+from pinnml.io.stored import Stored, stored
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import Architecture, Custom, regrown
 from pinnml.objective import Iterate
-from pinnml.optim import AbstractSolver, Estimate, Result, Status, Stop
+from pinnml.optim import AbstractSolver, Estimate, Result, Stop
 from pinnml.points import ConditionPoints
 from pinnml.problem import Problem
+from pinnml.run.fitting import JET_CHANNELS, check_fit, check_kept, check_methods, check_room, check_size, machine_of
 from pinnml.setup import Run, bind
 
 CONFIG, HISTORY, SUMMARY = "config.json", "history.csv", "summary.json"
+
+CHECKED = 50_000_000
+"""Numbers of jets in one chunk of points when a run is read: some 400 MB."""
 
 SAME = 1e-3
 """The share of √f by which the loss of one problem may differ from machine to machine (dimensionless)."""
@@ -127,37 +133,39 @@ def load(
     """Read what a folder holds of a run, with what is handed over in place of what is stored; see `Solution.load`."""
     path = Path(folder)
     checkpoint = read_checkpoint(path)
-    given = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
+    own = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
+    given = {key: value for key, value in own.items() if value is not None}
     where = str(path / CHECKPOINT)
-    try:
-        config = checkpoint["config"]
-        problem = problem_of(config, problem, str(path))
-        collocation = {name: ConditionPoints(*parts) for name, parts in checkpoint["points"].items()}
-        setup = setup_of(config, {key: value for key, value in given.items() if value is not None}, collocation, where)
-        result, rows = _result(checkpoint, where), history_of(checkpoint["history"])
-        generator, weights = checkpoint["generator"], checkpoint["weights"]
-        grown, adaptation, assessed, refinements = (
-            decode(checkpoint.get(key), where) for key in ("growth", "adaptation", "assessed", "refinements")
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        what = f"The checkpoint lacks what a run leaves in it: {type(error).__name__} {error}"
-        raise DeclarationError(what, where, "restore the file") from error
-    bound = regrown(bind(problem, setup).scaled(checkpoint.get("scales") or ()), grown)
-    if bound.size != len(result.iterate.theta):
-        what = f"The checkpoint holds {len(result.iterate.theta)} parameters, the network has {bound.size}"
-        raise DeclarationError(what, where, "hand over the run's network")
-    discretisation = Discretisation(bound, collocation, weights)
-    _check_loss(PinnObjective(problem, discretisation, chunk=setup.chunk), result, str(path))
-    machine, identity = config["machine"], checkpoint.get("identity", "")  # the first checkpoints have none
-    known = generator, adaptation, machine, assessed, refinements or (), identity
+    kept = stored(checkpoint, where, compiles := has_compiler(encode(network)))
+    problem = problem_of(kept.config, problem, str(path))
+    collocation = {name: ConditionPoints(*parts) for name, parts in kept.points.items()}
+    setup = setup_of(kept.config, given, collocation, where, compiles)
+    if network is None:
+        check_size(setup.network, kept, where)
+    bound = regrown(bind(problem, setup).scaled(kept.scales or ()), kept.growth)
+    check_fit(problem, setup.dtype, bound, kept, collocation, where)
+    check_room(bound, collocation, setup.device, where)
+    check_methods(setup, kept, where)
+    check_kept(setup, problem, bound, kept, where)
+    result = _result(kept)
+    discretisation = Discretisation(bound, collocation, kept.weights)
+    _check_loss(problem, discretisation, setup.chunk, result, str(path))
+    rows, machine = history_of(kept.history), machine_of(kept.config, where)
+    known = kept.generator, kept.adaptation, machine, kept.assessed, kept.refinements or (), kept.identity
     return Run(problem, setup, discretisation, result, rows, *known)
 
 
-def _check_loss(objective: PinnObjective, result: Result, where: str) -> None:
+def _check_loss(
+    problem: Problem, discretisation: Discretisation, chunk: int | None, result: Result, where: str
+) -> None:
     """Raise `DeclarationError` where the problem has another loss than the run had: functions are not stored.
 
     √f is compared to a share of itself, and of what N = 0 leaves, to which rounding in sums of large weights belongs.
+    Points are taken in chunks that the machine has memory for, whatever the file says.
     """
+    widths = sum(block.shape[0] for block in discretisation.network.blocks)
+    most = max(1, CHECKED // (JET_CHANNELS * widths))
+    objective = PinnObjective(problem, discretisation, chunk=min(most, chunk or most))
     theta, then = result.iterate.theta, float(result.iterate.f)
     now, zero = float(objective.value(theta)), float(objective.value(torch.zeros_like(theta)))
     rounding = (zero * torch.finfo(theta.dtype).eps) ** 0.5
@@ -167,23 +175,23 @@ def _check_loss(objective: PinnObjective, result: Result, where: str) -> None:
         raise DeclarationError(what, where, remedy)
 
 
-def _result(checkpoint: dict[str, Any], where: str) -> Result:
+def _result(kept: Stored) -> Result:
     return Result(
-        Status[checkpoint["status"]],
-        checkpoint["message"],
-        Iterate(checkpoint["theta"], checkpoint["f"], checkpoint["grad"]),
-        checkpoint["iteration"],
-        checkpoint["seconds"],
-        decode(checkpoint["counts"], where),
-        decode(checkpoint["state"], where),
-        decode(checkpoint.get("estimate"), where),
-        checkpoint["exhausted"],
-        checkpoint["pending"],
-        checkpoint.get("unassessed", False),  # the first checkpoints of this format have none
+        kept.status,
+        kept.message,
+        Iterate(kept.theta, kept.f, kept.grad),
+        kept.iteration,
+        kept.seconds,
+        kept.counts,
+        kept.state,
+        kept.estimate,
+        kept.exhausted,
+        kept.pending,
+        kept.unassessed,
     )
 
 
-def problem_of(config: dict[str, Any], problem: Problem | None, where: str) -> Problem:
+def problem_of(config: Mapping[str, Any], problem: Problem | None, where: str) -> Problem:
     """Return the problem handed over, or the bundled one of that name, if it is the one that the run solved.
 
     Raises `DeclarationError` with the differences otherwise.
@@ -195,7 +203,7 @@ def problem_of(config: dict[str, Any], problem: Problem | None, where: str) -> P
             raise DeclarationError(f"{name!r} is not a bundled problem", where, remedy)
         problem = problems.get(name)
     differences = [
-        f"{key} {config.get(key)} against {value}"
+        f"{key} {printable(str(config.get(key)), 200)} against {value}"
         for key, value in declaration(problem).items()
         if config.get(key) != value and not (key == "terms" and key not in config)  # older folders say nothing of them
     ]

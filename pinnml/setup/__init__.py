@@ -5,6 +5,7 @@ from pinnml.setup.history import COLUMNS, INTEGERS, LATER, HistoryRow
 from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, with_room, within
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, sweeps_recipe
+from pinnml.setup.room import machine_memory
 from pinnml.setup.run import Run, new_identity
 from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, draw_points, parameters
 
@@ -25,6 +26,7 @@ __all__ = [
     "draw_points",
     "fit_network",
     "machine",
+    "machine_memory",
     "new_identity",
     "parameters",
     "predict_memory",

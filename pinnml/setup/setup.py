@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
 from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
-from pinnml.settings import record
+from pinnml.settings import AtLeast, Between, Count, record
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import default_recipe
 
@@ -65,11 +65,11 @@ class Setup:
     balance: AbstractBalance | None = field(default_factory=EqualTraces)
     scales: AbstractScaling | None = field(default_factory=LinearisedSizes)
     stop: Stop = field(default_factory=lambda: Seconds(DEFAULT_SECONDS))
-    seed: int = 0
+    seed: Annotated[int, Between(-(2**63), 2**63 - 1)] = 0
     device: str = "cpu"
     dtype: torch.dtype = torch.float64
-    chunk: int | None = None
-    jets: int = KEPT_BYTES
+    chunk: Count | None = None
+    jets: Annotated[int, AtLeast(0)] = KEPT_BYTES
 
 
 def arrange(

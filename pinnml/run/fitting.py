@@ -1,0 +1,211 @@
+"""Whether what a checkpoint holds fits the problem, the network and the methods that it is said to be of."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinnml.adapt import AbstractAdaptation, AbstractAround
+from pinnml.approximation import SplineField
+from pinnml.errors import DeclarationError
+from pinnml.io.plain import shown
+from pinnml.io.stored import Stored, is_real
+from pinnml.network import (
+    AbstractNetwork,
+    Architecture,
+    ChainNetwork,
+    FrozenNetwork,
+    Growth,
+    body_of,
+    neurons_of,
+    regrown,
+)
+from pinnml.optim import AbstractSolver, Estimate
+from pinnml.points import Collocation
+from pinnml.problem import Problem
+from pinnml.settings import fits, name_of
+from pinnml.setup import Setup, machine_memory, size_text
+
+FREE = 10_000
+"""A setting of a network may be such a number whatever parameters there are: binding it takes no time."""
+
+JET_CHANNELS = 10
+"""Derivatives of every neuron that an equation takes, a few more or less."""
+
+SEEDS = ("seed",)
+"""Settings of networks that are of any size."""
+
+
+def check_size(network: Architecture, stored: Stored, where: str) -> None:
+    """Raise `DeclarationError` where a network is far too large for the parameters there are, before it is bound."""
+    most = max(FREE, sum(len(part) for part in (stored.theta, _below(stored.growth)) if part is not None))
+    for name, value in _numbers(network):
+        if value > most:
+            what = f"The network's {name} is {value}, with {len(stored.theta)} parameters"
+            raise DeclarationError(what, where, "restore the file, or hand over the run's network")
+
+
+def check_fit(
+    problem: Problem,
+    dtype: torch.dtype,
+    network: AbstractNetwork,
+    stored: Stored,
+    collocation: Collocation,
+    where: str,
+) -> None:
+    """Raise `DeclarationError` where numbers, points, weights, scales or estimates are not those of the problem."""
+    if {stored.theta.dtype, stored.f.dtype} != {dtype}:
+        what = f"θ is of {stored.theta.dtype}, the loss of {stored.f.dtype}, and the run of {dtype}"
+        raise DeclarationError(what, where, "restore the file")
+    for what in _misfits(problem, network, stored, collocation):
+        raise DeclarationError(what, where, "restore the file, or hand over the run's problem and network")
+
+
+def check_room(network: AbstractNetwork, collocation: Collocation, device: str, where: str) -> None:
+    """Raise `DeclarationError` where what is kept of every point is more than the machine has memory for."""
+    body, points = body_of(network), sum(len(one.x) for one in collocation.values())
+    kept = body.features.features if isinstance(body, ChainNetwork) else 1
+    if isinstance(network, FrozenNetwork):
+        kept += sum(block.shape[0] for block in body.blocks)
+        kept += neurons_of(network) if network.keeps_jets else 0
+    needed, room = 8 * JET_CHANNELS * kept * points, machine_memory(device)
+    if room is not None and needed > room:
+        what = f"Its points and neurons take {size_text(needed)}, the machine has {size_text(room)}"
+        raise DeclarationError(what, where, "read it on a larger machine")
+
+
+def check_methods(setup: Setup, stored: Stored, where: str) -> None:
+    """Raise `DeclarationError` where what solver and rule remember is another method's."""
+    for what in _strange_states(setup.solver, stored.state):
+        raise DeclarationError(what, where, "restore the file, or hand over the run's solver")
+    for what in _strange_memories(setup.refine, stored.adaptation):
+        raise DeclarationError(what, where, "restore the file")
+
+
+def check_kept(setup: Setup, problem: Problem, network: AbstractNetwork, stored: Stored, where: str) -> None:
+    """Raise `DeclarationError` where the approximation that a rule has put aside fits no network of the run."""
+    kept = None if setup.refine is None else setup.refine.kept(stored.adaptation)
+    if kept is None:
+        return
+    size = regrown(network, kept.growth).size
+    faults = [*_strange_estimate(problem, kept.estimate)]
+    if not _is_vector(kept.theta, size, stored.theta.dtype):
+        faults.append(f"The approximation that was put aside does not have {size} finite parameters")
+    if not _is_of(kept.growth, stored.theta.dtype):
+        faults.append("The network that was put aside has grown in another precision")
+    for what in faults:
+        raise DeclarationError(what, where, "restore the file")
+
+
+def _numbers(record: Any, path: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the whole numbers among settings, and those of settings inside."""
+    for part in dataclasses.fields(record):
+        value, name = getattr(record, part.name), f"{path}{part.name}"
+        if isinstance(value, int) and part.name not in SEEDS:
+            yield name, value
+        elif dataclasses.is_dataclass(value):
+            yield from _numbers(value, f"{name}.")
+
+
+def _below(growth: Growth | None) -> Tensor | None:
+    return None if growth is None else growth.below
+
+
+def _is_vector(value: Any, size: int, dtype: torch.dtype) -> bool:
+    known = is_real(value, 1) and value.dtype == dtype and len(value) == size
+    return known and bool(value.isfinite().all())
+
+
+def _is_of(growth: Growth | None, dtype: torch.dtype) -> bool:
+    """Return whether what a network has grown by is of one precision."""
+    if growth is None:
+        return True
+    parts = [part for level in growth.levels or () for part in (level.weight, level.bias)]
+    return all(part.dtype == dtype for part in [*parts, *([] if growth.below is None else [growth.below])])
+
+
+def _misfits(problem: Problem, network: AbstractNetwork, stored: Stored, collocation: Collocation) -> Iterator[str]:
+    theta, fields = stored.theta, problem.fields
+    if network.size != len(theta):
+        yield f"The checkpoint holds {len(theta)} parameters, the network has {network.size}"
+    if not _is_vector(stored.grad, len(theta), theta.dtype):
+        yield f"The gradient is not that of {len(theta)} parameters"
+    if not _is_of(stored.growth, theta.dtype):
+        yield "The network has grown in another precision"
+    if stored.scales is not None and len(stored.scales) != len(fields):
+        yield f"There are {len(stored.scales)} sizes for {len(fields)} fields"
+    if set(collocation) != set(problem.soft_terms):
+        yield f"The points are those of {sorted(collocation)}, the conditions {sorted(problem.soft_terms)}"
+        return
+    if unknown := sorted(set(stored.weights) - set(problem.soft_terms)):
+        yield f"There are weights of {unknown}, which are no conditions"
+    for name, term in problem.soft_terms.items():
+        points = collocation[name]
+        count, known = term.region.count(points.x), set(term.region.data)
+        shaped = points.x.shape == (len(points.x), problem.domain.dimension) and points.weights.shape == (count,)
+        if not shaped or len(points.x) % max(1, count) or {points.x.dtype, points.weights.dtype} != {theta.dtype}:
+            yield f"The points of {name!r} and their weights do not go together"
+        elif bool((points.weights < 0).any()):
+            yield f"Weights of the points of {name!r} are negative"
+        if set(points.data) != known:
+            yield f"At the points of {name!r} are {sorted(points.data)} known, and {sorted(known)} needed"
+        elif not all(_is_vector(values, len(points.x), theta.dtype) for values in points.data.values()):
+            yield f"What is known at the points of {name!r} is not one finite number each"
+    for estimate in (stored.estimate, stored.assessed):
+        yield from _strange_estimate(problem, estimate)
+
+
+def _strange_estimate(problem: Problem, estimate: Estimate | None) -> Iterator[str]:
+    if estimate is None:
+        return
+    if set(estimate.relative_l2) != set(problem.fields) or min(estimate.relative_l2.values()) < 0:
+        yield f"Errors are estimated of {sorted(estimate.relative_l2)}, the fields are {sorted(problem.fields)}"
+    if not set(estimate.differences) <= set(problem.fields):
+        yield f"Differences are known of {sorted(estimate.differences)}, the fields are {sorted(problem.fields)}"
+    if estimate.error is not None and not _is_spline(estimate.error, problem):
+        yield "The estimated error is no spline on the domain"
+
+
+def _is_spline(error: Any, problem: Problem) -> bool:
+    if not isinstance(error, SplineField) or not 1 <= error.degree <= 20:
+        return False
+    if len(error.edges) != problem.domain.dimension or not is_real(error.coefficients, 2):
+        return False
+    if not all(is_real(edge, 1) and len(edge) > 1 and bool((edge.diff() > 0).all()) for edge in error.edges):
+        return False
+    return error.coefficients.shape == (len(problem.fields), error.space.size)
+
+
+def _strange_states(solver: AbstractSolver, state: Any) -> Iterator[str]:
+    """Yield what of a solver's state, None for a fresh one, is of another type than what the solver begins with."""
+    if state is None or ":" in name_of(type(solver)):
+        return
+    expected = typing.get_type_hints(type(solver).init).get("return", Any)
+    if not fits(state, expected):
+        yield f"The state of {type(solver).__name__} is a {type(state).__name__}"
+        return
+    for part in solver.parts(state):
+        yield from _strange_states(part.solver, part.state)
+
+
+def _strange_memories(rule: AbstractAdaptation | None, state: Any) -> Iterator[str]:
+    if rule is None or ":" in name_of(type(rule)):
+        return
+    if not fits(state, rule.remembered):
+        yield f"What {type(rule).__name__} remembers is a {type(state).__name__}"
+    elif isinstance(rule, AbstractAround):
+        yield from _strange_memories(rule.rule, rule.inner(state))
+
+
+def machine_of(config: Mapping[str, Any], where: str) -> Mapping[str, object]:
+    """Return what a run ran on, as texts and numbers; raise `DeclarationError` for anything else."""
+    machine = shown(config.get("machine"))
+    if not fits(machine, Mapping[str, str | int | float | None]):
+        what = "The machine of the run is not told by texts and numbers"
+        raise DeclarationError(what, where, "restore the file")
+    return dict(machine)
