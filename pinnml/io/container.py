@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
 import re
@@ -71,8 +72,7 @@ def read_container(file: PiecewiseFile) -> dict[str, Any]:
         order = prefix + "byteorder"
         if order in archive.namelist() and archive.read(order) != sys.byteorder.encode():
             raise ValueError("it was written on a machine with another order of bytes")
-        with archive.open(structure) as pickled:
-            content = _Reader(pickled, archive, prefix).load()
+        content = _Reader(io.BytesIO(archive.read(structure)), archive, prefix).load()
     if type(content) is not dict:
         raise ValueError("it holds no run")
     _check_plain(content)
@@ -207,14 +207,14 @@ def _check_plain(content: Mapping[str, Any]) -> None:
     while levels:
         for value in levels[-1]:
             parts += 1
+            if len(levels) > DEPTH or parts > PARTS:
+                raise ValueError("it holds too much, or is nested too deeply")
             if isinstance(value, dict | list | tuple):
                 break
             _check_leaf(value)
         else:
             levels.pop()
             continue
-        if len(levels) > DEPTH or parts > PARTS:
-            raise ValueError("it holds too much, or is nested too deeply")
         levels.append(iter([*value, *value.values()] if isinstance(value, dict) else value))
 
 

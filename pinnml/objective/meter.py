@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.root import RootModel
 from pinnml.objective.structure import Structure
 from pinnml.objective.tilt import Tilted
-from pinnml.settings import record
+from pinnml.settings import AtLeast, record
 
 E = TypeVar("E", Tensor, Iterate, GaussNewtonModel, RootModel)
 
@@ -27,11 +27,11 @@ E = TypeVar("E", Tensor, Iterate, GaussNewtonModel, RootModel)
 class Counts:
     """Evaluations so far, by kind, line searches included, and the work units that they cost."""
 
-    gradients: int = 0
-    residuals: int = 0
-    products: int = 0
-    jacobians: int = 0
-    work: float = 0.0
+    gradients: Annotated[int, AtLeast(0)] = 0
+    residuals: Annotated[int, AtLeast(0)] = 0
+    products: Annotated[int, AtLeast(0)] = 0
+    jacobians: Annotated[int, AtLeast(0)] = 0
+    work: Annotated[float, AtLeast(0)] = 0.0
 
     @property
     def evaluations(self) -> int:

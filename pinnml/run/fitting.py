@@ -194,7 +194,11 @@ def _strange_states(solver: AbstractSolver, state: Any) -> Iterator[str]:
 
 
 def _strange_memories(rule: AbstractAdaptation | None, state: Any) -> Iterator[str]:
-    if rule is None or ":" in name_of(type(rule)):
+    if rule is None:
+        if state is not None:
+            yield f"There is no rule that could remember a {type(state).__name__}"
+        return
+    if ":" in name_of(type(rule)):
         return
     if not fits(state, rule.remembered):
         yield f"What {type(rule).__name__} remembers is a {type(state).__name__}"

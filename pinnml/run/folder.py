@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import pinnml.problems as problems
 from pinnml.approximation import Error
@@ -205,9 +205,20 @@ def problem_of(config: Mapping[str, Any], problem: Problem | None, where: str) -
     differences = [
         f"{key} {printable(str(config.get(key)), 200)} against {value}"
         for key, value in declaration(problem).items()
-        if config.get(key) != value and not (key == "terms" and key not in config)  # older folders say nothing of them
+        if not (_same(config.get(key), value) or (key == "terms" and key not in config))  # as in older folders
     ]
     if differences:
         remedy = "hand over the problem that the run solved"
         raise DeclarationError(f"The run solved another problem: {'; '.join(differences)}", where, remedy)
     return problem
+
+
+def _same(found: Any, value: Any) -> bool:
+    """Return whether a part of a declaration is what a file says, where a tensor is equal to nothing."""
+    if isinstance(value, Mapping):
+        same = isinstance(found, Mapping) and found.keys() == value.keys()
+        return same and all(_same(found[key], value[key]) for key in value)
+    if isinstance(value, list):
+        same = isinstance(found, list) and len(found) == len(value)
+        return same and all(map(_same, found, value))
+    return not isinstance(found, Tensor) and bool(found == value)

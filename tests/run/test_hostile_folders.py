@@ -1,0 +1,208 @@
+"""Run folders of others: each is read right, or refused in a sentence, at once, and touches nothing else."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hostile import CHECKPOINT, COMPILED, HOSTILE, in_place, mutate, save_content
+from small_problems import TINY, heat
+
+import pinnml as pm
+from pinnml.cli import main
+from pinnml.io import read_history, read_json
+from pinnml.io.checkpoint import CheckpointWarning
+
+pytestmark = pytest.mark.usefixtures("on_one_thread")
+
+SECONDS = 1.0
+"""What reading or refusing may take of the processor."""
+
+X = np.linspace(0.1, 3.0, 5)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of three steps, without its checkpoint before the last."""
+    folder = tmp_path_factory.mktemp("runs") / "good"
+    settings = {"points": pm.Sobol(8), "stop": pm.Iterations(3), "device": "cpu"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pm.Solution, "figures", lambda self: {})
+        pm.solve(heat(), TINY, pm.LBFGS(), out=folder, **settings)  # type: ignore[arg-type]
+    (folder / "checkpoint-previous.pt").unlink()
+    return folder
+
+
+@pytest.fixture
+def folder(good: Path, tmp_path: Path) -> Path:
+    """A copy to be changed."""
+    return Path(shutil.copytree(good, tmp_path / "copy"))
+
+
+def check_refusal(error: pm.DeclarationError) -> None:
+    text = str(error)
+    assert text.isprintable() and len(text) < 15_000, text
+    assert "; where: " in text and text.endswith(".")
+
+
+def refused(folder: Path, read: object = None) -> str:
+    """Check that loading is refused as it should be, and return the sentence."""
+    began = time.process_time()
+    with pytest.raises(pm.DeclarationError) as caught:
+        (read or pm.load)(folder, heat())  # type: ignore[operator]
+    assert time.process_time() - began < SECONDS
+    check_refusal(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_checkpoint_is_refused(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    HOSTILE[name](folder)
+    listing = sorted(os.listdir(folder))
+    refused(folder)
+    refused(folder, pm.resume)
+    assert sorted(os.listdir(folder)) == listing and os.listdir(folder.parent) == ["copy"]
+
+
+@pytest.mark.parametrize("command", ["resume", "rerun", "plot"])
+@pytest.mark.parametrize("name", ["pipe in its place", "another problem", "status", "a billion parts", "a compiler"])
+def test_the_command_line_refuses_it_too(
+    name: str, command: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinnml.run.folder.problems.get", lambda name: heat())
+    HOSTILE[name](folder)
+    assert main([command, str(folder)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and told.count("\n") == 1 and told[:-1].isprintable()
+
+
+LOCKS = {
+    "pipe": os.mkfifo,
+    "folder": os.mkdir,
+    "link to another file": lambda path: path.symlink_to(path.parent.parent / "precious"),
+    "dangling link": lambda path: path.symlink_to(path.parent.parent / "new"),
+    "another file by a second name": lambda path: os.link(path.parent.parent / "precious", path),
+}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_that_is_none_is_refused(name: str, folder: Path) -> None:
+    precious = folder.parent / "precious"
+    precious.write_text("data")
+    in_place(".lock", LOCKS[name])(folder)
+    assert "lock" in refused(folder, lambda *given: pm.resume(*given, stop=pm.Iterations(4)))
+    assert precious.read_text() == "data" and not (folder.parent / "new").exists()
+
+
+def test_a_link_to_a_folder_is_followed_and_a_leftover_folder_left(folder: Path, tmp_path: Path) -> None:
+    (folder / ".a.0123456789ab.pt").mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    assert pm.load(tmp_path / "link", heat()).result.nit == 3
+    pm.load(tmp_path / "link", heat()).save(tmp_path / "link")
+
+
+@pytest.mark.parametrize("name", ["summary.json", "history.csv", "config.json"])
+def test_files_that_are_written_replace_links_and_do_not_follow_them(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pm.Solution, "figures", lambda self: {})
+    precious = folder.parent / "precious"
+    precious.write_text("data")
+    in_place(name, lambda path: path.symlink_to(precious))(folder)
+    assert pm.resume(folder, heat(), stop=pm.Iterations(4)).result.nit == 4
+    assert precious.read_text() == "data" and not (folder / name).is_symlink()
+
+
+@pytest.mark.parametrize("text", ["[" * 10**5, '{"a": ' + "9" * 5000 + "}", "\udcff", "3", ""])
+def test_a_summary_that_is_none_is_refused(text: str, folder: Path) -> None:
+    path = folder / "summary.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(pm.DeclarationError) as caught:
+        read_json(path)
+    check_refusal(caught.value)
+
+
+@pytest.mark.parametrize("row", ["0,1\x00,1", '"', "1" * 5000 + ",0,0,0,0,0,,,0", "x" * 200_000])
+def test_a_history_that_is_none_is_refused(row: str, folder: Path) -> None:
+    path = folder / "history.csv"
+    path.write_text(path.read_text().partition("\n")[0] + f"\n{row}\n")
+    with pytest.raises(pm.DeclarationError, match="line 2") as caught:
+        read_history(path)
+    check_refusal(caught.value)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "history.csv"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_files_that_are_none_are_not_waited_for(name: str, make: object, folder: Path) -> None:
+    in_place(name, make)(folder)  # type: ignore[arg-type]
+    with pytest.raises(pm.DeclarationError, match="no file"):
+        (read_json if name == "summary.json" else read_history)(folder / name)
+
+
+def test_what_a_file_says_is_shown_escaped(folder: Path) -> None:
+    text = "\x1b[2J\n\u202etrusted" + "x" * 10_000
+
+    def change(content: dict[str, object]) -> None:
+        content["message"] = text
+        content["config"]["machine"]["torch"] = text  # type: ignore[index]
+
+    save_content(folder, change)
+    found = pm.load(folder, heat())
+    shown = [found.result.message, str(found.machine["torch"])]
+    assert all(one.isprintable() and len(one) < 5000 and r"\x1b[2J\n\u202etrusted" in one for one in shown)
+
+
+def test_a_compiler_starts_where_the_user_asks_for_it(folder: Path) -> None:
+    save_content(folder, lambda content: content["config"].update(network=COMPILED))
+    assert "hand the network over" in refused(folder)
+    assert pm.load(folder, heat(), TINY).result.nit == 3
+
+
+def check_read_or_refused(folder: Path, good: pm.Solution) -> bool:
+    """Read a folder and return whether it could be; what is read gives numbers."""
+    began = time.process_time()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CheckpointWarning)
+            found = pm.load(folder, heat())
+    except pm.DeclarationError as error:
+        check_refusal(error)
+        return False
+    finally:
+        assert time.process_time() - began < SECONDS
+    assert np.isfinite(found(t=0.5, x=X)).all()
+    assert torch.equal(found.theta, good.theta) or abs(found.history[-1].loss) >= 0
+    assert str(found).count("\n") == 2 and str(found).replace("\n", "").isprintable()
+    return True
+
+
+def run_trials(folder: Path, seeds: range) -> int:
+    """Mutate a folder anew for each seed, and return how many could be read."""
+    content, good, read = (folder / CHECKPOINT).read_bytes(), pm.load(folder, heat()), 0
+    for seed in seeds:
+        (folder / CHECKPOINT).write_bytes(content)
+        kind = mutate(folder, random.Random(seed))
+        try:
+            read += check_read_or_refused(folder, good)
+        except BaseException as error:
+            error.add_note(f"seed {seed}, {kind}")
+            raise
+    return read
+
+
+def test_a_good_folder_changed_anywhere_is_read_or_refused(folder: Path) -> None:
+    read = run_trials(folder, range(200))
+    assert 10 <= read <= 150  # some changes do no harm, most do
+
+
+@pytest.mark.soak
+def test_ten_thousand_changed_folders(folder: Path) -> None:
+    run_trials(folder, range(1000, 11_000))
