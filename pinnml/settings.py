@@ -85,6 +85,23 @@ class Between:
         return f"a number between {self.low:g} and {self.high:g}"
 
 
+@dataclass(frozen=True)
+class Shape:
+    """Tensors of real numbers whose lengths have these names, the same in all fields of a record; "p" is that of θ.
+
+    A name with a question mark is that length, or zero.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def holds(self, value: Any) -> bool:
+        """Return whether a tensor has as many lengths."""
+        return len(value.shape) == len(self.names) and bool(value.is_floating_point())
+
+    def __str__(self) -> str:
+        return f"a tensor of shape ({', '.join(self.names)})"
+
+
 Count = Annotated[int, AtLeast(1)]
 """A whole number of at least 1."""
 
@@ -146,6 +163,16 @@ def misfits(record: Any, kind: Any) -> Iterator[tuple[str, str, str]]:
         if not fits(value, hint):
             shown = repr(value)
             yield part.name, shown if len(shown) <= 60 else f"a {type(value).__name__}", _described(hint)
+
+
+def shaped(record: Any) -> Iterator[tuple[str, Any, Shape]]:
+    """Yield name, tensor and shape of every field that is declared with one, and is not None."""
+    kind: Any = type(record)
+    for name, hint in _hints(kind).items():
+        for one in (hint, *typing.get_args(hint)):
+            bound = next((b for b in getattr(one, "__metadata__", ()) if isinstance(b, Shape)), None)
+            if bound is not None and getattr(record, name) is not None:
+                yield name, getattr(record, name), bound
 
 
 @cache

@@ -8,6 +8,7 @@ import os
 import pickle
 import textwrap
 import warnings
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from pinnml._version import __version__
 from pinnml.errors import DeclarationError, printable, sentence
-from pinnml.io.container import read_container
+from pinnml.io.container import packed, read_container
 from pinnml.io.declared import describe_run
 from pinnml.io.files import atomic_path
 from pinnml.io.plain import encode, is_complete, strangers
@@ -43,7 +44,7 @@ class UnsavedWarning(CheckpointWarning):
 def write_checkpoint(run: Run, folder: Path) -> None:
     """Write checkpoint.pt atomically and keep the one before it; raise `OSError` where that fails."""
     content = io.BytesIO()
-    torch.save(_content(run), content)  # into memory: on a full disk torch raises an error without its reason
+    torch.save(packed(_content(run)), content)  # into memory: on a full disk torch raises an error without its reason
     with atomic_path(folder / CHECKPOINT, keep=folder / PREVIOUS) as file:
         file.write_bytes(content.getbuffer())
 
@@ -145,7 +146,8 @@ def _read(path: Path) -> dict[str, Any]:
             what = f"It holds more than tensors and plain data: {error}"
             raise DeclarationError(what, str(path), REMEDY) from error
         except Exception as error:  # in damaged files the parsers of archives and pickles fail in many ways
-            what = f"{type(error).__name__}, {printable(str(error), 200)}"
+            known = isinstance(error, ValueError | zipfile.BadZipFile)
+            what = printable(str(error) if known else f"its parser fails, {type(error).__name__} {error}", 200)
             raise DeclarationError(what, str(path), REMEDY) from error
 
 

@@ -58,6 +58,16 @@ _OPCODES = (
 """What torch.save writes for tensors and plain data: it builds no object, and what it calls is ours."""
 
 
+def packed(data: Any) -> Any:
+    """Return what is to be written with memory for every number of its tensors, without which they are not read."""
+    if isinstance(data, dict):
+        return {key: packed(item) for key, item in data.items()}
+    if isinstance(data, list):
+        return [packed(item) for item in data]
+    many = isinstance(data, Tensor) and data.numel() * data.element_size() > data.untyped_storage().nbytes()
+    return data.contiguous() if many else data
+
+
 def read_container(file: PiecewiseFile) -> dict[str, Any]:
     """Return the dictionary of texts, numbers, lists and tensors that torch.save has written to a file.
 

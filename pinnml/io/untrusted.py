@@ -26,7 +26,7 @@ class PiecewiseFile(io.FileIO):
     """A file that is open for reading, in pieces: more at once is refused, and `read()` ends after one piece."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return at most `size` bytes; raises `ValueError` for more than a piece."""
+        """Return at most `size` bytes; raise `ValueError` for more than a piece."""
         if size is not None and size > PIECE:
             raise ValueError(f"{size} bytes at once, as the file asks for, are more than {PIECE}")
         return super().read(PIECE if size is None or size < 0 else size) or b""

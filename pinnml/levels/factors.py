@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Annotated
 
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from pinnml.levels.coarse import tie
 from pinnml.objective import AbstractObjective, Structure, Tied
 from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, modelled, solved
 from pinnml.schwarz import SchwarzFactors, SchwarzInverse, block_gram
-from pinnml.settings import record, setting
+from pinnml.settings import Shape, record, setting
 
 
 @record
@@ -20,7 +21,7 @@ class TwoLevelInverse(AbstractInverse):
     fine: SchwarzInverse
     levels: tuple[Tied, ...]
     cholesky: tuple[Tensor, ...]
-    diagonal: Tensor
+    diagonal: Annotated[Tensor, Shape(("p",))]
 
     def __call__(self, v: Tensor) -> Tensor:
         """Return the sum of the fine and the coarse solves."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 
+from pinnml.errors import DeclarationError
 from pinnml.levels.coarse import AbstractLevelRule, TiedBlocks
 from pinnml.levels.cycle import After, Cycle, CycleState, cycle
 from pinnml.levels.hierarchy import Hierarchy, describe
 from pinnml.levels.level import AbstractLevel
+from pinnml.levels.weak import SpanState
 from pinnml.objective import AbstractObjective, Iterate, Structure
-from pinnml.optim import AbstractSolver, Component, LevenbergMarquardt, Status
+from pinnml.optim import AbstractSolver, Component, Inside, LevenbergMarquardt, Status
 from pinnml.schwarz import AbstractSchwarz, Local, MultiplicativeSchwarz, extrapolate
 from pinnml.settings import setting
 
@@ -57,6 +59,16 @@ class TwoLevel(AbstractSolver):
         """Return the sweep and the levels' solvers; none of them is at work between two steps."""
         levels = [Component((getattr(rule, "local", None) or self.local).solver, at_work=False) for rule in self.coarse]
         return (Component(self.fine, None if state is None else state.fine, at_work=False), *levels)
+
+    def inside(self, state: CycleState, structure: Structure, size: int | None) -> tuple[Inside, ...]:
+        """Return the sweep, and the solver of each level, whose unknowns are the level's own."""
+        solvers = [part.solver for part in self.parts(None)[1:]]
+        if len(state.coarse) != len(solvers):
+            what = f"The state is of {len(state.coarse)} levels, not {len(solvers)}"
+            raise DeclarationError(what, type(self).__name__, "restore the file, or hand over the run's solver")
+        own = [one.local if isinstance(one, SpanState) else one for one in state.coarse]
+        levels = [Inside(solver, one, structure, None) for solver, one in zip(solvers, own, strict=True)]
+        return (Inside(self.fine, state.fine, structure, size), *levels)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: CycleState

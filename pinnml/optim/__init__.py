@@ -28,7 +28,7 @@ from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
-from pinnml.optim.solver import AbstractSolver, Component, Improved, improve, moved, phase
+from pinnml.optim.solver import AbstractSolver, Component, Improved, Inside, improve, moved, phase
 from pinnml.optim.status import Result, Status, interim
 from pinnml.optim.stop import (
     Accuracy,
@@ -79,6 +79,7 @@ __all__ = [
     "Handover",
     "IfFast",
     "Improved",
+    "Inside",
     "Iterations",
     "JacobiFactors",
     "KrylovStatus",

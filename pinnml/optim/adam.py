@@ -14,7 +14,7 @@ from pinnml.optim.line_search import Search
 from pinnml.optim.quasi_newton import Plateau, ended
 from pinnml.optim.solver import AbstractSolver, moved
 from pinnml.optim.status import Status
-from pinnml.settings import Above, record, setting
+from pinnml.settings import Above, AtLeast, Shape, record, setting
 
 
 @record
@@ -24,9 +24,9 @@ class AdamState:
     `plateau` is how long nothing but rounding has changed, where there is a search.
     """
 
-    first: Tensor
-    second: Tensor
-    steps: Tensor
+    first: Annotated[Tensor, Shape(("p",))]
+    second: Annotated[Tensor, Shape(("p",))]
+    steps: Annotated[Tensor, Shape(), AtLeast(0)]
     known: float = 0.0
     plateau: Plateau = field(default_factory=Plateau)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import field
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.solver import AbstractSolver, moved
 from pinnml.optim.status import Status
-from pinnml.settings import record, setting
+from pinnml.settings import Shape, record, setting
 
 PENDING = 32
 """Vectors of updates kept beside the matrix; a new matrix costs more in fresh memory than in arithmetic."""
@@ -28,10 +29,10 @@ class InverseHessian:
     a state that was handed out is never changed.
     """
 
-    base: Tensor
-    scale: Tensor
-    vectors: Tensor
-    weights: Tensor
+    base: Annotated[Tensor, Shape(("p?", "p?"))]
+    scale: Annotated[Tensor, Shape()]
+    vectors: Annotated[Tensor, Shape(("k", "p"))]
+    weights: Annotated[Tensor, Shape(("k", "k"))]
 
     @staticmethod
     def identity(theta: Tensor) -> InverseHessian:

@@ -12,14 +12,14 @@ from pinnml.objective import AbstractGaussNewton, Iterate, Structure
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, positive
 from pinnml.optim.krylov import KrylovStatus, Product, Solved, solve_by_conjugate_gradients
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor
-from pinnml.settings import Between, Count, record, setting
+from pinnml.settings import Between, Count, Shape, record, setting
 
 
 @record
 class ConjugateGradientsState:
     """The first gradient's norm (0-dimensional, on the host), and the iterations of all solves."""
 
-    norm: Tensor
+    norm: Annotated[Tensor, Shape()]
     iterations: int = 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field, replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -16,10 +16,10 @@ from pinnml.optim.direct import Cholesky
 from pinnml.optim.globalisation import AbstractGlobalisation, Damping
 from pinnml.optim.inverse import AbstractPreconditioner, JacobiFactors, modelled
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem
-from pinnml.optim.solver import AbstractSolver, moved
+from pinnml.optim.solver import AbstractSolver, Inside, moved
 from pinnml.optim.status import Status
 from pinnml.optim.trial import Trial, eased
-from pinnml.settings import record, setting
+from pinnml.settings import Shape, record, setting
 
 ROUNDING = 1e-15
 """A predicted decrease below this share of f is lost in rounding."""
@@ -33,11 +33,11 @@ class GaussNewtonState:
     linear solve; `previous` (p,) is the last step, for rules with momentum.
     """
 
-    damping: Tensor
-    scale: Tensor
+    damping: Annotated[Tensor, Shape()]
+    scale: Annotated[Tensor, Shape(("p",))]
     streak: int = 0
     linear: Any = None
-    previous: Tensor | None = None
+    previous: Annotated[Tensor, Shape(("p",))] | None = None
 
 
 @setting
@@ -93,6 +93,10 @@ class GaussNewton(AbstractSolver):
         """Keep damping and scale, and the last step."""
         previous = None if state.previous is None else moved(state.previous, sources)
         return replace(state, scale=moved(state.scale, sources), previous=previous)
+
+    def inside(self, state: GaussNewtonState, structure: Structure, size: int | None) -> tuple[Inside, ...]:
+        """Return the linear solve."""
+        return (Inside(self.linear, state.linear, structure, size),)
 
     def carried(self, state: GaussNewtonState) -> GaussNewtonState:
         """Keep damping and scale for the next inner solve on the same block."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractGaussNewton, AbstractObjective, Range, Structure
-from pinnml.settings import record, setting
+from pinnml.settings import Shape, record, setting
 from pinnml.threads import all_threads
 
 FLOOR = 1e-12
@@ -44,8 +45,8 @@ class AbstractPreconditioner(ABC):
 class DiagonalInverse(AbstractInverse):
     """M = (1 + λ)·diag(JᵀJ); `scaled` is its diagonal (p,)."""
 
-    diagonal: Tensor
-    scaled: Tensor
+    diagonal: Annotated[Tensor, Shape(("p",))]
+    scaled: Annotated[Tensor, Shape(("p",))]
 
     def __call__(self, v: Tensor) -> Tensor:
         """Return v divided by M's diagonal."""
@@ -70,8 +71,8 @@ class JacobiFactors(AbstractPreconditioner):
 class CholeskyInverse(AbstractInverse):
     """M = LLᵀ with L lower triangular, shape (p, p)."""
 
-    diagonal: Tensor
-    factor: Tensor
+    diagonal: Annotated[Tensor, Shape(("p",))]
+    factor: Annotated[Tensor, Shape(("p", "p"))]
 
     def __call__(self, v: Tensor) -> Tensor:
         """Return L⁻ᵀL⁻¹v."""

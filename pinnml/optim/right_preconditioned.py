@@ -14,7 +14,7 @@ from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, moved
 from pinnml.optim.status import Status
-from pinnml.settings import Between, Count, record, setting
+from pinnml.settings import Between, Count, Shape, record, setting
 
 
 @record
@@ -23,7 +23,7 @@ class RightPreconditionedState:
 
     inner: Any
     memory: SecantMemory
-    velocity: Tensor
+    velocity: Annotated[Tensor, Shape(("p",))]
     plateau: Plateau
 
 

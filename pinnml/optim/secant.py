@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from pinnml.optim.solver import moved
-from pinnml.settings import record
+from pinnml.settings import Shape, record
 
 
 @record
 class SecantMemory:
     """Pairs (s, y) = (θ⁺ − θ, ∇f⁺ − ∇f), oldest first: S and Y of shape (k, p), and SYᵀ of shape (k, k)."""
 
-    s: Tensor
-    y: Tensor
-    products: Tensor
+    s: Annotated[Tensor, Shape(("k", "p"))]
+    y: Annotated[Tensor, Shape(("k", "p"))]
+    products: Annotated[Tensor, Shape(("k", "k"))]
 
     @staticmethod
     def empty(theta: Tensor) -> SecantMemory:

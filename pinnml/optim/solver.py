@@ -22,6 +22,16 @@ class Component:
     at_work: bool = True
 
 
+@dataclass(frozen=True)
+class Inside:
+    """A method inside a solver, its state, and the θ that it works on: the parts and the length, None if unknown."""
+
+    method: Any
+    state: Any
+    structure: Structure
+    size: int | None
+
+
 class AbstractSolver(ABC):
     """A map `Iterate -> Iterate`, whose state is a `record` of tensors, numbers and records, which files can keep."""
 
@@ -67,6 +77,14 @@ class AbstractSolver(ABC):
     def parts(self, state: Any) -> tuple[Component, ...]:
         """Return the solvers that this one switches between or is made of; none for a simple method."""
         return ()
+
+    def inside(self, state: Any, structure: Structure, size: int | None) -> tuple[Inside, ...]:
+        """Return the methods inside with what the state of this one has of theirs, by which a file is checked.
+
+        θ is made of the parts of `structure` and has `size` entries, None where nobody knows. Raises `DeclarationError`
+        where the state is of others. The default is that all `parts` work on the whole of θ.
+        """
+        return tuple(Inside(part.solver, part.state, structure, size) for part in self.parts(state))
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return how many numbers the solver keeps at once beside vectors of θ (size,), to predict a run's memory.

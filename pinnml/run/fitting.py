@@ -15,6 +15,7 @@ from pinnml.approximation import SplineField
 from pinnml.errors import DeclarationError
 from pinnml.io.plain import shown
 from pinnml.io.stored import Stored, is_real
+from pinnml.loss import structure_of
 from pinnml.network import (
     AbstractNetwork,
     Architecture,
@@ -25,10 +26,10 @@ from pinnml.network import (
     neurons_of,
     regrown,
 )
-from pinnml.optim import AbstractSolver, Estimate
+from pinnml.optim import AbstractSolver, Estimate, Inside
 from pinnml.points import Collocation
 from pinnml.problem import Problem
-from pinnml.settings import fits, name_of
+from pinnml.settings import fits, name_of, shaped
 from pinnml.setup import Setup, machine_memory, size_text
 
 FREE = 10_000
@@ -79,9 +80,10 @@ def check_room(network: AbstractNetwork, collocation: Collocation, device: str, 
         raise DeclarationError(what, where, "read it on a larger machine")
 
 
-def check_methods(setup: Setup, stored: Stored, where: str) -> None:
-    """Raise `DeclarationError` where what solver and rule remember is another method's."""
-    for what in _strange_states(setup.solver, stored.state):
+def check_methods(setup: Setup, network: AbstractNetwork, stored: Stored, where: str) -> None:
+    """Raise `DeclarationError` where what solver and rule remember is another method's, or of another network."""
+    whole = Inside(setup.solver, stored.state, structure_of(network), network.size)
+    for what in _strange_states(whole, setup.dtype):
         raise DeclarationError(what, where, "restore the file, or hand over the run's solver")
     for what in _strange_memories(setup.refine, stored.adaptation):
         raise DeclarationError(what, where, "restore the file")
@@ -181,16 +183,33 @@ def _is_spline(error: Any, problem: Problem) -> bool:
     return error.coefficients.shape == (len(problem.fields), error.space.size)
 
 
-def _strange_states(solver: AbstractSolver, state: Any) -> Iterator[str]:
-    """Yield what of a solver's state, None for a fresh one, is of another type than what the solver begins with."""
-    if state is None or ":" in name_of(type(solver)):
+def _strange_states(one: Inside, dtype: torch.dtype) -> Iterator[str]:
+    """Yield what of a solver's state, None for a fresh one, is of another type or size than what it begins with."""
+    if one.state is None or ":" in name_of(type(one.method)):
         return
-    expected = typing.get_type_hints(type(solver).init).get("return", Any)
-    if not fits(state, expected):
-        yield f"The state of {type(solver).__name__} is a {type(state).__name__}"
+    expected = typing.get_type_hints(type(one.method).init).get("return", Any)
+    if not fits(one.state, expected):
+        yield f"The state of {type(one.method).__name__} is a {type(one.state).__name__}"
         return
-    for part in solver.parts(state):
-        yield from _strange_states(part.solver, part.state)
+    yield from _misshapen(one.state, one.size, dtype)
+    inner = one.method.inside(one.state, one.structure, one.size) if isinstance(one.method, AbstractSolver) else ()
+    for part in inner:
+        yield from _strange_states(part, dtype)
+
+
+def _misshapen(record: Any, size: int | None, dtype: torch.dtype) -> Iterator[str]:
+    """Yield which tensors of a state, and of records that it declares, are not of the lengths of θ and one another."""
+    if not dataclasses.is_dataclass(record):
+        return
+    lengths = {} if size is None else {"p": size}
+    for name, value, shape in shaped(record):
+        for letter, length in zip(shape.names, value.shape, strict=True):
+            optional = letter.endswith("?") and not length
+            if value.dtype != dtype or not (optional or lengths.setdefault(letter.rstrip("?"), length) == length):
+                yield f"{name} of the {type(record).__name__} has {tuple(value.shape)} numbers of {value.dtype}"
+    for part in dataclasses.fields(record):
+        if part.type not in ("Any", "tuple[Any, ...]"):  # those belong to methods inside
+            yield from _misshapen(getattr(record, part.name), size, dtype)
 
 
 def _strange_memories(rule: AbstractAdaptation | None, state: Any) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Annotated
 
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, AbstractRestriction, Structure
 from pinnml.optim import AbstractInverse, AbstractPreconditioner, damped_factor, modelled, solved
 from pinnml.schwarz.decomposition import ByLayer, Decomposition, multiplicity
-from pinnml.settings import record, setting
+from pinnml.settings import Shape, record, setting
 
 
 @record
@@ -18,8 +19,8 @@ class SchwarzInverse(AbstractInverse):
 
     restrictions: tuple[AbstractRestriction, ...]
     cholesky: tuple[Tensor, ...]
-    weights: Tensor
-    diagonal: Tensor
+    weights: Annotated[Tensor, Shape(("p",))]
+    diagonal: Annotated[Tensor, Shape(("p",))]
 
     def __call__(self, v: Tensor) -> Tensor:
         """Return the weighted sum of all blocks' solves."""

@@ -6,8 +6,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractObjective, AbstractRestriction, Iterate, Structure
-from pinnml.optim import AbstractSolver, Component, Status
+from pinnml.optim import AbstractSolver, Component, Inside, Status
 from pinnml.schwarz.correction import Correction, Local
 from pinnml.schwarz.decomposition import Decomposition
 from pinnml.settings import record
@@ -49,6 +50,19 @@ class AbstractSchwarz(AbstractSolver):
     def parts(self, state: SchwarzState | None) -> tuple[Component, ...]:
         """Return the solver of the blocks; none of them is at work between two steps."""
         return (Component(self.local.solver, at_work=False),)
+
+    def inside(self, state: SchwarzState, structure: Structure, size: int | None) -> tuple[Inside, ...]:
+        """Return the solver of each block."""
+        if size is None:
+            return tuple(Inside(self.local.solver, local, structure, None) for local in state.local)
+        blocks = self.decomposition.restrictions(structure, size)
+        if len(blocks) != len(state.local) or state.size != size:
+            what = f"The state is of {len(state.local)} blocks of {state.size} parameters, not {len(blocks)} of {size}"
+            raise DeclarationError(what, type(self).__name__, "restore the file, or hand over the run's solver")
+        return tuple(
+            Inside(self.local.solver, local, block.structure(structure), block.shape[0])
+            for block, local in zip(blocks, state.local, strict=True)
+        )
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> SchwarzState:
         """Return no local states yet."""

@@ -1,13 +1,11 @@
-"""Run folders as somebody would make them who means harm, and good ones changed at random."""
+"""Run folders as somebody would make them who means harm, by what is wrong with them."""
 
 from __future__ import annotations
 
-import copy
 import io
 import math
 import os
 import pickle
-import random
 import struct
 import zipfile
 from collections.abc import Callable
@@ -15,135 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-CHECKPOINT = "checkpoint.pt"
-
-
-def ways(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value of nested dictionaries and lists."""
-    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    return [path] * bool(path) + [way for key, value in inner for way in ways(value, (*path, key))]
-
-
-def at(data: Any, way: tuple[Any, ...]) -> Any:
-    for key in way:
-        data = data[key]
-    return data
-
-
-def nested(depth: int) -> Any:
-    data: Any = 1
-    for _ in range(depth):
-        data = [data]
-    return data
-
-
-def strange_tensors(value: Any, chance: random.Random) -> list[Any]:
-    """Tensors of other shapes, types, numbers and layouts than this one."""
-    x = value if isinstance(value, torch.Tensor) else torch.ones(3, dtype=torch.float64)
-    bad = x.clone().reshape(-1).double()
-    if len(bad):
-        bad[chance.randrange(len(bad))] = chance.choice([math.nan, math.inf, -math.inf, 1e300, -1.0, 0.0])
-    return [
-        bad.reshape(x.shape), bad, x[None], x.float(), x.long(), x.bool(), x.reshape(-1)[:-1], x.new_zeros(0), -x,
-        x.reshape(-1).flip(0).reshape(x.shape), x.to(torch.complex128), x.to(torch.float16), x.to_sparse() if x.ndim else x,
-        x.to("meta"), torch.ones(1, dtype=x.dtype).expand(10**12), torch.zeros(10**6), x * 1e200, torch.nn.Parameter(x.double()),
-    ]  # fmt: skip
-
-
-def strange(value: Any, chance: random.Random) -> Any:
-    """Something in the place of a value."""
-    choices: list[Any] = [
-        None, True, False, 0, 1, -1, 2**31, 2**63, 10**300, -5, 0.5, math.nan, math.inf, -math.inf, 1e308, -1e-300,
-        "", "x", "torch.float64", "\x1b[2J\x1b]0;owned\x07", "a\nb\u202e", "z" * 10**5, b"bytes", [], {}, [1], [[]],
-        {"type": "MLP"}, {"type": "Popen", "args": "ls"}, {"type": ["list"]}, {"type": "Compiled"}, {"a": 1}, {1: 2},
-        {"type": "Counts", "gradients": 1}, {"type": "Iterations", "limit": 3}, {"type": "Tanh"}, {"type": "Setup"},
-        {"type": "Growth", "levels": [], "below": torch.ones(3)}, {"type": "Kept", "growth": None}, nested(50), nested(100),
-        torch.device("cpu"), torch.float16, {1, 2}, 1 + 2j, torch.Size([2, 3]),
-    ]  # fmt: skip
-    if isinstance(value, torch.Tensor) or chance.random() < 0.2:
-        choices = strange_tensors(value, chance) * 2 + choices[:10]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        choices += [value + 1, -value, value * 10**9, float(value), str(value)] * 4
-    return chance.choice(choices)
-
-
-def mutate_content(content: dict[str, Any], chance: random.Random) -> None:
-    """Change one to three values, anywhere."""
-    for _ in range(chance.choice([1, 1, 1, 2, 3])):
-        way = chance.choice([way for way in ways(content) if way[0] not in ("format", "version")])
-        holder, key = at(content, way[:-1]), way[-1]
-        match chance.randrange(8):
-            case 0 if isinstance(holder, dict):
-                del holder[key]
-            case 1:
-                holder[key] = copy.deepcopy(at(content, chance.choice(ways(content))))
-            case 2 if isinstance(holder, dict):
-                holder[chance.choice(["type", "extra", "\x1b[31m", "x" * 1000])] = holder.pop(key)
-            case 3 if isinstance(holder[key], list):
-                holder[key] = holder[key] * 2 or [1]
-            case 4 if isinstance(holder[key], dict):
-                holder[key] = list(holder[key].values())
-            case _:
-                holder[key] = strange(holder[key], chance)
-
-
-def mutate_bytes(content: bytes, chance: random.Random) -> bytes:
-    """Change, remove, repeat or insert some bytes."""
-    changed = bytearray(content)
-    for _ in range(chance.choice([1, 1, 2, 8])):
-        place, length = chance.randrange(len(changed)), chance.choice([1, 1, 2, 8, 300])
-        match chance.randrange(5):
-            case 0:
-                changed[place] ^= 1 << chance.randrange(8)
-            case 1:
-                del changed[place : place + length]
-            case 2:
-                changed[place:place] = chance.randbytes(length)
-            case 3:
-                changed[place : place + length] = chance.choice([b"\xff", b"\0", b"("]) * length
-            case _ if chance.random() < 0.3:
-                del changed[place:]
-        changed = changed or bytearray(b"x")
-    return bytes(changed)
-
-
-def repacked(content: bytes, change: Callable[[str, bytes], bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    """The archive with entries changed, and its checksums right again."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(target, "w", compression) as new:
-        for info in old.infolist():
-            new.writestr(info.filename, change(info.filename, old.read(info)))
-    return target.getvalue()
-
-
-def pickled(content: bytes, data: bytes) -> bytes:
-    """The archive with another structure, such as no torch.save would write."""
-    return repacked(content, lambda name, old: data if name.endswith("data.pkl") else old)
-
-
-def mutate_entry(content: bytes, chance: random.Random) -> bytes:
-    """Change one entry of an archive behind its checksum, the structure every other time."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = [info.filename for info in archive.infolist() if info.file_size]
-    structure = next(name for name in names if name.endswith("data.pkl"))
-    chosen = structure if chance.random() < 0.5 else chance.choice(names)
-    return repacked(content, lambda name, data: mutate_bytes(data, chance) if name == chosen else data)
-
-
-def mutate(folder: Path, chance: random.Random) -> str:
-    """Change a good folder's files in one of five ways, and return which."""
-    path = folder / CHECKPOINT
-    content = path.read_bytes()
-    kind = chance.choice(["content", "content", "content", "bytes", "entry"])
-    if kind == "content":
-        loaded = torch.load(io.BytesIO(content), weights_only=True)
-        mutate_content(loaded, chance)
-        with path.open("wb") as file:
-            torch.save(loaded, file)
-    else:
-        path.write_bytes((mutate_bytes if kind == "bytes" else mutate_entry)(content, chance))
-    return kind
+from mutated import CHECKPOINT, pickled, repacked
 
 
 class Call:
@@ -186,8 +56,8 @@ def laughing() -> bytes:
 
 
 def many_entries(content: bytes) -> bytes:
-    """A directory of 100,000 empty entries."""
-    return repacked_with(content, {f"archive/data/x{number}": b"" for number in range(100_000)})
+    """A directory of 30,000 empty entries."""
+    return repacked_with(content, {f"archive/data/x{number}": b"" for number in range(30_000)})
 
 
 def repacked_with(content: bytes, more: dict[str, bytes]) -> bytes:
@@ -230,10 +100,34 @@ def data(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
     return lambda folder: save_bytes(folder, change)
 
 
+def structure(opcodes: bytes) -> Callable[[Path], None]:
+    """Another pickle in the archive."""
+    return data(lambda content: pickled(content, b"\x80\x02" + opcodes))
+
+
+def grown(**parts: Any) -> Callable[[Path], None]:
+    return contents(growth={"type": "Growth", "levels": None} | parts)
+
+
+def layer(inputs: int, **more: Any) -> dict[str, Any]:
+    return {"type": "Layer", "inputs": inputs, "outputs": 1} | more
+
+
+def estimated(field: str, **more: Any) -> dict[str, Any]:
+    return {"type": "Estimate", "relative_l2": {field: 1.0}, "trustworthy": True, "reason": ""} | more
+
+
+def network(**parts: Any) -> Callable[[Path], None]:
+    return config(network={"type": "MLP", "width": 4, "depth": 1} | parts)
+
+
 ONE = torch.ones(1, dtype=torch.float64)
 LONG = struct.pack("<I", 2**31 - 1)
 
-COMPILED = {"type": "MLP", "width": 4, "depth": 1, "activation": {"type": "Compiled", "inner": {"type": "Tanh"}}}
+FAST = {"type": "Compiled", "inner": {"type": "Tanh"}}
+COMPILED = {"type": "MLP", "width": 4, "depth": 1, "activation": FAST}
+NEURONS = {"weight": torch.ones(2, 1).double(), "bias": torch.ones(2).double(), "read": torch.tensor([10**6])}
+SECANTS = {"type": "SecantMemory"} | {name: torch.ones(1, 9).double() for name in ("s", "y", "products")}
 WIDE = {"type": "FourierFeatures", "count": 10**9, "scale": 1.0, "seed": 0}
 
 FILES: dict[str, Callable[[Path], None]] = {
@@ -251,20 +145,20 @@ CONTAINERS: dict[str, Callable[[Path], None]] = {
     "code": contents(message=Call(os.mkdir, "owned")),
     "code in a plain pickle": data(lambda _: pickle.dumps({"message": Call(os.mkdir, "owned")}, protocol=2)),
     "compressed": data(lambda content: repacked(content, lambda _, entry: entry, zipfile.ZIP_DEFLATED)),
-    "100,000 entries": data(many_entries),
+    "30,000 entries": data(many_entries),
     "two entries of one name": data(lambda content: repacked_with(content, {"checkpoint/data.pkl": b"\x80\x02}."})),
     "two structures": data(lambda content: repacked_with(content, {"other/data.pkl": b"\x80\x02}."})),
     "a billion parts": data(lambda content: pickled(content, laughing())),
-    "nested without end": data(lambda content: pickled(content, b"\x80\x02" + b"]" * 10**5 + b"a" * (10**5 - 1) + b".")),
-    "a million marks": data(lambda content: pickled(content, b"\x80\x02" + b"(" * 10**6 + b".")),
-    "a million nothings": data(lambda content: pickled(content, b"\x80\x02](" + b"N" * (10**6) + b"e.")),
-    "memory for a memo": data(lambda content: pickled(content, b"\x80\x02}r" + LONG + b".")),
-    "memory for a text": data(lambda content: pickled(content, b"\x80\x02}X" + LONG + b"a.")),
-    "keys that take long to hash": data(lambda content: pickled(content, b"\x80\x02})" + b"\x85" * 10**5 + b"Ns.")),
-    "itself": data(lambda content: pickled(content, b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.")),
-    "a number of a thousand digits": data(lambda content: pickled(content, b"\x80\x02}X\x01\x00\x00\x00a\x8a\xff" + b"\x01" * 255 + b"s.")),
+    "nested without end": structure(b"]" * 10**5 + b"a" * (10**5 - 1) + b"."),
+    "a million marks": structure(b"(" * 10**6 + b"."),
+    "a million nothings": structure(b"](" + b"N" * (10**6) + b"e."),
+    "memory for a memo": structure(b"}r" + LONG + b"."),
+    "memory for a text": structure(b"}X" + LONG + b"a."),
+    "keys that take long to hash": structure(b"})" + b"\x85" * 10**5 + b"Ns."),
+    "itself": structure(b"}q\x00X\x01\x00\x00\x00ah\x00s."),
+    "a number of a thousand digits": structure(b"}X\x01\x00\x00\x00a\x8a\xff" + b"\x01" * 255 + b"s."),
     "more numbers than the file": data(stretched),
-    "no dictionary": data(lambda content: pickled(content, b"\x80\x02].")),
+    "no dictionary": structure(b"]."),
     "a structure of nothing": data(lambda content: pickled(content, b"")),
 }  # fmt: skip
 """Archives and pickles that are no checkpoint."""
@@ -298,12 +192,14 @@ FIELDS: dict[str, Callable[[Path], None]] = {
     "scales": contents(scales=[1.0, 2.0, 3.0]),
     "a scale of zero": contents(scales=[0.0]),
     "growth": contents(growth={"type": "Counts"}),
-    "layers that do not follow": contents(growth={"type": "Growth", "levels": None, "layers": [{"type": "Layer", "inputs": 9, "outputs": 1}]}),
-    "neurons that read elsewhere": contents(growth={"type": "Growth", "levels": [{"type": "RandomFeatures", "weight": torch.ones(2, 1).double(), "bias": torch.ones(2).double(), "read": torch.tensor([10**6])}]}),
-    "a compiler in the growth": contents(growth={"type": "Growth", "levels": None, "layers": [{"type": "Layer", "inputs": 2, "outputs": 1, "activation": {"type": "Compiled", "inner": {"type": "Tanh"}}}]}),
-    "estimate of nothing": contents(estimate={"type": "Estimate", "relative_l2": {}, "trustworthy": True, "reason": ""}),
-    "estimate of another field": contents(assessed={"type": "Estimate", "relative_l2": {"w": 1.0}, "trustworthy": True, "reason": ""}),
-    "an error that is no spline": contents(estimate={"type": "Estimate", "relative_l2": {"u": 1.0}, "trustworthy": True, "reason": "", "error": {"type": "DiagonalInverse", "diagonal": ONE, "scaled": ONE}}),
+    "layers that do not follow": grown(layers=[layer(9)]),
+    "neurons that read elsewhere": grown(levels=[{"type": "RandomFeatures"} | NEURONS]),
+    "a compiler in the growth": grown(layers=[layer(2, activation=FAST)]),
+    "estimate of nothing": contents(estimate=estimated("u", relative_l2={})),
+    "estimate of another field": contents(assessed=estimated("w")),
+    "an error that is no spline": contents(
+        estimate=estimated("u", error={"type": "DiagonalInverse", "diagonal": ONE, "scaled": ONE})
+    ),
     "exhausted": contents(exhausted=3),
     "generator": contents(generator=torch.ones(5056, dtype=torch.uint8)),
     "generator of another size": contents(generator=torch.ones(3, dtype=torch.uint8)),
@@ -311,17 +207,18 @@ FIELDS: dict[str, Callable[[Path], None]] = {
     "history that goes back": contents(history=torch.ones(3, 9).double()),
     "history of nothing": contents(history=torch.ones(0, 9).double()),
     "refinements": contents(refinements=[{"type": "Counts"}]),
+    "a state of another length": within("state", memory=SECANTS),
     "another solver's state": contents(state={"type": "Plateau"}),
     "a state of text": contents(state="state"),
     "a record's field of another type": within("state", memory=3),
     "a memory that a rule without one has": contents(adaptation=3),
     "identity": contents(identity=3),
     "configuration": contents(config=3),
-    "a network of a billion layers": config(network={"type": "MLP", "width": 4, "depth": 10**9}),
-    "a network of a billion neurons": config(network={"type": "MLP", "width": 10**9, "depth": 1}),
-    "a billion waves": config(network={"type": "MLP", "width": 4, "depth": 1, "embedding": WIDE}),
-    "a billion harmonics": config(network={"type": "MLP", "width": 4, "depth": 1, "embedding": {"type": "PeriodicEmbedding", "along": "x", "harmonics": 10**9}}),
-    "a compiler": config(network=COMPILED),
+    "a network of a billion layers": network(depth=10**9),
+    "a network of a billion neurons": network(width=10**9),
+    "a billion waves": network(embedding=WIDE),
+    "a billion harmonics": network(embedding={"type": "PeriodicEmbedding", "along": "x", "harmonics": 10**9}),
+    "a compiler": network(activation=FAST),
     "a network that is a solver": config(network={"type": "LBFGS"}),
     "a solver that is a network": config(solver={"type": "MLP"}),
     "a stop that is none": config(stop=3),

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 import shutil
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hostile import CHECKPOINT, COMPILED, HOSTILE, in_place, mutate, save_content
+from hostile import COMPILED, HOSTILE, in_place, save_content
+from mutated import CHECKPOINT, mutate, mutate_bytes, mutate_content
 from small_problems import TINY, heat
 
 import pinnml as pm
 from pinnml.cli import main
 from pinnml.io import read_history, read_json
-from pinnml.io.checkpoint import CheckpointWarning
+from pinnml.io.checkpoint import CheckpointWarning, write_checkpoint
+from pinnml.io.container import packed, read_container
+from pinnml.io.untrusted import open_regular
+from pinnml.run.training import train
 
 pytestmark = pytest.mark.usefixtures("on_one_thread")
 
@@ -160,6 +166,16 @@ def test_what_a_file_says_is_shown_escaped(folder: Path) -> None:
     assert all(one.isprintable() and len(one) < 5000 and r"\x1b[2J\n\u202etrusted" in one for one in shown)
 
 
+def test_one_number_in_the_place_of_many_is_written_as_many(tmp_path: Path) -> None:
+    """Tensors that need less memory than they have numbers are not read."""
+    torch.save({"x": torch.ones(1).expand(2**21)}, tmp_path / "x.pt")
+    with open_regular(tmp_path / "x.pt", 2**30) as file, pytest.raises(ValueError, match="more numbers than the file"):
+        read_container(file)
+    torch.save(packed({"x": [torch.ones(1).expand(2**21)]}), tmp_path / "x.pt")
+    with open_regular(tmp_path / "x.pt", 2**30) as file:
+        assert read_container(file)["x"][0].shape == (2**21,)
+
+
 def test_a_compiler_starts_where_the_user_asks_for_it(folder: Path) -> None:
     save_content(folder, lambda content: content["config"].update(network=COMPILED))
     assert "hand the network over" in refused(folder)
@@ -198,9 +214,48 @@ def run_trials(folder: Path, seeds: range) -> int:
     return read
 
 
+@pytest.mark.slow
 def test_a_good_folder_changed_anywhere_is_read_or_refused(folder: Path) -> None:
     read = run_trials(folder, range(200))
     assert 10 <= read <= 150  # some changes do no harm, most do
+
+
+@pytest.mark.parametrize("name", ["summary.json", "history.csv"])
+def test_a_summary_and_a_history_changed_anywhere_are_read_or_refused(name: str, folder: Path) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    for seed in range(300):
+        path.write_bytes(mutate_bytes(content, random.Random(seed)))
+        try:
+            (read_json if name == "summary.json" else read_history)(path)
+        except pm.DeclarationError as error:
+            check_refusal(error)
+
+
+SOLVERS = {"lbfgs": pm.LBFGS(), "adam": pm.Adam(), "bfgs": pm.optim.BFGS(), "two levels": pm.levels.TwoLevel()}
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_state_changed_anywhere_is_gone_on_with_or_refused(name: str, folder: Path) -> None:
+    """Whatever could be loaded takes a step."""
+    (folder / CHECKPOINT).unlink()
+    run = pm.solve(heat(), TINY, SOLVERS[name], points=pm.Sobol(8), stop=pm.Iterations(3), device="cpu").run
+    write_checkpoint(run, folder)  # and no second one
+    content = torch.load(folder / CHECKPOINT, weights_only=True)
+    taken = 0
+    for seed in range(60):
+        changed = copy.deepcopy(content)
+        mutate_content(changed["state"], random.Random(seed))
+        torch.save(changed, folder / CHECKPOINT)
+        try:
+            before = pm.load(folder, heat()).run
+        except pm.DeclarationError as error:
+            check_refusal(error)
+            continue
+        going_on = replace(before.setup, stop=pm.Iterations(4))
+        assert train(before.problem, going_on, before=before).result.nit <= 4
+        taken += 1
+    assert taken < 50
 
 
 @pytest.mark.soak
