@@ -82,9 +82,11 @@ class AbstractSolver(ABC):
         """Return the methods inside with what the state of this one has of theirs, by which a file is checked.
 
         θ is made of the parts of `structure` and has `size` entries, None where nobody knows. Raises `DeclarationError`
-        where the state is of others. The default is that all `parts` work on the whole of θ.
+        where the state is of others. The default is that the part at work has the whole of θ, and others had another.
         """
-        return tuple(Inside(part.solver, part.state, structure, size) for part in self.parts(state))
+        return tuple(
+            Inside(part.solver, part.state, structure, size if part.at_work else None) for part in self.parts(state)
+        )
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return how many numbers the solver keeps at once beside vectors of θ (size,), to predict a run's memory.

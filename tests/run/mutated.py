@@ -37,7 +37,8 @@ def nested(depth: int) -> Any:
 
 def strange_tensors(value: Any, chance: random.Random) -> list[Any]:
     """Tensors of other shapes, types, numbers and layouts than this one."""
-    x = value if isinstance(value, torch.Tensor) else torch.ones(3, dtype=torch.float64)
+    plain = isinstance(value, torch.Tensor) and value.dtype in (torch.float64, torch.int64, torch.uint8)
+    x = value if plain and not (value.is_sparse or value.is_meta) else torch.ones(3, dtype=torch.float64)
     bad = x.clone().reshape(-1).double()
     if len(bad):
         bad[chance.randrange(len(bad))] = chance.choice([math.nan, math.inf, -math.inf, 1e300, -1.0, 0.0])
