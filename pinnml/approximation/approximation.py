@@ -83,7 +83,7 @@ class Approximation:
             return None
         difference = self.scorer.errors(self.network, self.theta)
         relative = float(np.linalg.norm(difference) / np.linalg.norm(self.scorer.exact))
-        return Error(relative, float(np.abs(difference).max()))
+        return Error(relative, float(np.abs(difference).max()), self.scorer.lifting_l2())
 
     def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.

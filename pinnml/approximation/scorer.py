@@ -20,10 +20,13 @@ class Error:
     """How far a solution is from its reference on the reference's grid.
 
     `relative_l2` = ‖u − u_ref‖₂/‖u_ref‖₂ (dimensionless) and `maximum` = max |u − u_ref| (the field's units).
+    `lifting_l2` = ‖g − u_ref‖₂/‖u_ref‖₂ is what g alone, which meets the hard conditions, has before anything is
+    trained; None without hard conditions, where g = 0.
     """
 
     relative_l2: float
     maximum: float
+    lifting_l2: float | None = None
 
 
 class Scorer:
@@ -62,6 +65,14 @@ class Scorer:
         """Return u − u_reference on the grid, shape (m, n)."""
         values = field_values(self._problem, network, theta, self._x.to(theta), list(self._problem.fields))
         return values.double().cpu().numpy() - self.exact
+
+    def lifting_l2(self) -> float | None:
+        """Return ‖g − u_reference‖₂ / ‖u_reference‖₂ (dimensionless), None where no field has a lifting."""
+        liftings = self._problem.liftings
+        if all(lifting.trivial for lifting in liftings):
+            return None
+        alone = torch.stack([lifting.offset(self._x) for lifting in liftings]).numpy()
+        return float(np.linalg.norm(alone - self.exact) / np.linalg.norm(self.exact))
 
     def relative_l2(self, network: AbstractNetwork, theta: Tensor) -> float:
         """Return ‖u − u_reference‖₂ / ‖u_reference‖₂ over all fields and grid points (dimensionless)."""

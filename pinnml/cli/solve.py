@@ -39,6 +39,7 @@ SHOWN = (
     "loss",
     "relative_l2",
     "max_error",
+    "lifting_l2",
     "estimate",
     "scales",
     "message",
