@@ -27,6 +27,7 @@ from pinnml.run.keeper import Keeper
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
 from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, new_identity, with_room
+from pinnml.threads import as_before_all_runs
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -159,8 +160,9 @@ def train(
     DeclarationError
         Before training, for anything that is declared wrongly.
     """
-    setup = with_room(problem, setup)
     with ExitStack() as stack:
+        stack.enter_context(as_before_all_runs())
+        setup = with_room(problem, setup)
         identity = new_identity() if before is None else before.identity
         folder = stack.enter_context(claim_folder(out, identity)) if out is not None else None
         interruption = stack.enter_context(Interruption())
