@@ -16,6 +16,7 @@ from pinnml.optim import LBFGS, Accuracy, Adam, Iterations, LevenbergMarquardt, 
 from pinnml.points import Hammersley, Sobol
 from pinnml.problem import (
     AbstractCondition,
+    Boundary,
     Box,
     Data,
     Derivative,
@@ -94,6 +95,7 @@ def __getattr__(name: str) -> object:
 
 __all__ = [
     "Problem",
+    "Boundary",
     "Box",
     "Interior",
     "Value",

@@ -1,7 +1,7 @@
 """Problems: domain, fields, parameters and conditions, declared by argument names."""
 
 from pinnml.errors import DeclarationError, Finding, raise_fatal, suggestion
-from pinnml.problem.boundary import Derivative, Value
+from pinnml.problem.boundary import Boundary, Derivative, Value
 from pinnml.problem.box import Box, Face
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
@@ -17,6 +17,7 @@ __all__ = [
     "AbstractCondition",
     "AbstractDomain",
     "AbstractRegion",
+    "Boundary",
     "Box",
     "Data",
     "DeclarationError",

@@ -137,7 +137,8 @@ def _check_coverage(domain: AbstractDomain, vocabulary: Vocabulary, terms: Mappi
             sides = domain.sides(axis)
             orders = [s.index[axis] for term, symbols in named if term.region.whole_domain for s in symbols]
             order = max(orders, default=0)
-            counted = [(term, len(symbols) * term.region.conditions_across(sides)) for term, symbols in named]
+            each = [(term, min(len(symbols), 1) if term.tied else len(symbols)) for term, symbols in named]
+            counted = [(term, number * term.region.conditions_across(sides)) for term, number in each]
             given = sum(count for _, count in counted)
             held = sum(count for term, count in counted if term.region.parts)
             if sides and 0 < order < held and len(vocabulary.fields) == 1:  # of systems the orders are not told apart

@@ -83,7 +83,7 @@ def train(folder: Path, first: int, act: Act, writes: bool) -> None:
         try:
             go_on(folder, watch)
         except pm.DeclarationError as error:
-            assert "cannot be written" in str(error)
+            assert "cannot be" in str(error)  # written, or opened
             sys.exit(REFUSED)
     folder.with_suffix(".events").write_text("\n".join(events))
 
