@@ -25,6 +25,7 @@ from pinnml.problem import (
     Periodic,
     Problem,
     Reference,
+    Table,
     Value,
     domains,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "Boundary",
     "Box",
     "Interior",
+    "Table",
     "Value",
     "Derivative",
     "Periodic",

@@ -11,6 +11,7 @@ from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
 from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
+from pinnml.problem.table import Table
 from pinnml.problem.vocabulary import FieldDerivative, MultiIndex
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "PointData",
     "Problem",
     "Reference",
+    "Table",
     "Term",
     "Value",
     "check_inside",
