@@ -32,7 +32,7 @@ def check_declaration(
     generator = torch.Generator().manual_seed(0)
 
     def unit(count: int, dimension: int) -> Tensor:
-        return torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+        return torch.rand(count, dimension, generator=generator, dtype=torch.float64, device="cpu")
 
     def with_corners(count: int, dimension: int) -> Tensor:
         return _with_corners(unit(count, dimension))
@@ -79,7 +79,10 @@ def _check_derivatives(
 def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[Finding]:
     """Evaluate a residual on a random field: shapes, dtypes, devices, finite numbers, derivatives."""
     where = f"condition {term.name!r}"
-    values = {symbol: torch.rand(len(x), generator=generator, dtype=torch.float64) for symbol in term.derivatives}
+    values = {
+        symbol: torch.rand(len(x), generator=generator, dtype=torch.float64, device="cpu")
+        for symbol in term.derivatives
+    }
     try:
         residual = term.residual(x, values, term.region.data)
     except DeclarationError as error:
