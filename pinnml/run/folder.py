@@ -23,7 +23,7 @@ from pinnml.objective import Iterate
 from pinnml.optim import AbstractSolver, Estimate, Result, Status, Stop
 from pinnml.points import ConditionPoints
 from pinnml.problem import Problem
-from pinnml.setup import Run, bind
+from pinnml.setup import Run, bind, expect
 
 CONFIG, HISTORY, SUMMARY = "config.json", "history.csv", "summary.json"
 
@@ -125,6 +125,9 @@ def load(
     stop: Stop | None = None,
 ) -> Run:
     """Read what a folder holds of a run, with what is handed over in place of what is stored; see `Solution.load`."""
+    expect("load", network=network, solver=solver, stop=stop)
+    if problem is not None:
+        expect("load", problem=problem)
     path = Path(folder)
     checkpoint = read_checkpoint(path)
     given = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
