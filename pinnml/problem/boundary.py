@@ -21,7 +21,7 @@ FieldValue = Callable[..., Any] | float
 class BoundaryCondition(AbstractCondition):
     """Something is prescribed on parts of the boundary, each field or derivative by a number or a function."""
 
-    def __init__(self, *, on: str | Sequence[str], weight: float | None = None, **fields: FieldValue) -> None:
+    def __init__(self, /, *, on: str | Sequence[str], weight: float | None = None, **fields: FieldValue) -> None:
         # whatever was given: each part is looked at when it is bound
         self.on: tuple[Any, ...] = tuple(on) if isinstance(on, Iterable) and not isinstance(on, str) else (on,)
         self.weight = weight

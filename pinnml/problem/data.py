@@ -42,6 +42,7 @@ class Data(AbstractCondition):
 
     def __init__(
         self,
+        /,
         at: Mapping[str, Any],
         *,
         sigma: float | Mapping[str, float] | None = None,

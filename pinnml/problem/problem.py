@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from pinnml.errors import DeclarationError, Finding, finite, suggestion
 from pinnml.problem.boundary import Value
 from pinnml.problem.check import check_declaration, check_reference
@@ -137,7 +139,8 @@ class Problem:
             What is wrong or suspicious, where, and how to mend it. Fatal findings stop a solve before training; the
             others are warnings.
         """
-        found = check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
+        with torch.inference_mode(False):
+            found = check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
         return found + check_reference(self.domain, self.vocabulary, self.reference)
 
     def __repr__(self) -> str:

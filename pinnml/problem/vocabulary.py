@@ -20,7 +20,7 @@ MultiIndex = tuple[int, ...]
 MAX_ORDER = 4
 """The highest order of a derivative that a name may ask for."""
 
-RESERVED = ("self", "on", "at", "along", "weight", "sigma")
+RESERVED = ("on", "at", "along", "weight", "sigma")
 """Arguments of the conditions, which take fields by name beside them."""
 
 

@@ -13,7 +13,7 @@ from torch import nn
 import pinnml.problems as problems
 from pinnml.approximation import Error
 from pinnml.errors import DeclarationError
-from pinnml.io import prepare_folder, read_json, write_history, write_json
+from pinnml.io import path_of, prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
 from pinnml.io.declared import declaration, describe_run, setup_of
 from pinnml.io.plain import decode
@@ -49,7 +49,7 @@ def conclude(run: Run, error: Error | None, folder: Path) -> None:
 def is_complete(run: Run, folder: str | os.PathLike[str]) -> bool:
     """Return whether the folder holds all that a run leaves at its end, figures included."""
     try:
-        found = read_json(Path(folder) / SUMMARY)
+        found = read_json(path_of(folder) / SUMMARY)
     except (OSError, DeclarationError):
         return False
     # the first folders have no identity
@@ -128,7 +128,7 @@ def load(
     expect("load", network=network, solver=solver, stop=stop)
     if problem is not None:
         expect("load", problem=problem)
-    path = Path(folder)
+    path = path_of(folder)
     checkpoint = read_checkpoint(path)
     given = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
     where = str(path / CHECKPOINT)

@@ -116,7 +116,7 @@ class Solution:
         """The trained network as a function, without the run."""
         return Approximation(self.problem, self.network, self.theta, self.run.estimate)
 
-    def __call__(self, *names: str, **coordinates: Any) -> Any:
+    def __call__(self, /, *names: str, **coordinates: Any) -> Any:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
 
         Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
@@ -150,7 +150,7 @@ class Solution:
                 known = hierarchical_surplus(objective, self.theta)
             return confirmed(self.problem, self.network, self.theta, known)
 
-    def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
+    def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
 
         Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
