@@ -6,7 +6,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from typing import Annotated, Any, Literal, Protocol, TypeVar, dataclass_transform
@@ -110,7 +110,7 @@ def setting(kind: type[T]) -> type[T]:
     own = kind.__dict__.get("__post_init__")
 
     def hold(self: Any) -> None:
-        _check(self, kind)
+        check_types(self, kind)
         following = getattr(super(kind, self), "__post_init__", None) if own is None else partial(own, self)
         if following is not None:
             following()
@@ -133,7 +133,8 @@ def _entered(kind: type[T]) -> type[T]:
     return kind
 
 
-def _check(record: Any, kind: Any) -> None:
+def check_types(record: Any, kind: Any) -> None:
+    """Raise `DeclarationError` for the first field of a dataclass of a kind that is not of its declared type."""
     hints = _hints(kind)
     for part in fields(kind):
         value, hint = getattr(record, part.name), hints[part.name]
@@ -197,5 +198,7 @@ def _described(hint: Any) -> str:
         return f"a {'list' if origin is list else 'tuple'} of {', '.join(_described(i) for i in inner if i is not ...)}"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"a dictionary from {_described(inner[0])} to {_described(inner[1])}"
+    if origin is Callable:
+        return "a function"
     named = {float: "a number", int: "a whole number", bool: "True or False", types.NoneType: "None", str: "a string"}
     return named.get(hint) or f"a {getattr(hint, '__name__', str(hint)).removeprefix('Abstract')}"

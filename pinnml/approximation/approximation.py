@@ -79,11 +79,7 @@ class Approximation:
 
     def error(self) -> Error | None:
         """Compare with the reference on its grid; None where the problem has no reference."""
-        if self.scorer is None:
-            return None
-        difference = self.scorer.errors(self.network, self.theta)
-        relative = float(np.linalg.norm(difference) / np.linalg.norm(self.scorer.exact))
-        return Error(relative, float(np.abs(difference).max()))
+        return None if self.scorer is None else self.scorer.compared(self.network, self.theta)
 
     def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.

@@ -20,6 +20,9 @@ from pinnml.problem.vocabulary import Vocabulary
 PROBES = 64
 EDGE_TOLERANCE = 1e-6
 
+MOST_SCORED = 10**8
+"""A reference's grid of more points takes gigabytes."""
+
 
 def check_declaration(
     domain: AbstractDomain,
@@ -181,4 +184,6 @@ def check_reference(domain: AbstractDomain, vocabulary: Vocabulary, reference: R
         if named != known:
             sentence = f"It has {what} for {sorted(named)}, the problem has {sorted(known)}"
             findings.append(Finding(sentence, "reference", "give every name of the problem, and no other"))
+    if (count := math.prod(reference.grid.values())) > MOST_SCORED:
+        findings.append(Finding(f"Its grid has {count:.1e} points", "reference", f"take at most {MOST_SCORED:.0e}"))
     return findings

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError, suggestion
+from pinnml.errors import DeclarationError, shown, suggestion
 
 MultiIndex = tuple[int, ...]
 """Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
@@ -75,6 +75,8 @@ class Vocabulary:
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
+        if not isinstance(name, str):
+            raise DeclarationError(f"{shown(name)} is no name", where, suggestion("", self._examples()))
         found = self._readings(name)
         if len(found) == 1:
             return found.pop()

@@ -12,7 +12,7 @@ from torch import nn
 
 import pinnml.problems as problems
 from pinnml.approximation import Error
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, finite
 from pinnml.io import path_of, prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
 from pinnml.io.declared import declaration, describe_run, setup_of
@@ -77,7 +77,7 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
             "work": last.work,
             "loss": last.loss,
             "gradient_norm": last.gradient_norm,
-            "relative_l2": error.relative_l2 if error else None,
+            "relative_l2": finite(error.relative_l2) if error else None,
             "max_error": error.maximum if error else None,
             "estimate": _estimate(run.estimate),
             "success": result.success,
