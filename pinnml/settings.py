@@ -6,12 +6,12 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from typing import Annotated, Any, Literal, Protocol, TypeVar, dataclass_transform
 
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, shown
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ def setting(kind: type[T]) -> type[T]:
     own = kind.__dict__.get("__post_init__")
 
     def hold(self: Any) -> None:
-        _check(self, kind)
+        check_types(self, kind)
         following = getattr(super(kind, self), "__post_init__", None) if own is None else partial(own, self)
         if following is not None:
             following()
@@ -133,13 +133,13 @@ def _entered(kind: type[T]) -> type[T]:
     return kind
 
 
-def _check(record: Any, kind: Any) -> None:
+def check_types(record: Any, kind: Any) -> None:
+    """Raise `DeclarationError` for the first field of a dataclass of a kind that is not of its declared type."""
     hints = _hints(kind)
     for part in fields(kind):
         value, hint = getattr(record, part.name), hints[part.name]
-        if not _fits(value, hint):
-            shown = repr(value) if len(repr(value)) <= 60 else f"a {type(value).__name__}"
-            raise DeclarationError(f"{part.name} is {shown}", type(record).__name__, f"give {_described(hint)}")
+        if not fits(value, hint):
+            raise DeclarationError(f"{part.name} is {shown(value)}", type(record).__name__, f"give {_described(hint)}")
 
 
 @cache
@@ -147,22 +147,22 @@ def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
     """Return whether a value is of a type, with its bounds; a type that is not known here takes everything."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return _fits(value, inner[0]) and all(bound.holds(value) for bound in inner[1:] if hasattr(bound, "holds"))
+        return fits(value, inner[0]) and all(bound.holds(value) for bound in inner[1:] if hasattr(bound, "holds"))
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, one) for one in inner)
+        return any(fits(value, one) for one in inner)
     if origin is Literal:
         return any(value is one or (type(value) is type(one) and value == one) for one in inner)
     if origin is tuple:
         return isinstance(value, tuple) and _each_fits(value, inner)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return isinstance(value, origin) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
+        return isinstance(value, origin) and all(fits(k, inner[0]) and fits(v, inner[1]) for k, v in value.items())
     if isinstance(origin, type) and issubclass(origin, Collection):
         listed = isinstance(value, origin) and not isinstance(value, str | bytes)
-        return listed and all(_fits(one, inner[0]) for one in value)
+        return listed and all(fits(one, inner[0]) for one in value)
     if hint in (int, float):
         kind = numbers.Integral if hint is int else numbers.Real
         return isinstance(value, kind) and not isinstance(value, bool) and _is_number(value)
@@ -173,8 +173,8 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _each_fits(value: Sequence[Any], inner: tuple[Any, ...]) -> bool:
     if len(inner) == 2 and inner[1] is Ellipsis:
-        return all(_fits(one, inner[0]) for one in value)
-    return len(value) == len(inner) and all(map(_fits, value, inner))
+        return all(fits(one, inner[0]) for one in value)
+    return len(value) == len(inner) and all(map(fits, value, inner))
 
 
 def _is_number(value: Any) -> bool:
@@ -198,5 +198,7 @@ def _described(hint: Any) -> str:
         return f"a {'list' if origin is list else 'tuple'} of {', '.join(_described(i) for i in inner if i is not ...)}"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"a dictionary from {_described(inner[0])} to {_described(inner[1])}"
+    if origin is Callable:
+        return "a function"
     named = {float: "a number", int: "a whole number", bool: "True or False", types.NoneType: "None", str: "a string"}
     return named.get(hint) or f"a {getattr(hint, '__name__', str(hint)).removeprefix('Abstract')}"

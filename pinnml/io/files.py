@@ -13,7 +13,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, shown
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """Return a path as a user gives it, with ~ for the home folder; raise `DeclarationError` for what is none."""
+    where = "the name of a file or folder"
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        text = ""
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise DeclarationError(f"{shown(path)} is no path", where, "give a string such as 'runs/first', or a Path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise DeclarationError(f"{text!r} has no home folder: {error}", where, "write the path in full") from None
 
 
 def _new_file(folder: Path, stem: str, suffix: str) -> Path:
@@ -48,7 +63,7 @@ def atomic_path(path: str | os.PathLike[str], keep: str | os.PathLike[str] | Non
     the block removes it and leaves what was at `path` unchanged. Raises OSError where the folder cannot be
     written.
     """
-    target = Path(path)
+    target = path_of(path)
     temporary = _new_file(target.parent, target.stem, target.suffix)
     try:
         yield temporary
@@ -110,7 +125,7 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what `write_json` wrote. Raises OSError, or DeclarationError where it is no JSON object."""
     remedy = "restore it from a copy, or let a new run write it again"
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(path_of(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise DeclarationError(f"The file is no JSON ({error})", os.fspath(path), remedy) from error
     if not isinstance(content, dict):
@@ -124,7 +139,7 @@ def prepare_folder(path: str | os.PathLike[str]) -> Path:
     Called before a run, so that hours of work are not lost to a folder that cannot be written.
     Raises DeclarationError where it cannot be made or written.
     """
-    folder = Path(path).expanduser()
+    folder = path_of(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = _new_file(folder, "probe", ".tmp")

@@ -6,10 +6,9 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from pinnml.errors import DeclarationError
-from pinnml.io.files import write_bytes
+from pinnml.io.files import path_of, write_bytes
 from pinnml.setup import COLUMNS, INTEGERS, LATER, HistoryRow
 
 
@@ -56,7 +55,7 @@ def read_history(path: str | os.PathLike[str]) -> list[HistoryRow]:
 
     Raises OSError, or DeclarationError that names the line where the file is no history.
     """
-    lines = csv.reader(io.StringIO(Path(path).read_text(encoding="utf-8")))
+    lines = csv.reader(io.StringIO(path_of(path).read_text(encoding="utf-8")))
     header = next(lines, [])
     missing = [name for name in COLUMNS if name not in header and name not in LATER]
     if missing:

@@ -74,13 +74,16 @@ def _check_functions(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     for placed in objective.chunks:
         term, x = placed.term, placed.x[:PROBES]
         if term.name not in findings and not term.region.data:
-            values = {symbol: torch.rand(len(x), generator=generator).to(theta) for symbol in term.derivatives}
+            drawn = partial(torch.rand, len(x), generator=generator, dtype=torch.float32, device="cpu")
+            values = {symbol: drawn().to(theta) for symbol in term.derivatives}
             findings[term.name] = probe_term(term, x, values)
     return [finding for found in findings.values() for finding in found]
 
 
 def _moved(theta: Tensor) -> Tensor:
-    return theta + SHIFT * torch.randn(theta.shape, generator=torch.Generator().manual_seed(0)).to(theta)
+    generator = torch.Generator().manual_seed(0)
+    normal = torch.randn(theta.shape, generator=generator, dtype=torch.float32, device="cpu")
+    return theta + SHIFT * normal.to(theta)
 
 
 def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
@@ -102,7 +105,7 @@ def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
 def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) -> list[Finding]:
     """Evaluate a hard condition of the untrained network: it must hold whatever θ is."""
     generator = torch.Generator().manual_seed(0)
-    problem, unit = objective.problem, partial(torch.rand, generator=generator, dtype=torch.float64)
+    problem, unit = objective.problem, partial(torch.rand, generator=generator, dtype=torch.float64, device="cpu")
     x = term.region.sample(unit, problem.domain, inside=PROBES, boundary=PROBES).to(theta)
     data = {key: values.to(theta) for key, values in term.region.data.items()}
     placed = place(problem, term, objective.network, x, x.new_ones(term.region.count(x)), data)

@@ -30,7 +30,7 @@ FieldValue = Callable[..., Any] | float
 class BoundaryCondition(AbstractCondition):
     """Something is prescribed on parts of the boundary, each field or derivative by a number or a function."""
 
-    def __init__(self, *, on: str | Sequence[str], weight: float | None = None, **fields: FieldValue) -> None:
+    def __init__(self, /, *, on: str | Sequence[str], weight: float | None = None, **fields: FieldValue) -> None:
         self.on = listed(on)
         self.weight = weight
         self.fields = fields

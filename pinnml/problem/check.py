@@ -20,6 +20,9 @@ from pinnml.problem.vocabulary import Vocabulary
 PROBES = 64
 EDGE_TOLERANCE = 1e-6
 
+MOST_SCORED = 10**8
+"""A reference's grid of more points takes gigabytes."""
+
 
 def check_declaration(
     domain: AbstractDomain,
@@ -32,7 +35,7 @@ def check_declaration(
     generator = torch.Generator().manual_seed(0)
 
     def unit(count: int, dimension: int) -> Tensor:
-        return torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+        return torch.rand(count, dimension, generator=generator, dtype=torch.float64, device="cpu")
 
     def with_corners(count: int, dimension: int) -> Tensor:
         return _with_corners(unit(count, dimension))
@@ -79,7 +82,10 @@ def _check_derivatives(
 def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[Finding]:
     """Evaluate a residual on a random field: shapes, dtypes, devices, finite numbers, derivatives."""
     where = f"condition {term.name!r}"
-    values = {symbol: torch.rand(len(x), generator=generator, dtype=torch.float64) for symbol in term.derivatives}
+    values = {
+        symbol: torch.rand(len(x), generator=generator, dtype=torch.float64, device="cpu")
+        for symbol in term.derivatives
+    }
     try:
         residual = term.residual(x, values, term.region.data)
     except DeclarationError as error:
@@ -179,4 +185,6 @@ def check_reference(domain: AbstractDomain, vocabulary: Vocabulary, reference: R
         if named != known:
             sentence = f"It has {what} for {sorted(named)}, the problem has {sorted(known)}"
             findings.append(Finding(sentence, "reference", "give every name of the problem, and no other"))
+    if (count := math.prod(reference.grid.values())) > MOST_SCORED:
+        findings.append(Finding(f"Its grid has {count:.1e} points", "reference", f"take at most {MOST_SCORED:.0e}"))
     return findings

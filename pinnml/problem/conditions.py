@@ -119,7 +119,7 @@ class Periodic(AbstractCondition):
         that is not positive, and where the domain has no two opposite sides across the coordinate.
     """
 
-    def __init__(self, *, along: str, weight: float | None = None, **orders: int) -> None:
+    def __init__(self, /, *, along: str, weight: float | None = None, **orders: int) -> None:
         self.along = along
         self.weight = weight
         self.orders = orders

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError, suggestion
+from pinnml.errors import DeclarationError, shown, suggestion
 
 MultiIndex = tuple[int, ...]
 """Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
@@ -20,7 +20,7 @@ MultiIndex = tuple[int, ...]
 MAX_ORDER = 4
 """The highest order of a derivative that a name may ask for."""
 
-RESERVED = ("self", "on", "at", "along", "weight", "sigma")
+RESERVED = ("on", "at", "along", "weight", "sigma")
 """Arguments of the conditions, which take fields by name beside them."""
 
 
@@ -92,6 +92,8 @@ class Vocabulary:
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
+        if not isinstance(name, str):
+            raise DeclarationError(f"{shown(name)} is no name", where, suggestion("", self._examples()))
         found = self._readings(name)
         if len(found) == 1:
             return found.pop()

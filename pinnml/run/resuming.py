@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from pinnml.network import Architecture
@@ -14,7 +15,7 @@ from pinnml.problem import Problem
 from pinnml.run.folder import is_complete, load
 from pinnml.run.solution import Solution
 from pinnml.run.training import KEPT_EVERY, train
-from pinnml.setup import DEFAULT_SECONDS, HistoryRow
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, expect
 
 
 def resume(
@@ -62,7 +63,9 @@ def resume(
     DeclarationError
         As `Solution.load`.
     """
-    before = load(folder, problem, network, solver, stop=stop)
+    expect("resume", seconds=seconds, every=every, callback=callback)
+    with torch.inference_mode(False):
+        before = load(folder, problem, network, solver, stop=stop)
     had, setup = before.result.progress, before.setup
     if seconds is None and stop is None and before.result.status is not Status.RUNNING:
         if not is_complete(before, folder):  # it was killed when it had ended, and before it had left everything
