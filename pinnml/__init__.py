@@ -16,6 +16,7 @@ from pinnml.optim import LBFGS, Accuracy, Adam, Iterations, LevenbergMarquardt, 
 from pinnml.points import Hammersley, Sobol
 from pinnml.problem import (
     AbstractCondition,
+    Boundary,
     Box,
     Data,
     Derivative,
@@ -24,6 +25,7 @@ from pinnml.problem import (
     Periodic,
     Problem,
     Reference,
+    Table,
     Value,
     domains,
 )
@@ -94,8 +96,10 @@ def __getattr__(name: str) -> object:
 
 __all__ = [
     "Problem",
+    "Boundary",
     "Box",
     "Interior",
+    "Table",
     "Value",
     "Derivative",
     "Periodic",

@@ -77,6 +77,14 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def shown(value: Any) -> str:
+    """Return a wrong value as a sentence names it: itself where that is short, else its kind."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = repr(value)
+    return text if len(text) <= 60 and text.isprintable() else f"a {type(value).__name__}"
+
+
 def suggestion(name: str, valid: Iterable[str]) -> str:
     """Return "Did you mean 'near'? Valid names: …", the remedy for a name that fits nothing."""
     names = [str(known) for known in valid]

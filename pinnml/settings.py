@@ -6,12 +6,12 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from typing import Annotated, Any, Literal, Protocol, TypeVar, dataclass_transform
 
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, shown
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ def setting(kind: type[T]) -> type[T]:
     own = kind.__dict__.get("__post_init__")
 
     def hold(self: Any) -> None:
-        _check(self, kind)
+        check_types(self, kind)
         following = getattr(super(kind, self), "__post_init__", None) if own is None else partial(own, self)
         if following is not None:
             following()
@@ -150,9 +150,10 @@ def _entered(kind: type[T]) -> type[T]:
     return kind
 
 
-def _check(record: Any, kind: Any) -> None:
-    for name, shown, wanted in misfits(record, kind):
-        raise DeclarationError(f"{name} is {shown}", type(record).__name__, f"give {wanted}")
+def check_types(record: Any, kind: Any) -> None:
+    """Raise `DeclarationError` for the first field of a dataclass of a kind that is not of its declared type."""
+    for name, found, wanted in misfits(record, kind):
+        raise DeclarationError(f"{name} is {found}", type(record).__name__, f"give {wanted}")
 
 
 def misfits(record: Any, kind: Any) -> Iterator[tuple[str, str, str]]:
@@ -161,8 +162,7 @@ def misfits(record: Any, kind: Any) -> Iterator[tuple[str, str, str]]:
     for part in fields(kind):
         value, hint = getattr(record, part.name), hints[part.name]
         if not fits(value, hint):
-            shown = repr(value)
-            yield part.name, shown if len(shown) <= 60 else f"a {type(value).__name__}", _described(hint)
+            yield part.name, shown(value), _described(hint)
 
 
 def shaped(record: Any) -> Iterator[tuple[str, Any, Shape]]:
@@ -233,5 +233,7 @@ def _described(hint: Any) -> str:
         return f"a {'list' if origin is list else 'tuple'} of {', '.join(_described(i) for i in inner if i is not ...)}"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"a dictionary from {_described(inner[0])} to {_described(inner[1])}"
+    if origin is Callable:
+        return "a function"
     named = {float: "a number", int: "a whole number", bool: "True or False", types.NoneType: "None", str: "a string"}
     return named.get(hint) or f"a {getattr(hint, '__name__', str(hint)).removeprefix('Abstract')}"

@@ -35,6 +35,7 @@ IMPORTED_LATE = {
     ("run/watching.py", "pinnml.report.progress.line_beside_output"): "rich takes as long as the package",
     ("run/solution.py", "pinnml.run.gallery.figures"): "matplotlib takes as long to import as all the rest",
     ("run/solution.py", "pinnml.run.gallery.overview"): "matplotlib takes as long to import as all the rest",
+    ("problem/table.py", "scipy.interpolate.make_interp_spline"): "SciPy takes as long to import as the package",
     ("run/solution.py", "pinnml.io.vtu.write_vtu"): "meshio is for a format that few runs are written in",
     **{
         (f"approximation/{file}.py", f"scipy.{name}"): "SciPy is for errors that are estimated at the end"

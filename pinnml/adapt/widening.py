@@ -88,9 +88,9 @@ class Widening:
         inputs = states[read]
         deviation = inputs.std(1)
         deviation = torch.where(deviation > FLAT * deviation.max(), deviation, deviation.max())
-        normal = torch.randn(self.neurons, len(read), generator=generator, dtype=torch.float64).to(states)
+        normal = torch.randn(self.neurons, len(read), generator=generator, dtype=torch.float64, device="cpu").to(states)
         weight = self.radius / math.sqrt(len(read)) * normal / deviation
-        centres = torch.randint(states.shape[1], (self.neurons,), generator=generator).to(states.device)
+        centres = torch.randint(states.shape[1], (self.neurons,), generator=generator, device="cpu").to(states.device)
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
 
 
@@ -115,7 +115,7 @@ def widen(
     body = torch.cat([below, theta])[: wide.states.size]
     names: Sequence[str] = list(objective.problem.equations) or list(collocation)
     x = torch.cat([collocation[name].x for name in names])
-    x = x[torch.randperm(len(x), generator=generator)[:CENTRES].to(x.device)]
+    x = x[torch.randperm(len(x), generator=generator, device="cpu")[:CENTRES].to(x.device)]
     objective.count(points=len(x))
     states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
     rule = rule.sized(sum(old.neurons for old in wide.levels) + rule.neurons, objective.problem.domain.dimension)

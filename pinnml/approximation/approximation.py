@@ -41,7 +41,7 @@ class Approximation:
     theta: Tensor
     estimate: Estimate | None = None
 
-    def __call__(self, *names: str, **coordinates: Any) -> Any:
+    def __call__(self, /, *names: str, **coordinates: Any) -> Any:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
 
         Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
@@ -79,13 +79,9 @@ class Approximation:
 
     def error(self) -> Error | None:
         """Compare with the reference on its grid; None where the problem has no reference."""
-        if self.scorer is None:
-            return None
-        difference = self.scorer.errors(self.network, self.theta)
-        relative = float(np.linalg.norm(difference) / np.linalg.norm(self.scorer.exact))
-        return Error(relative, float(np.abs(difference).max()))
+        return None if self.scorer is None else self.scorer.compared(self.network, self.theta)
 
-    def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
+    def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
 
         Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.

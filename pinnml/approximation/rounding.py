@@ -25,7 +25,7 @@ def rounding(problem: Problem, network: AbstractNetwork, theta: Tensor) -> dict[
         return dict.fromkeys(names, 0.0)
     generator = torch.Generator().manual_seed(0)
     x = problem.domain.place(Sobol().unit(PROBES, problem.domain.dimension, generator)).to(theta)
-    changes = torch.randn(theta.shape, generator=generator, dtype=torch.float64).to(theta) * theta
+    changes = torch.randn(theta.shape, generator=generator, dtype=torch.float64, device="cpu").to(theta) * theta
     values = field_values(problem, network, torch.stack([theta, changes, 0 * theta]), x, names)
     noise = (values[1] - values[2]).norm(dim=-1) / values[0].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
     return dict(zip(names, (torch.finfo(theta.dtype).eps * noise).tolist(), strict=True))

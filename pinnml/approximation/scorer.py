@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from pinnml.approximation.grid import grid_points, uniform_axes
 from pinnml.approximation.values import field_values
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, Finding
 from pinnml.network import AbstractNetwork
 from pinnml.problem import Problem, Reference
 
@@ -19,11 +20,15 @@ from pinnml.problem import Problem, Reference
 class Error:
     """How far a solution is from its reference on the reference's grid.
 
-    `relative_l2` = ‖u − u_ref‖₂/‖u_ref‖₂ (dimensionless) and `maximum` = max |u − u_ref| (the field's units).
+    `relative_l2` = ‖u − u_ref‖₂/‖u_ref‖₂ (dimensionless, NaN where u_ref = 0 on all of the grid) and
+    `maximum` = max |u − u_ref| (the field's units).
+    `lifting_l2` = ‖g − u_ref‖₂/‖u_ref‖₂ is what g alone, which meets the hard conditions, has before anything is
+    trained; None without hard conditions, where g = 0.
     """
 
     relative_l2: float
     maximum: float
+    lifting_l2: float | None = None
 
 
 class Scorer:
@@ -47,8 +52,17 @@ class Scorer:
         self.axes = uniform_axes(problem.domain, reference)
         points = grid_points(self.axes)
         self._x = torch.from_numpy(points)
-        exact = reference(dict(zip(problem.domain.names, points.T, strict=True)))
+        try:
+            exact = reference(dict(zip(problem.domain.names, points.T, strict=True)))
+        except Exception as error:
+            what = f"Its function raises {type(error).__name__}: {error}"
+            raise DeclarationError(
+                what, "reference", f"take arrays by the names {list(problem.domain.names)}"
+            ) from error
         for field, values in exact.items():
+            if values.dtype.kind not in "biuf":
+                what = f"The reference of {field!r} gives values of type {values.dtype}"
+                raise DeclarationError(what, "reference", "return one finite number a point")
             if values.shape != (len(points),) or not np.isfinite(values).all():
                 raise DeclarationError(
                     f"The reference of {field!r} gives values of shape {values.shape} for {len(points)} points, "
@@ -57,12 +71,37 @@ class Scorer:
                     "return one finite number a point",
                 )
         self.exact = np.stack([exact[field] for field in problem.fields])
+        self._norm = float(np.linalg.norm(self.exact))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is suspicious of the reference."""
+        if self._norm > 0:
+            return []
+        what = "It is zero at all points of its grid, so that there is no relative error"
+        return [Finding(what, "reference", "look at max_error, in the field's units", fatal=False)]
 
     def errors(self, network: AbstractNetwork, theta: Tensor) -> np.ndarray:
         """Return u − u_reference on the grid, shape (m, n)."""
         values = field_values(self._problem, network, theta, self._x.to(theta), list(self._problem.fields))
         return values.double().cpu().numpy() - self.exact
 
+    def lifting_l2(self) -> float | None:
+        """Return ‖g − u_reference‖₂ / ‖u_reference‖₂ (dimensionless), None where no field has a lifting."""
+        liftings = self._problem.liftings
+        if all(lifting.trivial for lifting in liftings):
+            return None
+        alone = torch.stack([lifting.offset(self._x) for lifting in liftings]).numpy()
+        return self._relative(alone - self.exact)
+
     def relative_l2(self, network: AbstractNetwork, theta: Tensor) -> float:
         """Return ‖u − u_reference‖₂ / ‖u_reference‖₂ over all fields and grid points (dimensionless)."""
-        return float(np.linalg.norm(self.errors(network, theta)) / np.linalg.norm(self.exact))
+        return self.compared(network, theta).relative_l2
+
+    def compared(self, network: AbstractNetwork, theta: Tensor) -> Error:
+        """Return both errors."""
+        errors = self.errors(network, theta)
+        return Error(self._relative(errors), float(np.abs(errors).max()), self.lifting_l2())
+
+    def _relative(self, errors: np.ndarray) -> float:
+        return float(np.linalg.norm(errors)) / self._norm if self._norm > 0 else math.nan

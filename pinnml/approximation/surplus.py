@@ -123,11 +123,11 @@ def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
     with one standard deviation added. Differences that would be of any size near M if they came from slow convergence,
     and do not fall, are rounding: the largest of them is the error then, and c is zero.
     """
-    found = torch.tensor(differences, dtype=torch.float64)
+    found = torch.tensor(differences, dtype=torch.float64, device="cpu")
     if not bool((found > 0).all()) or differences[-1] > FLAT * differences[0]:
         return float(found.max()), 0.0
-    share = 1 - torch.tensor(SHARES, dtype=torch.float64) ** (1 / dimension)
-    rates = torch.logspace(*RATES, 200, dtype=torch.float64)[:, None]
+    share = 1 - torch.tensor(SHARES, dtype=torch.float64, device="cpu") ** (1 / dimension)
+    rates = torch.logspace(*RATES, 200, dtype=torch.float64, device="cpu")[:, None]
     logarithms = found.log() - 0.5 * torch.expm1(2 * rates * share).log()
     scatter = logarithms.var(1)
     best = int(scatter.argmin())

@@ -93,6 +93,8 @@ def in_chunks(
         points = part if part.ndim == 2 else part.transpose(0, 1).flatten(0, 1)
         return function(place(problem, term, network, points, part.new_ones(len(part))), workspace)
 
-    with torch.no_grad(), reserve(threads.count):
-        batches = threads.batches(x.split(min(most, network.most_points or most)))
+    # in a block of inference mode networks that differentiate themselves would have derivatives of zero
+    with torch.inference_mode(False), torch.no_grad(), reserve(threads.count):
+        at = x.clone() if x.is_inference() else x
+        batches = threads.batches(at.split(min(most, network.most_points or most)))
         return torch.cat([part for batch in batches for part in threads.map(values, batch)], -1)

@@ -7,6 +7,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -17,13 +18,26 @@ from pinnml.cli import bench, solve
 from pinnml.cli.catalogue import NETWORKS, SAMPLERS, SOLVERS
 from pinnml.cli.output import FAILED, INTERRUPTED, WRONG_INPUT, say
 from pinnml.io.checkpoint import UnsavedWarning
+from pinnml.report import plain_letters
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    with plain_letters(sys.stdout, sys.stderr):
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program; a page of usage would hide what is wrong."""
+        self.exit(WRONG_INPUT, f"error: {message}; see {self.prog} --help\n")
+
+
+def _run(words: list[str]) -> int:
     parsed = _parser().parse_args(words, argparse.Namespace(line=shlex.join(["pinnml", *words])))
     console, complaints, unsaved = Console(), Console(stderr=True), list[str]()
 
@@ -44,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pinnml", description="Solve PDEs with physics-informed neural networks.")
+def _parser() -> Parser:
+    parser = Parser(prog="pinnml", description="Solve PDEs with physics-informed neural networks.")
     parser.add_argument("--version", action="version", version=f"pinnml {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     solve.add_solve(commands.add_parser("solve", help="solve a bundled problem and write a run folder"))

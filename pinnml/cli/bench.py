@@ -19,6 +19,7 @@ from pinnml.cli import options
 from pinnml.cli.catalogue import SOLVERS, choose
 from pinnml.cli.output import INTERRUPTED, say
 from pinnml.errors import DeclarationError, suggestion
+from pinnml.io import path_of
 from pinnml.network import Architecture
 from pinnml.optim import Status
 from pinnml.points import Hammersley
@@ -52,7 +53,7 @@ def _bench(parsed: argparse.Namespace, console: Console) -> int:
         return ProgressLine(console, title=title, budget=plan.seconds)
 
     runs = race(plan, parsed.out, watch, reports)
-    return _finish(plan, runs, Path(parsed.out), console)
+    return _finish(plan, runs, path_of(parsed.out), console)
 
 
 def _plan(parsed: argparse.Namespace) -> Plan:

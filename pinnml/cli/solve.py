@@ -18,7 +18,7 @@ from pinnml.cli import options
 from pinnml.cli.catalogue import SOLVERS, choose
 from pinnml.cli.output import FAILED, INTERRUPTED, say
 from pinnml.errors import printable, raise_fatal
-from pinnml.io import save_figures
+from pinnml.io import path_of, save_figures
 from pinnml.io.checkpoint import CHECKPOINT
 from pinnml.io.claim import LOCK
 from pinnml.network import Architecture
@@ -39,6 +39,7 @@ SHOWN = (
     "loss",
     "relative_l2",
     "max_error",
+    "lifting_l2",
     "estimate",
     "scales",
     "message",
@@ -160,14 +161,14 @@ def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture)
 
 
 def _resume(parsed: argparse.Namespace, console: Console) -> int:
-    with ProgressLine(console, title=Path(parsed.folder).name) as line:
+    with ProgressLine(console, title=path_of(parsed.folder).name) as line:
         solution = resume(parsed.folder, seconds=parsed.seconds, callback=line.update)
         line.update(solution.history[-1])
-    return _finish(solution, Path(parsed.folder), console)
+    return _finish(solution, path_of(parsed.folder), console)
 
 
 def _rerun(parsed: argparse.Namespace, console: Console) -> int:
-    folder = Path(parsed.folder)
+    folder = path_of(parsed.folder)
     with (
         _folder(parsed.out, folder.parent, f"{folder.name}-rerun") as out,
         ProgressLine(console, title=folder.name) as line,
@@ -190,7 +191,7 @@ def _plot(parsed: argparse.Namespace, console: Console) -> int:
     for path in save_figures(solution.figures(), parsed.folder):
         say(console, str(path))
     if parsed.vtu:
-        path = Path(parsed.folder) / "solution.vtu"
+        path = path_of(parsed.folder) / "solution.vtu"
         solution.to_vtu(path)
         say(console, str(path))
     return 0
@@ -215,7 +216,7 @@ def _folder(named: str | None, parent: Path, name: str) -> Iterator[Path]:
     What another command makes in the same moment is not taken; where nothing comes into it, it is removed again.
     """
     if named is not None:
-        yield Path(named)
+        yield path_of(named)
         return
     folder = _new_folder(parent, name)
     try:

@@ -165,7 +165,7 @@ def _check_format(content: dict[str, Any], path: Path) -> None:
 def _table(rows: Sequence[HistoryRow]) -> Tensor:
     """The history as numbers, shape (rows, columns); NaN stands for None."""
     cells = [[math.nan if (cell := getattr(row, name)) is None else cell for name in COLUMNS] for row in rows]
-    return torch.tensor(cells, dtype=torch.float64).reshape(len(rows), len(COLUMNS))
+    return torch.tensor(cells, dtype=torch.float64, device="cpu").reshape(len(rows), len(COLUMNS))
 
 
 def history_of(table: Tensor) -> list[HistoryRow]:

@@ -13,8 +13,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, shown
 from pinnml.io.untrusted import REMEDY, read_text
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """Return a path as a user gives it, with ~ for the home folder; raise `DeclarationError` for what is none."""
+    where = "the name of a file or folder"
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        text = ""
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise DeclarationError(f"{shown(path)} is no path", where, "give a string such as 'runs/first', or a Path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise DeclarationError(f"{text!r} has no home folder: {error}", where, "write the path in full") from None
 
 
 def _new_file(folder: Path, stem: str, suffix: str) -> Path:
@@ -49,7 +64,7 @@ def atomic_path(path: str | os.PathLike[str], keep: str | os.PathLike[str] | Non
     the block removes it and leaves what was at `path` unchanged. Raises OSError where the folder cannot be
     written.
     """
-    target = Path(path)
+    target = path_of(path)
     temporary = _new_file(target.parent, target.stem, target.suffix)
     try:
         yield temporary
@@ -109,7 +124,7 @@ def write_json(path: str | os.PathLike[str], mapping: Mapping[str, Any]) -> None
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what `write_json` wrote. Raises OSError, or DeclarationError where it is no JSON object."""
-    text = read_text(Path(path))
+    text = read_text(path_of(path))
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:  # the latter where lists are nested without end
@@ -125,7 +140,7 @@ def prepare_folder(path: str | os.PathLike[str]) -> Path:
     Called before a run, so that hours of work are not lost to a folder that cannot be written.
     Raises DeclarationError where it cannot be made or written.
     """
-    folder = Path(path).expanduser()
+    folder = path_of(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = _new_file(folder, "probe", ".tmp")

@@ -6,11 +6,10 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from pinnml.errors import DeclarationError, printable
-from pinnml.io.files import write_bytes
+from pinnml.io.files import path_of, write_bytes
 from pinnml.io.untrusted import read_text
 from pinnml.setup import COLUMNS, INTEGERS, LATER, HistoryRow
 
@@ -58,7 +57,7 @@ def read_history(path: str | os.PathLike[str]) -> list[HistoryRow]:
 
     Raises OSError, or DeclarationError that names the line where the file is no history.
     """
-    lines = csv.reader(io.StringIO(read_text(Path(path))))
+    lines = csv.reader(io.StringIO(read_text(path_of(path))))
     header = _next(lines, path) or []
     missing = [name for name in COLUMNS if name not in header and name not in LATER]
     if missing:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pinnml.errors import DeclarationError
-from pinnml.io.files import atomic_path
+from pinnml.io.files import atomic_path, path_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], dpi: int = 
     The suffix names the format (.png where there is none, .pdf, .svg). Raises ValueError for an unknown
     suffix, OSError.
     """
-    target = Path(path)
+    target = path_of(path)
     if not target.suffix:
         target = target.with_suffix(".png")
     if figure.figure is None:
@@ -35,4 +35,4 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], dpi: int = 
 
 def save_figures(figures: Mapping[str, Figure], folder: str | os.PathLike[str]) -> list[Path]:
     """Write every figure as PNG into a folder and return the paths."""
-    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
+    return [save_figure(figure, path_of(folder) / f"{name}.png") for name, figure in figures.items()]

@@ -11,7 +11,7 @@ import numpy as np
 from meshio import vtu
 
 from pinnml.errors import DeclarationError
-from pinnml.io.files import atomic_path
+from pinnml.io.files import atomic_path, path_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Fields = dict[str, Array]
@@ -111,7 +111,7 @@ def read_vtu(path: str | os.PathLike[str]) -> tuple[Array, Fields]:
     Raises OSError, or DeclarationError where it is no VTU file.
     """
     try:
-        mesh = vtu.read(os.fspath(path))  # meshio.read would end the whole process on a broken file
+        mesh = vtu.read(os.fspath(path_of(path)))  # meshio.read would end the whole process on a broken file
     except (meshio.ReadError, SyntaxError) as error:  # what the XML parser raises is a SyntaxError
         raise DeclarationError(
             f"The file cannot be read as VTU: {error}", os.fspath(path), "give a file that write_vtu wrote"

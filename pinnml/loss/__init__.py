@@ -4,6 +4,7 @@ from pinnml.loss.balance import AbstractBalance, EqualTraces, balanced, traces
 from pinnml.loss.check import check_start
 from pinnml.loss.chunked import Threads
 from pinnml.loss.chunks import chunk_size
+from pinnml.loss.conflict import disagreement
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.not_finite import whereabouts
 from pinnml.loss.pinn import KEPT_BYTES, PinnObjective, structure_of
@@ -23,6 +24,7 @@ __all__ = [
     "balanced",
     "check_start",
     "chunk_size",
+    "disagreement",
     "measured",
     "place",
     "structure_of",

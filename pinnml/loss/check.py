@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -20,6 +21,9 @@ LIGHT = 1e-3
 ROUNDING = 100.0
 RESOLVED = 1e4
 """An interval of a coordinate holds at least so many floating-point numbers; derivatives need them."""
+
+SOLVED = 100.0
+"""√f of N = 0 below so many roundings (ε) of √f of an N of g's size is no chance: g meets every condition."""
 
 SHIFT = 0.1
 """θ is moved by so much, so that a network that begins with zeros is not taken for one that is zero."""
@@ -44,7 +48,8 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
         findings += _check_held(objective, theta, name, term)
     # a loss that was weighed by a rule says nothing about the declaration
     own = {name: loss for name, loss in losses.items() if name not in objective.discretisation.weights}
-    return findings or _check_scales(own, torch.finfo(theta.dtype).eps) + _check_light(objective, theta)
+    told = _check_scales(own, torch.finfo(theta.dtype).eps) + _check_light(objective, theta)
+    return findings or _check_solved(objective, theta) + told
 
 
 def _check_placement(objective: PinnObjective, theta: Tensor) -> list[Finding]:
@@ -69,15 +74,22 @@ def _check_functions(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     for placed in objective.chunks:
         term, x = placed.term, placed.x[:PROBES]
         if term.name not in findings and not term.region.data:
-            values = {symbol: torch.rand(len(x), generator=generator).to(theta) for symbol in term.derivatives}
+            drawn = partial(torch.rand, len(x), generator=generator, dtype=torch.float32, device="cpu")
+            values = {symbol: drawn().to(theta) for symbol in term.derivatives}
             findings[term.name] = probe_term(term, x, values)
     return [finding for found in findings.values() for finding in found]
+
+
+def _moved(theta: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    normal = torch.randn(theta.shape, generator=generator, dtype=torch.float32, device="cpu")
+    return theta + SHIFT * normal.to(theta)
 
 
 def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     """Find derivatives that the network does not have: they are zero at all points, whatever θ is."""
     names = objective.problem.domain.names
-    moved = theta + SHIFT * torch.randn(theta.shape, generator=torch.Generator().manual_seed(0)).to(theta)
+    moved = _moved(theta)
     for placed in objective.chunks:
         jet = placed.fields(moved, Workspace())[0].values
         for symbol in placed.term.derivatives:
@@ -93,7 +105,7 @@ def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
 def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) -> list[Finding]:
     """Evaluate a hard condition of the untrained network: it must hold whatever θ is."""
     generator = torch.Generator().manual_seed(0)
-    problem, unit = objective.problem, partial(torch.rand, generator=generator, dtype=torch.float64)
+    problem, unit = objective.problem, partial(torch.rand, generator=generator, dtype=torch.float64, device="cpu")
     x = term.region.sample(unit, problem.domain, inside=PROBES, boundary=PROBES).to(theta)
     data = {key: values.to(theta) for key, values in term.region.data.items()}
     placed = place(problem, term, objective.network, x, x.new_ones(term.region.count(x)), data)
@@ -108,6 +120,22 @@ def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) 
     what = f"The untrained network misses a condition that should hold by construction, by {gap:.1e}"
     remedy = "take it out of hard, mend the lifting, or use a PeriodicEmbedding for a Periodic condition"
     return [Finding(what, f"hard condition {name!r}", remedy)]
+
+
+def _check_solved(objective: PinnObjective, theta: Tensor) -> list[Finding]:
+    """Find a problem that g solves: sums of functions of one coordinate, manufactured for hard faces, are such."""
+    # N of g's size: the scales that a run has found are those of rounding here
+    x, liftings = torch.cat([points.x for points in objective.collocation.values()]), objective.problem.liftings
+    sizes = [float(lifting.offset(x).square().mean().sqrt()) or 1.0 for lifting in liftings]
+    discretisation = objective.discretisation
+    other = objective.on(replace(discretisation, network=discretisation.network.scaled(sizes)))
+    rounding = SOLVED * torch.finfo(theta.dtype).eps
+    if not bool(objective.value(torch.zeros_like(theta)) <= rounding**2 * other.value(_moved(theta))):
+        return []
+    has_lifting = not all(lifting.trivial for lifting in liftings)
+    what = "The lifting g alone, with N = 0, is the solution" if has_lifting else "Zero is the solution"
+    remedy = "measure accuracy on another problem: nothing is left to train here"
+    return [Finding(f"{what}: it meets every condition to rounding", "problem", remedy, fatal=False)]
 
 
 def _check_scales(losses: dict[str, float], eps: float) -> list[Finding]:

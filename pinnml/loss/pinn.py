@@ -215,6 +215,24 @@ class PinnObjective(ChunkedLeastSquares):
             parts[name] += float(half)
         return parts
 
+    def parts(self, theta: Tensor) -> dict[tuple[str, int], tuple[Tensor, Tensor]]:
+        """Return the loss () and the gradient (p,) of each equation of each condition, by name and number."""
+
+        def part(term: LinearisedTerm) -> tuple[str, list[tuple[Tensor, Tensor]]]:
+            own, found = term.residual, []
+            for number, row in enumerate(own):
+                weights = torch.zeros_like(own)
+                weights[number] = row
+                found.append((0.5 * row.square().sum(), term.pullback(weights, self._size)))
+            return term.placed.term.name, found
+
+        parts: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+        for name, found in self._map(part, theta):
+            for number, (loss, gradient) in enumerate(found):
+                before = parts.get((name, number), (0.0, 0.0))
+                parts[name, number] = before[0] + loss, before[1] + gradient
+        return parts
+
     def traces(self, theta: Tensor) -> dict[str, float]:
         """Return ‖J_c‖², the trace of each condition's block J_c J_cᵀ of JJᵀ, by name; J is never whole in memory."""
         parts = {name: 0.0 for name in self.problem.soft_terms}

@@ -94,7 +94,7 @@ class LinearSystem:
 
     def sizes(self) -> Tensor:
         """Return the root mean square of every field's N, shape (m,): zero where it is not known."""
-        size, found = self.jacobian.new_ones(self.jacobian.shape[1]), torch.empty(0)
+        size, found = self.jacobian.new_ones(self.jacobian.shape[1]), torch.empty(0, device="cpu")
         if not bool(torch.isfinite(self.residual).all() and torch.isfinite(self.jacobian).all()):
             return torch.zeros_like(size)
         for _ in range(ROUNDS):
@@ -163,9 +163,9 @@ def _drawn(phi: Tensor, functions: int) -> tuple[Tensor, Tensor]:
     """Return a (k, f) and −a·φ_j (k,) of functions that bend about once over the features (f, n) of the points."""
     generator = torch.Generator().manual_seed(0)
     deviation = phi.std(1).clamp_min(torch.finfo(phi.dtype).tiny)
-    normal = torch.randn(functions, len(phi), generator=generator, dtype=torch.float64).to(phi)
+    normal = torch.randn(functions, len(phi), generator=generator, dtype=torch.float64, device="cpu").to(phi)
     weight = normal / math.sqrt(len(phi)) / deviation
-    centres = torch.randint(phi.shape[1], (functions,), generator=generator).to(phi.device)
+    centres = torch.randint(phi.shape[1], (functions,), generator=generator, device="cpu").to(phi.device)
     return weight, -(weight * phi[:, centres].T).sum(1)
 
 

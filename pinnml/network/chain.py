@@ -175,7 +175,7 @@ class ChainNetwork(AbstractNetwork):
     def __init__(self, features: FeatureMap, layers: Sequence[Layer], kinds: Sequence[str] | None = None) -> None:
         self.features = features
         self.layers = tuple(layers)
-        stops = torch.tensor([layer.size for layer in layers]).cumsum(0).tolist()
+        stops = torch.tensor([layer.size for layer in layers], device="cpu").cumsum(0).tolist()
         self.blocks = tuple(
             Block(f"layer {number}", stop - layer.size, stop, (layer.outputs, layer.inputs), kind)
             for number, (layer, stop, kind) in enumerate(zip(layers, stops, kinds or _kinds(layers), strict=True))
@@ -199,8 +199,8 @@ class ChainNetwork(AbstractNetwork):
         parts = []
         for layer in self.layers:
             deviation = math.sqrt(2 / (layer.inputs + layer.outputs))
-            weight = torch.randn(layer.outputs * layer.inputs, generator=generator, dtype=torch.float64)
-            parts += [deviation * weight, torch.zeros(layer.outputs, dtype=torch.float64)]
+            weight = torch.randn(layer.outputs * layer.inputs, generator=generator, dtype=torch.float64, device="cpu")
+            parts += [deviation * weight, torch.zeros(layer.outputs, dtype=torch.float64, device="cpu")]
         return torch.cat(parts).to(device, dtype)
 
     def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:

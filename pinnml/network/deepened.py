@@ -42,10 +42,10 @@ def arranged(network: ChainNetwork, order: Sequence[int | Layer]) -> tuple[Deepe
     for one in order:
         if isinstance(one, Layer):
             layers.append(one)
-            sources.append(torch.full((one.size,), -1))
+            sources.append(torch.full((one.size,), -1, device="cpu"))
         else:
             layers.append(network.layers[one])
-            sources.append(torch.arange(network.blocks[one].start, network.blocks[one].stop))
+            sources.append(torch.arange(network.blocks[one].start, network.blocks[one].stop, device="cpu"))
     return DeepenedNetwork(network, layers), torch.cat(sources)
 
 
@@ -60,7 +60,7 @@ def blocks_between(network: ChainNetwork) -> dict[int, Layer]:
     found: dict[int, Layer] = {}
     for number, layer in enumerate(network.layers[:-1], 1):
         if layer.activation is not None:
-            zero = torch.zeros(1, dtype=torch.float64)
+            zero = torch.zeros(1, dtype=torch.float64, device="cpu")
             if float(layer.activation.value(zero, torch.empty_like(zero))) != 0:
                 what = f"A block of {layer.activation!r} with weights of zero is not the identity, since σ(0) is not 0"
                 raise DeclarationError(what, "blocks_between", "take Tanh or Sin")

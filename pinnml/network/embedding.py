@@ -47,7 +47,7 @@ class FeatureMap:
         whole = (ratio.round() >= 2) & (ratio - ratio.round()).abs().lt(HARMONIC)
         parallel = (square.square() - own[:, None] * own).abs() <= HARMONIC * own[:, None] * own
         kept = ~(whole & parallel).any(1)
-        return torch.cat([torch.arange(len(self.linear)), len(self.linear) + kept.nonzero().flatten()])
+        return torch.cat([torch.arange(len(self.linear), device="cpu"), len(self.linear) + kept.nonzero().flatten()])
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of the features at points x (n, d), shape (C, k + m, n)."""
@@ -92,7 +92,10 @@ class Normalised(Embedding):
 
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
         """Return x ↦ (2x − lower − upper)/(upper − lower)."""
-        low, high = torch.tensor(lower, dtype=torch.float64), torch.tensor(upper, dtype=torch.float64)
+        low, high = (
+            torch.tensor(lower, dtype=torch.float64, device="cpu"),
+            torch.tensor(upper, dtype=torch.float64, device="cpu"),
+        )
         scale = 2 / (high - low)
         return FeatureMap(torch.diag(scale), -(low + high) / (high - low), _zeros(0, len(low)), _zeros(0))
 
@@ -175,7 +178,7 @@ class FourierFeatures(Embedding):
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
         """Return x̂, then `count` sines and `count` cosines."""
         generator = torch.Generator().manual_seed(self.seed)
-        gaussian = torch.randn(self.count, len(names), generator=generator, dtype=torch.float64)
+        gaussian = torch.randn(self.count, len(names), generator=generator, dtype=torch.float64, device="cpu")
         plain = Normalised().bind(names, lower, upper)
         rate = math.pi * self.scale * gaussian
         frequency, phase = rate @ plain.linear, rate @ plain.shift
@@ -185,8 +188,8 @@ class FourierFeatures(Embedding):
 
 
 def _zeros(*shape: int) -> Tensor:
-    return torch.zeros(*shape, dtype=torch.float64)
+    return torch.zeros(*shape, dtype=torch.float64, device="cpu")
 
 
 def _eye(size: int) -> Tensor:
-    return torch.eye(size, dtype=torch.float64)
+    return torch.eye(size, dtype=torch.float64, device="cpu")

@@ -43,8 +43,8 @@ class Custom(Architecture):
         if not parameters:
             raise DeclarationError("The module has no parameters to train", "network", "give a module that has some")
         _check_kind(self.module)
-        between = torch.tensor([[0.3], [0.5], [0.8]], dtype=torch.float64)
-        ends = torch.tensor([lower, upper], dtype=torch.float64)
+        between = torch.tensor([[0.3], [0.5], [0.8]], dtype=torch.float64, device="cpu")
+        ends = torch.tensor([lower, upper], dtype=torch.float64, device="cpu")
         _check_calls(self.module, torch.lerp(ends[:1], ends[1:], between).to(parameters[0]), outputs)
         return ModuleNetwork(copy.deepcopy(self.module))
 

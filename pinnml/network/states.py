@@ -23,7 +23,10 @@ class StatesNetwork(ChainNetwork):
         """Return the numbers of the rows that belong to some states; state 0 is what enters the first layer."""
         starts = [sum(self.widths[:state]) for state in states]
         return torch.cat(
-            [torch.arange(start, start + self.widths[state]) for start, state in zip(starts, states, strict=True)]
+            [
+                torch.arange(start, start + self.widths[state], device="cpu")
+                for start, state in zip(starts, states, strict=True)
+            ]
         )
 
     def linearise(

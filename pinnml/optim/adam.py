@@ -59,7 +59,9 @@ class Adam(AbstractSolver):
     def init(self, objective: AbstractObjective, iterate: Iterate) -> AdamState:
         """Return zero moments."""
         zero = torch.zeros_like(iterate.theta)
-        return AdamState(zero, zero, torch.zeros((), dtype=torch.float32), plateau=Plateau().after(iterate))
+        return AdamState(
+            zero, zero, torch.zeros((), dtype=torch.float32, device="cpu"), plateau=Plateau().after(iterate)
+        )
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: AdamState) -> AdamState:
         """Keep the moments, averages over many evaluations, unless θ has another length."""

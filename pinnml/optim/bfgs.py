@@ -60,7 +60,7 @@ class InverseHessian:
 
     def dense(self) -> Tensor:
         """Return H, shape (p, p)."""
-        base = self.base if len(self.base) else torch.eye(self.vectors.shape[1]).to(self.vectors)
+        base = self.base if len(self.base) else torch.eye(self.vectors.shape[1], device="cpu").to(self.vectors)
         added = self.weights @ self.vectors
         return torch.addmm(self.scale * base, self.vectors.T, added)
 

@@ -55,7 +55,7 @@ class ConjugateGradients(AbstractLinearSolve):
 
     def init(self, iterate: Iterate) -> ConjugateGradientsState:
         """Return the gradient's norm, by which later solves are measured."""
-        return ConjugateGradientsState(torch.tensor(float(iterate.grad.norm()), dtype=torch.float64))
+        return ConjugateGradientsState(torch.tensor(float(iterate.grad.norm()), dtype=torch.float64, device="cpu"))
 
     def at(
         self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: ConjugateGradientsState

@@ -236,4 +236,4 @@ def NewtonKrylov(  # noqa: N802 — the method's name, as a constructor
 
 
 def _number(value: float) -> Tensor:
-    return torch.tensor(value, dtype=torch.float64)
+    return torch.tensor(value, dtype=torch.float64, device="cpu")

@@ -209,6 +209,8 @@ def _stepped(
         following, after, status = solver.step(budget, iterate, start)
         following = following.with_gradient(budget)
         is_finite = following.is_finite()
+        if status is Status.SEARCH_FAILED and not following.grad.any():  # there is nothing to search
+            status = Status.CONVERGED
         if meter.faults == faults:  # a fault of the solver's own would come again
             return (following, after, status, False) if is_finite else (iterate, state, Status.NOT_FINITE, False)
         has_moved = is_finite and not torch.equal(following.theta, iterate.theta)

@@ -13,6 +13,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.points.samplers import Sampler
 from pinnml.problem import PointData, Problem, Term
+from pinnml.problem.data import as_numbers
 from pinnml.settings import record
 
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -60,7 +61,7 @@ class ConditionPoints:
         """
         count = len(self.weights)
         kept = min(count, max(FEWEST, math.ceil(share * count)))
-        numbers = torch.arange(count, dtype=torch.float64)
+        numbers = torch.arange(count, dtype=torch.float64, device="cpu")
         chosen = (numbers * GOLDEN).frac().argsort(stable=True)[:kept].sort().values.to(self.x.device)
         weights = self.weights[chosen]
         return self._chosen(chosen, weights * (self.weights.sum() / weights.sum()))
@@ -156,8 +157,9 @@ def given(
             raise DeclarationError(f"Points for {name!r}", "points", suggestion(name, problem.soft_terms))
     collocation = {}
     for name, term in problem.soft_terms.items():
-        own = torch.as_tensor(points[name]) if name in points else None
-        x = term.region.checked(own, problem.domain, f"points of condition {name!r}")
+        where = f"points of condition {name!r}"
+        own = as_numbers(points[name], where, "What is given") if name in points else None
+        x = term.region.checked(own, problem.domain, where)
         collocation[name] = _weighed(term, x).to(device, dtype)
     return collocation
 

@@ -31,7 +31,7 @@ def systematic(unit: Tensor, density: Tensor, count: int, generator: torch.Gener
     """
     order = z_order(unit).argsort(stable=True)
     cumulated = density[order].cumsum(0)
-    start = torch.rand((), generator=generator, dtype=torch.float64)
-    places = (torch.arange(count, dtype=torch.float64) + start) / count
+    start = torch.rand((), generator=generator, dtype=torch.float64, device="cpu")
+    places = (torch.arange(count, dtype=torch.float64, device="cpu") + start) / count
     chosen = torch.searchsorted(cumulated / cumulated[-1], places).clamp_max(len(order) - 1)
     return order[chosen]

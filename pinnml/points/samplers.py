@@ -61,7 +61,7 @@ class Uniform(Sampler):
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Draw from the generator."""
-        return torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+        return torch.rand(count, dimension, generator=generator, dtype=torch.float64, device="cpu")
 
 
 @setting
@@ -84,9 +84,11 @@ class Sobol(Sampler):
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Draw one seed, then the sequence."""
-        seed = int(torch.randint(2**31, (), generator=generator))
+        seed = int(torch.randint(2**31, (), generator=generator, device="cpu"))
         engine = torch.quasirandom.SobolEngine(dimension, scramble=True, seed=seed)
-        return engine.draw(count, dtype=torch.float64)
+        # torch rounds the first point to the default precision, which is the caller's to set
+        first = engine.quasi.to(torch.float32) / 2**engine.MAXBIT
+        return torch.cat([first[None].to(torch.float64), engine.draw(count, dtype=torch.float64)[1:]])
 
 
 @setting
@@ -109,7 +111,7 @@ class Hammersley(Sampler):
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Return the set; the generator is not used."""
-        numbers = torch.arange(count)
+        numbers = torch.arange(count, device="cpu")
         columns = [(numbers.to(torch.float64) + 0.5) / count]
         columns += [_radical_inverse(numbers, base) for base in _primes(dimension - 1)]
         return torch.stack(columns, 1)
@@ -135,8 +137,8 @@ class LatinHypercube(Sampler):
 
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Draw one permutation an axis and one place in each slice."""
-        slices = torch.stack([torch.randperm(count, generator=generator) for _ in range(dimension)], 1)
-        return (slices + torch.rand(count, dimension, generator=generator, dtype=torch.float64)) / count
+        slices = torch.stack([torch.randperm(count, generator=generator, device="cpu") for _ in range(dimension)], 1)
+        return (slices + torch.rand(count, dimension, generator=generator, dtype=torch.float64, device="cpu")) / count
 
 
 @setting
@@ -160,13 +162,13 @@ class Grid(Sampler):
     def unit(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
         """Return the grid; the generator is not used."""
         side = max(1, math.floor(count ** (1 / dimension) + 1e-9))
-        axis = (torch.arange(side, dtype=torch.float64) + 0.5) / side
+        axis = (torch.arange(side, dtype=torch.float64, device="cpu") + 0.5) / side
         return torch.cartesian_prod(*[axis] * dimension).reshape(-1, dimension)
 
 
 def _radical_inverse(numbers: Tensor, base: int) -> Tensor:
     """Mirror the digits of whole numbers at the point: φ_b(Σ a_k b^k) = Σ a_k b^(−k−1)."""
-    result = torch.zeros(len(numbers), dtype=torch.float64)
+    result = torch.zeros(len(numbers), dtype=torch.float64, device="cpu")
     left, scale = numbers.clone(), 1.0
     while left.any():
         scale /= base

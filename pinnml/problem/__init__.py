@@ -1,7 +1,7 @@
 """Problems: domain, fields, parameters and conditions, declared by argument names."""
 
 from pinnml.errors import DeclarationError, Finding, raise_fatal, suggestion
-from pinnml.problem.boundary import Derivative, Value
+from pinnml.problem.boundary import Boundary, Derivative, Value
 from pinnml.problem.box import Box, Face
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
@@ -11,12 +11,14 @@ from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
 from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
+from pinnml.problem.table import Table
 from pinnml.problem.vocabulary import FieldDerivative, MultiIndex
 
 __all__ = [
     "AbstractCondition",
     "AbstractDomain",
     "AbstractRegion",
+    "Boundary",
     "Box",
     "Data",
     "DeclarationError",
@@ -36,6 +38,7 @@ __all__ = [
     "PointData",
     "Problem",
     "Reference",
+    "Table",
     "Term",
     "Value",
     "check_inside",

@@ -1,16 +1,25 @@
-"""Values and derivatives prescribed on parts of the boundary."""
+"""Values, derivatives and other equations on parts of the boundary."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, finite
-from pinnml.problem.conditions import AbstractCondition, Term, Values, factor, field_symbol
+from pinnml.problem.conditions import (
+    AbstractCondition,
+    Term,
+    Values,
+    bound_residual,
+    factor,
+    field_symbol,
+    stacked,
+)
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import Parts, PointData
 from pinnml.problem.vocabulary import BoundFunction, FieldDerivative, Vocabulary, as_column
@@ -21,9 +30,8 @@ FieldValue = Callable[..., Any] | float
 class BoundaryCondition(AbstractCondition):
     """Something is prescribed on parts of the boundary, each field or derivative by a number or a function."""
 
-    def __init__(self, *, on: str | Sequence[str], weight: float | None = None, **fields: FieldValue) -> None:
-        # whatever was given: each part is looked at when it is bound
-        self.on: tuple[Any, ...] = tuple(on) if isinstance(on, Iterable) and not isinstance(on, str) else (on,)
+    def __init__(self, /, *, on: str | Sequence[str], weight: float | None = None, **fields: FieldValue) -> None:
+        self.on = listed(on)
         self.weight = weight
         self.fields = fields
 
@@ -33,13 +41,7 @@ class BoundaryCondition(AbstractCondition):
         prescribed = bind_values(self.fields, vocabulary, where)
         for symbol, _ in prescribed:
             self._check(symbol, where)
-        if not self.on:
-            raise DeclarationError(
-                "No part of the boundary is named", where, f"give on= one of {', '.join(domain.parts)}"
-            )
-        parts = tuple(domain.part(text, where) for text in self.on)
-        if len(set(parts)) < len(parts):
-            raise DeclarationError(f"A part is named twice in {list(self.on)}", where, "name each part once")
+        parts = bound_parts(self.on, domain, where)
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
             return torch.stack([values[symbol] - evaluated(value, x) for symbol, value in prescribed])
@@ -105,6 +107,69 @@ class Derivative(BoundaryCondition):
     def _check(self, symbol: FieldDerivative, where: str) -> None:
         if not any(symbol.index):
             raise DeclarationError("Derivative prescribes a field itself", where, "use Value(...) for it")
+
+
+class Boundary(AbstractCondition):
+    """Any equation on parts of the boundary: Robin data, a flux, an absorbing or a nonlinear condition.
+
+    `Boundary(lambda u, u_n, h: u_n + h * u, on="x=1")` lets heat out through a wall.
+
+    Parameters
+    ----------
+    residual : callable
+        A function as that of `Interior`, whose arguments may also be `u_n`, the derivative n·∇u of a field `u` along
+        the outward unit normal, and `n_x`, the normal's component along a coordinate `x` (dimensionless).
+    on : str or sequence of str
+        The parts of the boundary by name; of a box its faces, such as "x=1".
+    weight : float or None, default None
+        The factor of ½‖r‖² in the loss, above 0. None leaves it to the run's rule of balance, and is 1 without one.
+
+    Raises
+    ------
+    DeclarationError
+        Where a `Problem` is made with it: for an unknown part, for an argument that names nothing, for a residual
+        without a field, and for a weight that is not positive.
+    """
+
+    def __init__(self, residual: Callable[..., Any], *, on: str | Sequence[str], weight: float | None = None) -> None:
+        self.residual = residual
+        self.on = listed(on)
+        self.weight = weight
+
+    def bind(self, name: str, domain: AbstractDomain, vocabulary: Vocabulary) -> Term:
+        """Bind the parts and the residual's argument names."""
+        function = bound_residual(self.residual, replace(vocabulary, on_boundary=True), name)
+        parts = bound_parts(self.on, domain, f"condition {name!r}")
+
+        def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
+            normals = normals_on(parts, domain, x) if function.needs_normals else None
+            return stacked(function(x, values, normals), x, function.where)
+
+        weight, balanced = factor(self.weight, name), self.weight is None
+        return Term(name, weight, Parts(parts), function.derivatives, residual, balanced=balanced, tied=True)
+
+
+def listed(on: str | Sequence[str]) -> tuple[Any, ...]:
+    """Return whatever was given as parts, one or several; each is looked at when it is bound."""
+    return tuple(on) if isinstance(on, Iterable) and not isinstance(on, str) else (on,)
+
+
+def bound_parts(on: Sequence[Any], domain: AbstractDomain, where: str) -> tuple[str, ...]:
+    """Return the names of parts; raise `DeclarationError` where there are none, or one is unknown or named twice."""
+    if not on:
+        raise DeclarationError("No part of the boundary is named", where, f"give on= one of {', '.join(domain.parts)}")
+    parts = tuple(domain.part(text, where) for text in on)
+    if len(set(parts)) < len(parts):
+        raise DeclarationError(f"A part is named twice in {list(on)}", where, "name each part once")
+    return parts
+
+
+def normals_on(parts: Sequence[str], domain: AbstractDomain, x: Tensor) -> Tensor:
+    """Return the outward unit normals (n, d) at points (n, d) of some parts; where two meet, that of the first."""
+    normals = domain.normal(parts[-1], x)
+    for part in reversed(parts[:-1]):
+        normals = torch.where(domain.contains(x, part)[:, None], domain.normal(part, x), normals)
+    return normals
 
 
 def bind_values(

@@ -40,7 +40,7 @@ class Box(AbstractDomain):
         Without a coordinate, and for a side that is empty, unbounded or no pair of numbers.
     """
 
-    def __init__(self, **sides: tuple[float, float]) -> None:
+    def __init__(self, /, **sides: tuple[float, float]) -> None:
         if not sides:
             raise DeclarationError("Box has no coordinate", "Box()", "give at least one, as in Box(x=(0, 1))")
         bounds = [_bounds(name, side) for name, side in sides.items()]

@@ -20,6 +20,9 @@ from pinnml.problem.vocabulary import Vocabulary
 PROBES = 64
 EDGE_TOLERANCE = 1e-6
 
+MOST_SCORED = 10**8
+"""A reference's grid of more points takes gigabytes."""
+
 
 def check_declaration(
     domain: AbstractDomain,
@@ -32,7 +35,7 @@ def check_declaration(
     generator = torch.Generator().manual_seed(0)
 
     def unit(count: int, dimension: int) -> Tensor:
-        return torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+        return torch.rand(count, dimension, generator=generator, dtype=torch.float64, device="cpu")
 
     def with_corners(count: int, dimension: int) -> Tensor:
         return _with_corners(unit(count, dimension))
@@ -79,7 +82,10 @@ def _check_derivatives(
 def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[Finding]:
     """Evaluate a residual on a random field: shapes, dtypes, devices, finite numbers, derivatives."""
     where = f"condition {term.name!r}"
-    values = {symbol: torch.rand(len(x), generator=generator, dtype=torch.float64) for symbol in term.derivatives}
+    values = {
+        symbol: torch.rand(len(x), generator=generator, dtype=torch.float64, device="cpu")
+        for symbol in term.derivatives
+    }
     try:
         residual = term.residual(x, values, term.region.data)
     except DeclarationError as error:
@@ -137,7 +143,8 @@ def _check_coverage(domain: AbstractDomain, vocabulary: Vocabulary, terms: Mappi
             sides = domain.sides(axis)
             orders = [s.index[axis] for term, symbols in named if term.region.whole_domain for s in symbols]
             order = max(orders, default=0)
-            counted = [(term, len(symbols) * term.region.conditions_across(sides)) for term, symbols in named]
+            each = [(term, min(len(symbols), 1) if term.tied else len(symbols)) for term, symbols in named]
+            counted = [(term, number * term.region.conditions_across(sides)) for term, number in each]
             given = sum(count for _, count in counted)
             held = sum(count for term, count in counted if term.region.parts)
             if sides and 0 < order < held and len(vocabulary.fields) == 1:  # of systems the orders are not told apart
@@ -178,4 +185,6 @@ def check_reference(domain: AbstractDomain, vocabulary: Vocabulary, reference: R
         if named != known:
             sentence = f"It has {what} for {sorted(named)}, the problem has {sorted(known)}"
             findings.append(Finding(sentence, "reference", "give every name of the problem, and no other"))
+    if (count := math.prod(reference.grid.values())) > MOST_SCORED:
+        findings.append(Finding(f"Its grid has {count:.1e} points", "reference", f"take at most {MOST_SCORED:.0e}"))
     return findings

@@ -13,7 +13,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, finite, suggestion
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import AbstractRegion, Everywhere, Pair, PointData
-from pinnml.problem.vocabulary import MAX_ORDER, FieldDerivative, Vocabulary, as_column
+from pinnml.problem.vocabulary import MAX_ORDER, BoundFunction, FieldDerivative, Vocabulary, as_column
 
 Values = Mapping[FieldDerivative, Tensor]
 
@@ -24,6 +24,7 @@ class Term:
 
     `residual(x, values, data)` maps points (n, d), derivatives of fields and named point data, of shape (n,) each, to
     residuals of shape (q, n'). The weight of a term that is `balanced` may be replaced by a run's rule of balance.
+    Derivatives are prescribed each by itself, or tied to one another, `tied`.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Term:
     derivatives: tuple[FieldDerivative, ...]
     residual: Callable[[Tensor, Values, PointData], Tensor]
     balanced: bool = False
+    tied: bool = False
 
 
 class AbstractCondition(ABC):
@@ -68,22 +70,32 @@ class Interior(AbstractCondition):
 
     def bind(self, name: str, domain: AbstractDomain, vocabulary: Vocabulary) -> Term:
         """Bind the residual's argument names."""
-        function = vocabulary.bind(self.residual, f"the residual of condition {name!r}")
-        if not function.derivatives:
-            remedy = suggestion("", [*vocabulary.fields, *vocabulary.coordinates, *vocabulary.parameters])
-            raise DeclarationError("The residual names no field", f"condition {name!r}", remedy)
+        function = bound_residual(self.residual, vocabulary, name)
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
-            result = function(x, values)
-            parts = result if isinstance(result, tuple | list) else (result,)
-            if not parts:
-                raise DeclarationError("No residual came out", function.where, "return one tensor an equation")
-            if any(isinstance(part, int | float) or (isinstance(part, Tensor) and part.ndim == 0) for part in parts):
-                what = "One number came out for all points"
-                raise DeclarationError(what, function.where, "return a residual for each point, not their mean or sum")
-            return torch.stack([as_column(part, x, function.where) for part in parts])
+            return stacked(function(x, values), x, function.where)
 
         return Term(name, factor(self.weight, name), Everywhere(), function.derivatives, residual)
+
+
+def bound_residual(residual: Callable[..., Any], vocabulary: Vocabulary, name: str) -> BoundFunction:
+    """Bind a residual's argument names; raise `DeclarationError` where it names no field."""
+    function = vocabulary.bind(residual, f"the residual of condition {name!r}")
+    if not function.derivatives:
+        remedy = suggestion("", [*vocabulary.fields, *vocabulary.coordinates, *vocabulary.parameters])
+        raise DeclarationError("The residual names no field", f"condition {name!r}", remedy)
+    return function
+
+
+def stacked(result: Any, x: Tensor, where: str) -> Tensor:
+    """Return what a residual has returned at points (n, d), a tensor or several, as a tensor (q, n)."""
+    parts = result if isinstance(result, tuple | list) else (result,)
+    if not parts:
+        raise DeclarationError("No residual came out", where, "return one tensor an equation")
+    if any(isinstance(part, int | float) or (isinstance(part, Tensor) and part.ndim == 0) for part in parts):
+        what = "One number came out for all points"
+        raise DeclarationError(what, where, "return a residual for each point, not their mean or sum")
+    return torch.stack([as_column(part, x, where) for part in parts])
 
 
 class Periodic(AbstractCondition):
@@ -107,7 +119,7 @@ class Periodic(AbstractCondition):
         that is not positive, and where the domain has no two opposite sides across the coordinate.
     """
 
-    def __init__(self, *, along: str, weight: float | None = None, **orders: int) -> None:
+    def __init__(self, /, *, along: str, weight: float | None = None, **orders: int) -> None:
         self.along = along
         self.weight = weight
         self.orders = orders

@@ -70,7 +70,7 @@ def contradictions(
 
 def _flat(unit: UnitPoints, domain: AbstractDomain) -> Tensor:
     if domain.dimension == 1:
-        return torch.zeros(1, 0, dtype=torch.float64)
+        return torch.zeros(1, 0, dtype=torch.float64, device="cpu")
     return unit(PROBES, domain.dimension - 1)
 
 
@@ -95,14 +95,14 @@ def _rows(term: Term, x: Tensor, image: int, generator: torch.Generator) -> Rows
 def _expanded(term: Term, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return A (n, q, k) and b (n, q) of a term that is expanded about random values."""
     values = {
-        symbol: torch.rand(len(x), generator=generator, dtype=torch.float64).requires_grad_()
+        symbol: torch.rand(len(x), generator=generator, dtype=torch.float64, device="cpu").requires_grad_()
         for symbol in term.derivatives
     }
     with torch.enable_grad():
         residual = term.residual(x, values, term.region.data)
     leaves, count = list(values.values()), residual.shape[1]
     columns = [torch.autograd.grad(row.sum(), leaves, retain_graph=True, allow_unused=True) for row in residual]
-    zero = torch.zeros(len(x), dtype=torch.float64)
+    zero = torch.zeros(len(x), dtype=torch.float64, device="cpu")
     slopes = torch.stack([torch.stack([zero if g is None else g for g in row]) for row in columns])  # (q, k, n)
     about = torch.stack(leaves).detach()  # (k, n)
     # a pair of points has one residual, and the unknowns of both

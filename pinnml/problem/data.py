@@ -42,6 +42,7 @@ class Data(AbstractCondition):
 
     def __init__(
         self,
+        /,
         at: Mapping[str, Any],
         *,
         sigma: float | Mapping[str, float] | None = None,
@@ -96,15 +97,21 @@ class Data(AbstractCondition):
         return False, {field: value for field, value in noise.items() if value is not None}
 
 
+def as_numbers(values: Any, where: str, what: str) -> Tensor:
+    """Return an array or a tensor of real numbers as a tensor; raise `DeclarationError` for anything else."""
+    try:
+        array = values.detach() if isinstance(values, Tensor) else torch.from_numpy(np.ascontiguousarray(values))
+        if array.is_complex() or array.is_meta:
+            raise TypeError("complex, or without numbers")
+    except (TypeError, ValueError):
+        raise DeclarationError(f"{what} is no array of numbers", where, "give a NumPy array") from None
+    # one that was made in inference mode cannot be differentiated at
+    return array.clone() if array.is_inference() else array
+
+
 def _column(values: Any, name: str, where: str) -> Tensor:
     """Return an array of any shape as finite numbers (n,) in double precision."""
-    try:
-        array = values.detach().cpu() if isinstance(values, Tensor) else torch.as_tensor(np.ascontiguousarray(values))
-        if array.is_complex():
-            raise TypeError("complex")
-    except (TypeError, ValueError):
-        raise DeclarationError(f"{name!r} is no array of numbers", where, "give a NumPy array") from None
-    column = array.to(torch.float64).flatten()
+    column = as_numbers(values, where, repr(name)).cpu().to(torch.float64).flatten()
     bad = (~torch.isfinite(column)).nonzero()
     if len(bad):
         first = int(bad[0, 0])

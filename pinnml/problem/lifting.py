@@ -39,7 +39,7 @@ class Lifting:
         Where a `Problem` is made with it: for an unknown field, and for anything but two functions of coordinates.
     """
 
-    def __init__(self, **fields: tuple[Callable[..., Any], Callable[..., Any]]) -> None:
+    def __init__(self, /, **fields: tuple[Callable[..., Any], Callable[..., Any]]) -> None:
         self.fields = fields
 
 

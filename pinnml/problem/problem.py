@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pinnml.errors import DeclarationError, Finding, finite, suggestion
+import torch
+
+from pinnml.errors import DeclarationError, Finding, finite, shown, suggestion
 from pinnml.problem.boundary import Value
 from pinnml.problem.check import check_declaration, check_reference
 from pinnml.problem.conditions import AbstractCondition, Periodic, Term
@@ -31,7 +33,7 @@ class Problem:
         The names of the unknown fields.
     conditions : mapping of str to AbstractCondition
         The equation and all else that the fields fulfil, by a name for each: `Interior`, `Value`, `Derivative`,
-        `Periodic` and `Data`.
+        `Boundary`, `Periodic` and `Data`.
     parameters : mapping of str to float, default {}
         Numbers that residuals and values may name, in the user's own units.
     hard : collection of str, default ()
@@ -66,6 +68,12 @@ class Problem:
     ) -> None:
         if not isinstance(domain, AbstractDomain):
             raise DeclarationError(f"domain is a {type(domain).__name__}", "Problem", "give a Box(x=(0, 1), …)")
+        if not (isinstance(name, str) and name.isprintable() and isinstance(description, str)):
+            what = f"name is {shown(name)}, description {shown(description)}"
+            raise DeclarationError(what, "Problem", "give texts, and a name of one line")
+        if not isinstance(reference, Reference | None):
+            remedy = "give a Reference({'u': …}, {'x': 101}, source, accuracy), or None"
+            raise DeclarationError(f"reference is {shown(reference)}", "Problem", remedy)
         self.domain = domain
         self.fields = () if isinstance(fields, str) or not isinstance(fields, Iterable) else tuple(fields)
         if not self.fields:
@@ -87,10 +95,12 @@ class Problem:
             raise DeclarationError("conditions is empty", "Problem", "give at least one Interior(residual)")
         terms = {}
         for name, condition in self.conditions.items():
+            if not (isinstance(name, str) and name.strip() and name.isprintable()):
+                raise DeclarationError(f"{name!r} is no name", "conditions", "give each condition one line of text")
             if not isinstance(condition, AbstractCondition):
                 what, remedy = (
                     f"A {type(condition).__name__} is no condition",
-                    "use Interior, Value, Derivative, Periodic or Data",
+                    "use Interior, Value, Derivative, Boundary, Periodic or Data",
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
@@ -137,7 +147,8 @@ class Problem:
             What is wrong or suspicious, where, and how to mend it. Fatal findings stop a solve before training; the
             others are warnings.
         """
-        found = check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
+        with torch.inference_mode(False):
+            found = check_declaration(self.domain, self.vocabulary, self.terms, self.hard, self.liftings)
         return found + check_reference(self.domain, self.vocabulary, self.reference)
 
     def __repr__(self) -> str:

@@ -167,4 +167,8 @@ class Given(AbstractRegion):
 
 def _across(unit: UnitPoints, count: int, domain: AbstractDomain) -> Tensor:
     """Return points of the unit cube of one dimension less; a boundary part of an interval is a single point."""
-    return unit(count, domain.dimension - 1) if domain.dimension > 1 else torch.zeros(1, 0, dtype=torch.float64)
+    return (
+        unit(count, domain.dimension - 1)
+        if domain.dimension > 1
+        else torch.zeros(1, 0, dtype=torch.float64, device="cpu")
+    )

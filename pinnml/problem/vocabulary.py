@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinnml.errors import DeclarationError, suggestion
+from pinnml.errors import DeclarationError, shown, suggestion
 
 MultiIndex = tuple[int, ...]
 """Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
@@ -20,7 +20,7 @@ MultiIndex = tuple[int, ...]
 MAX_ORDER = 4
 """The highest order of a derivative that a name may ask for."""
 
-RESERVED = ("self", "on", "at", "along", "weight", "sigma")
+RESERVED = ("on", "at", "along", "weight", "sigma")
 """Arguments of the conditions, which take fields by name beside them."""
 
 
@@ -46,12 +46,28 @@ class Parameter:
     value: float
 
 
-Symbol = FieldDerivative | Coordinate | Parameter
+@dataclass(frozen=True)
+class Normal:
+    """A component of the outward unit normal by its axis (dimensionless)."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class NormalDerivative:
+    """The derivative n·∇u of a field, by number, along the outward unit normal; in the coordinates' units."""
+
+    field: int
+
+
+Symbol = FieldDerivative | Coordinate | Parameter | Normal | NormalDerivative
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """Coordinates, fields and parameters of a problem by name.
+
+    On the boundary, `on_boundary`, there are a normal's components and normal derivatives, too: `n_x` and `u_n`.
 
     Raises `DeclarationError` for a name that cannot be an argument's, or is given twice.
     """
@@ -59,6 +75,7 @@ class Vocabulary:
     coordinates: tuple[str, ...]
     fields: tuple[str, ...]
     parameters: Mapping[str, float]
+    on_boundary: bool = False
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -75,6 +92,8 @@ class Vocabulary:
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
+        if not isinstance(name, str):
+            raise DeclarationError(f"{shown(name)} is no name", where, suggestion("", self._examples()))
         found = self._readings(name)
         if len(found) == 1:
             return found.pop()
@@ -94,6 +113,9 @@ class Vocabulary:
             found.add(Coordinate(self.coordinates.index(name)))
         if name in self.parameters:
             found.add(Parameter(self.parameters[name]))
+        if self.on_boundary:
+            found |= {Normal(axis) for axis, x in enumerate(self.coordinates) if name == f"n_{x}"}
+            found |= {NormalDerivative(number) for number, field in enumerate(self.fields) if name == f"{field}_n"}
         for number, field in enumerate(self.fields):
             if name == field:
                 found.add(FieldDerivative(number, zero))
@@ -132,7 +154,9 @@ class Vocabulary:
             for number, x in enumerate(self.coordinates)
             for y in self.coordinates[number:]
         ]
-        return [*self.fields, *first, *second, *self.coordinates, *self.parameters]
+        normal = [*[f"{field}_n" for field in self.fields], *[f"n_{x}" for x in self.coordinates]]
+        boundary = normal if self.on_boundary else []
+        return [*self.fields, *first, *second, *boundary, *self.coordinates, *self.parameters]
 
     def bind(self, function: Callable[..., Any], where: str) -> BoundFunction:
         """Read a function's signature once and bind each argument to what its name stands for."""
@@ -150,7 +174,7 @@ class Vocabulary:
             known = bool(self._readings(name)) or self._is_derivative(name)
             if known or parameter.default is parameter.empty:
                 symbols[name] = self.symbol(name, where)
-        return BoundFunction(function, symbols, where)
+        return BoundFunction(function, symbols, where, len(self.coordinates))
 
 
 @dataclass(frozen=True)
@@ -160,22 +184,47 @@ class BoundFunction:
     function: Callable[..., Any]
     symbols: Mapping[str, Symbol]
     where: str
+    dimension: int
 
     @property
     def derivatives(self) -> tuple[FieldDerivative, ...]:
-        """The field derivatives that the function names, without repetition, in order of appearance."""
-        named = (symbol for symbol in self.symbols.values() if isinstance(symbol, FieldDerivative))
-        return tuple(dict.fromkeys(named))
+        """The field derivatives that the function needs, without repetition, in order of appearance."""
+        needed: list[FieldDerivative] = []
+        for symbol in self.symbols.values():
+            if isinstance(symbol, FieldDerivative):
+                needed.append(symbol)
+            elif isinstance(symbol, NormalDerivative):
+                needed += self._gradient(symbol.field)
+        return tuple(dict.fromkeys(needed))
 
-    def __call__(self, x: Tensor, values: Mapping[FieldDerivative, Tensor] | None = None) -> Any:
-        """Evaluate at points x (n, d) with field derivatives of shape (n,) each."""
+    @property
+    def needs_normals(self) -> bool:
+        """Whether the function asks for the normal, or for a derivative along it."""
+        return any(isinstance(symbol, Normal | NormalDerivative) for symbol in self.symbols.values())
+
+    def _gradient(self, field: int) -> list[FieldDerivative]:
+        axes = range(self.dimension)
+        return [FieldDerivative(field, tuple(int(axis == along) for axis in axes)) for along in axes]
+
+    def __call__(
+        self, x: Tensor, values: Mapping[FieldDerivative, Tensor] | None = None, normals: Tensor | None = None
+    ) -> Any:
+        """Evaluate at points x (n, d) with field derivatives of shape (n,) each, and with normals (n, d)."""
         arguments: dict[str, Any] = {}
         for name, symbol in self.symbols.items():
             if isinstance(symbol, Coordinate):
                 arguments[name] = x[:, symbol.axis]
             elif isinstance(symbol, Parameter):
                 arguments[name] = symbol.value
-            elif values is not None:
+            elif isinstance(symbol, Normal):
+                arguments[name] = None if normals is None else normals[:, symbol.axis]
+            elif values is None:
+                continue
+            elif isinstance(symbol, NormalDerivative):
+                assert normals is not None
+                gradient = torch.stack([values[part] for part in self._gradient(symbol.field)], 1)
+                arguments[name] = (normals * gradient).sum(1)
+            else:
                 arguments[name] = values[symbol]
         return self.function(**arguments)
 

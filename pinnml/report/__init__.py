@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pinnml.report.backend import matplotlib as matplotlib  # before all others, which could not be loaded
 from pinnml.report.comparison import Band, plot_comparison
 from pinnml.report.convergence import plot_convergence
 from pinnml.report.fields import plot_field
+from pinnml.report.letters import plain_letters
 from pinnml.report.points import plot_points
 from pinnml.report.progress import ProgressLine
 from pinnml.report.refinement import refinement_table
@@ -14,6 +16,7 @@ from pinnml.report.summary import summary_table
 __all__ = [
     "Band",
     "ProgressLine",
+    "plain_letters",
     "plot_comparison",
     "plot_convergence",
     "plot_field",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from pinnml.errors import DeclarationError
 from pinnml.report.figures import PALETTE, Array, math_label, new_figure
 
 MOST = 5000  # points drawn of one condition
+LONGEST = 40  # letters of a condition's name in the legend
 
 
 def _thinned(points: Array) -> Array:
@@ -24,6 +26,11 @@ def _thinned(points: Array) -> Array:
 def _size(count: int) -> float:
     """A marker's area [points^2]: large enough to see few points, small enough to see many as separate."""
     return float(np.clip(4000.0 / max(count, 1), 2.0, 8.0))
+
+
+def _label(condition: str) -> str:
+    """Return a name that fits into a legend and is no formula."""
+    return textwrap.shorten(condition, LONGEST, placeholder=" …").replace("$", r"\$")
 
 
 def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[int, int] = (0, 1)) -> Axes:
@@ -53,7 +60,7 @@ def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[i
             s=_size(len(shown)),
             color=PALETTE[number % len(PALETTE)],
             linewidths=0,
-            label=f"{condition} ({len(array):,})",
+            label=f"{_label(condition)} ({len(array):,})",
             zorder=2 + number / 100,  # above what was drawn before
             clip_on=False,  # points on the boundary are drawn whole
             rasterized=True,

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pinnml.report.letters import fitting
 from pinnml.setup import HistoryRow
 
 LIVE_PERIOD = 0.125  # seconds between two drawings on a terminal
@@ -138,4 +139,5 @@ class ProgressLine:
 
 def line_beside_output(title: str, budget: float | None) -> ProgressLine:
     """Return a progress line on standard error, beside what a program itself prints."""
-    return ProgressLine(Console(stderr=True), title=title, budget=budget)
+    console = Console(stderr=True)
+    return ProgressLine(console, title=fitting(title, console.file), budget=budget)  # type: ignore[arg-type]

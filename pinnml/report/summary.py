@@ -26,6 +26,7 @@ LABELS = {
     "gradient_norm": "gradient norm",
     "relative_l2": "relative L2 error",
     "max_error": "maximal error",
+    "lifting_l2": "error of g alone",
     "estimate": "estimated error",
     "scales": "scales of fields",
     "success": "success",
@@ -33,7 +34,7 @@ LABELS = {
     "message": "message",
     "version": "pinnml",
 }
-_SCIENTIFIC = ("loss", "gradient_norm", "relative_l2", "max_error")
+_SCIENTIFIC = ("loss", "gradient_norm", "relative_l2", "max_error", "lifting_l2")
 
 
 def _text(key: str, value: Any) -> str:

@@ -8,7 +8,7 @@ from pinnml.run.repetition import Repetition, rerun
 from pinnml.run.resuming import resume
 from pinnml.run.solution import Solution
 from pinnml.run.training import KEPT_EVERY, solve, train
-from pinnml.run.watching import ErrorWarning
+from pinnml.run.watching import ErrorWarning, StallWarning
 from pinnml.setup import HistoryRow, Run
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Repetition",
     "Run",
     "Solution",
+    "StallWarning",
     "rerun",
     "resume",
     "solve",

@@ -62,6 +62,7 @@ def _trained(
     objective = PinnObjective(problem, discretisation, chunk=setup.chunk, jets=setup.jets)
     _report(check_start(objective, start if isinstance(start, Tensor) else start.iterate.theta))
     history = History(problem, callback, list(before.history) if before is not None else [])
+    _report(history.findings)
     known = (before.adaptation, before.refinements) if before is not None else ()
     renewal, first = Renewal(setup.refine, objective, generator, *known), Meter()
     if isinstance(start, Tensor):

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 import pinnml.problems as problems
 from pinnml.approximation import Error
-from pinnml.errors import DeclarationError, printable
-from pinnml.io import prepare_folder, read_json, write_history, write_json
+from pinnml.errors import DeclarationError, finite, printable
+from pinnml.io import path_of, prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
 from pinnml.io.declared import declaration, describe_run, setup_of
 from pinnml.io.plain import encode, has_compiler
@@ -26,7 +26,7 @@ from pinnml.optim import AbstractSolver, Estimate, Result, Stop
 from pinnml.points import ConditionPoints
 from pinnml.problem import Problem
 from pinnml.run.fitting import JET_CHANNELS, check_fit, check_kept, check_methods, check_room, check_size, machine_of
-from pinnml.setup import Run, bind
+from pinnml.setup import Run, bind, expect
 
 CONFIG, HISTORY, SUMMARY = "config.json", "history.csv", "summary.json"
 
@@ -55,7 +55,7 @@ def conclude(run: Run, error: Error | None, folder: Path) -> None:
 def is_complete(run: Run, folder: str | os.PathLike[str]) -> bool:
     """Return whether the folder holds all that a run leaves at its end, figures included."""
     try:
-        found = read_json(Path(folder) / SUMMARY)
+        found = read_json(path_of(folder) / SUMMARY)
     except (OSError, DeclarationError):
         return False
     # the first folders have no identity
@@ -83,8 +83,9 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
             "work": last.work,
             "loss": last.loss,
             "gradient_norm": last.gradient_norm,
-            "relative_l2": error.relative_l2 if error else None,
+            "relative_l2": finite(error.relative_l2) if error else None,
             "max_error": error.maximum if error else None,
+            "lifting_l2": error.lifting_l2 if error else None,
             "estimate": _estimate(run.estimate),
             "success": result.success,
             "status": result.status.name.lower(),
@@ -131,7 +132,10 @@ def load(
     stop: Stop | None = None,
 ) -> Run:
     """Read what a folder holds of a run, with what is handed over in place of what is stored; see `Solution.load`."""
-    path = Path(folder)
+    expect("load", network=network, solver=solver, stop=stop)
+    if problem is not None:
+        expect("load", problem=problem)
+    path = path_of(folder)
     checkpoint = read_checkpoint(path)
     own = {"network": Custom(network) if isinstance(network, nn.Module) else network, "solver": solver, "stop": stop}
     given = {key: value for key, value in own.items() if value is not None}

@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pinnml.approximation import Scorer
-from pinnml.errors import sentence
+from pinnml.errors import Finding, finite, sentence
 from pinnml.io.checkpoint import CheckpointWarning, UnsavedWarning, left_out, write_checkpoint
 from pinnml.network import AbstractNetwork
 from pinnml.optim import AbstractSolver, Estimate, Progress, Result, interim
@@ -44,6 +44,11 @@ class History:
         self._due = 0.0
         self.rows = earlier
 
+    @property
+    def findings(self) -> list[Finding]:
+        """What is suspicious of the reference."""
+        return [] if self._scorer is None else self._scorer.findings
+
     def __call__(self, progress: Progress, best: Best, neurons: int) -> None:
         if self.rows and progress.iteration <= self.rows[-1].iteration:
             return  # where a run goes on
@@ -69,7 +74,7 @@ class History:
             self.rows[-1] = replace(self.rows[-1], estimate=best[2].largest)
         if self._scorer is not None and self.rows[-1].relative_l2 is None:
             error = self._scorer.relative_l2(best[0], best[1])
-            self.rows[-1] = replace(self.rows[-1], relative_l2=error)
+            self.rows[-1] = replace(self.rows[-1], relative_l2=finite(error))
 
     def _score(self, progress: Progress, best: Best) -> float | None:
         if self._scorer is None or progress.seconds < self._due:
@@ -77,7 +82,7 @@ class History:
         began = time.perf_counter()
         error = self._scorer.relative_l2(best[0], best[1])
         self._due = progress.seconds + (time.perf_counter() - began) / SCORING_SHARE
-        return error
+        return finite(error)
 
 
 class Keeper:

@@ -14,7 +14,7 @@ from pinnml.optim import AbstractSolver, Iterations
 from pinnml.problem import Problem
 from pinnml.run.solution import Solution
 from pinnml.run.training import train
-from pinnml.setup import HistoryRow, machine
+from pinnml.setup import HistoryRow, expect, machine
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def rerun(
     DeclarationError
         As `Solution.load`.
     """
+    expect("rerun", callback=callback)
     before = Solution.load(folder, problem, network, solver, stop=Iterations(0))
     setup = replace(before.setup, stop=Iterations(before.result.nit))
     solution = train(before.problem, setup, out=out, callback=callback)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from pinnml.network import Architecture
@@ -14,7 +15,7 @@ from pinnml.problem import Problem
 from pinnml.run.folder import is_complete, load
 from pinnml.run.solution import Solution
 from pinnml.run.training import KEPT_EVERY, train
-from pinnml.setup import DEFAULT_SECONDS, HistoryRow
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, expect
 
 
 def resume(
@@ -46,8 +47,8 @@ def resume(
         Wall time from now on [s].
     stop : Stop or None, default None
         When to end; it counts the whole run. Without `seconds` and `stop` the run goes on to its own stop, or for 60 s
-        where it has reached that; a run that was killed at its end, while its folder was written, is written and no
-        more.
+        where it has reached that; a run that was killed at its end, before its folder was complete, is ended, written
+        and no more.
     every : float, default 60
         Time between checkpoints [s].
     callback : callable, default none
@@ -62,19 +63,17 @@ def resume(
     DeclarationError
         As `Solution.load`.
     """
-    before = load(folder, problem, network, solver, stop=stop)
+    expect("resume", seconds=seconds, every=every, callback=callback)
+    with torch.inference_mode(False):
+        before = load(folder, problem, network, solver, stop=stop)
     had, setup = before.result.progress, before.setup
-    if (
-        seconds is None
-        and stop is None
-        and before.result.status is not Status.RUNNING
-        and not is_complete(before, folder)
-    ):
-        solution = Solution(before)  # it was killed when it had ended, and before it had left everything
-        solution.save(folder)
-        return solution
-    if seconds is None and stop is None and setup.stop.reason(had) is not None:
-        seconds = DEFAULT_SECONDS
+    if seconds is None and stop is None and before.result.status is not Status.RUNNING:
+        if not is_complete(before, folder):  # it was killed when it had ended, and before it had left everything
+            solution = Solution(before)
+            solution.save(folder)
+            return solution
+        if setup.stop.reason(had) is not None:
+            seconds = DEFAULT_SECONDS
     if seconds is not None:
         limit = Seconds(had.seconds + seconds)
         setup = replace(setup, stop=limit if stop is None else limit | stop)

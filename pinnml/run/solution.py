@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import Refinement
@@ -115,7 +116,7 @@ class Solution:
         """The trained network as a function, without the run."""
         return Approximation(self.problem, self.network, self.theta, self.run.estimate)
 
-    def __call__(self, *names: str, **coordinates: Any) -> Any:
+    def __call__(self, /, *names: str, **coordinates: Any) -> Any:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
 
         Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
@@ -143,12 +144,13 @@ class Solution:
         if self.run.estimate is not None:
             return self.run.estimate
         known = None
-        if isinstance(self.network, FrozenNetwork) and self.network.levels:
-            objective = PinnObjective(self.problem, self.run.discretisation, chunk=self.setup.chunk)
-            known = hierarchical_surplus(objective, self.theta)
-        return confirmed(self.problem, self.network, self.theta, known)
+        with torch.inference_mode(False):
+            if isinstance(self.network, FrozenNetwork) and self.network.levels:
+                objective = PinnObjective(self.problem, self.run.discretisation, chunk=self.setup.chunk)
+                known = hierarchical_surplus(objective, self.theta)
+            return confirmed(self.problem, self.network, self.theta, known)
 
-    def residual(self, condition: str | None = None, **coordinates: Any) -> np.ndarray:
+    def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
 
         Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
@@ -227,7 +229,8 @@ class Solution:
             For a folder without a run, a damaged file, something of your own that is missing, or another problem than
             the run's.
         """
-        return Solution(load(folder, problem, network, solver, stop=stop))
+        with torch.inference_mode(False):
+            return Solution(load(folder, problem, network, solver, stop=stop))
 
     def to_vtu(self, path: str | os.PathLike[str]) -> None:
         """Write solution, residual and error on the grid as point fields of a VTU file (up to three coordinates)."""

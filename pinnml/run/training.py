@@ -26,7 +26,8 @@ from pinnml.run.interruption import Interruption
 from pinnml.run.keeper import Keeper
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
-from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, new_identity, with_room
+from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, expect, new_identity, with_room
+from pinnml.threads import as_before_all_runs
 
 KEPT_EVERY = 60.0
 """Seconds between checkpoints."""
@@ -45,7 +46,7 @@ def solve(
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     dtype: torch.dtype = torch.float64,
     chunk: int | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -88,7 +89,7 @@ def solve(
         When to end; of all that is given, at whichever is reached first.
     seed : int, default 0
         The seed of the first parameters and of all points that are drawn.
-    device : str, default "auto"
+    device : str or torch.device, default "auto"
         "cpu", "cuda", or "auto": a GPU where there is one.
     dtype : torch.dtype, default torch.float64
         The precision, or torch.float32.
@@ -114,13 +115,16 @@ def solve(
     DeclarationError
         Before training, for anything that is declared wrongly.
     """
-    setup = arrange(
-        problem, network, solver, points=points, refine=refine, balance=balance, scales=scales, accuracy=accuracy,
-        seconds=seconds, stop=stop, seed=seed, device=device, dtype=dtype, chunk=chunk,
-    )  # fmt: skip
-    budget = DEFAULT_SECONDS if seconds is None and stop is None and accuracy is None else seconds
-    with watched(progress, problem.name, budget, callback) as watch:
-        return train(problem, setup, out=out, callback=watch, every=every)
+    expect("solve", every=every, callback=callback, progress=progress)
+    # nothing can be differentiated in inference mode, into which the user's own block may have led
+    with torch.inference_mode(False):
+        setup = arrange(
+            problem, network, solver, points=points, refine=refine, balance=balance, scales=scales, accuracy=accuracy,
+            seconds=seconds, stop=stop, seed=seed, device=device, dtype=dtype, chunk=chunk,
+        )  # fmt: skip
+        budget = DEFAULT_SECONDS if seconds is None and stop is None and accuracy is None else seconds
+        with watched(progress, problem.name, budget, callback) as watch:
+            return train(problem, setup, out=out, callback=watch, every=every)
 
 
 def train(
@@ -159,8 +163,11 @@ def train(
     DeclarationError
         Before training, for anything that is declared wrongly.
     """
-    setup = with_room(problem, setup)
+    expect("train", every=every, callback=callback)
     with ExitStack() as stack:
+        stack.enter_context(as_before_all_runs())
+        stack.enter_context(torch.inference_mode(False))
+        setup = with_room(problem, setup)
         identity = new_identity() if before is None else before.identity
         folder = stack.enter_context(claim_folder(out, identity)) if out is not None else None
         interruption = stack.enter_context(Interruption())

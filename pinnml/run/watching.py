@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from pinnml.errors import sentence
+from pinnml.loss import PinnObjective, disagreement
 from pinnml.setup import HistoryRow, Run
 
 Callback = Callable[[HistoryRow], None]
@@ -16,6 +18,14 @@ Callback = Callable[[HistoryRow], None]
 
 SMALL, LARGE = 1e-3, 0.1
 """A share of the loss at the start that is small, and a relative error that is large."""
+
+
+STALLED, FEW = 1.1, 4
+"""A loss within this factor of its least for half of all iterations, and for more than a few, falls no more."""
+
+
+class StallWarning(UserWarning):
+    """A loss that falls no more, far above rounding, because its parts disagree."""
 
 
 class ErrorWarning(UserWarning):
@@ -46,9 +56,23 @@ def _is_looked_at() -> bool:
 
 
 def compare(run: Run) -> None:
-    """Warn where the loss has become small, and the estimated error has not."""
+    """Warn where the loss has become small and the estimated error has not, and where parts of the loss disagree."""
     first, last = run.history[0].loss, run.history[-1].loss
     if run.estimate is not None and run.estimate.largest > LARGE and last < SMALL * first:
         what = f"The loss fell from {first:.1e} to {last:.1e}, and the estimated error is {run.estimate.largest:.1e}"
         remedy = "give it more time, points or neurons, or state the problem otherwise"
         warnings.warn(sentence(what, "the end of the run", remedy), ErrorWarning, stacklevel=5)
+    if has_stalled([row.loss for row in run.history]):
+        discretisation = replace(run.discretisation, network=run.network)
+        found = disagreement(PinnObjective(run.problem, discretisation, chunk=run.setup.chunk), run.theta)
+        if found is not None:
+            what = f"The loss falls no more: {found}"
+            remedy = "see that both can hold; if they can, give more neurons, points or time"
+            warnings.warn(sentence(what, "the end of the run", remedy), StallWarning, stacklevel=5)
+
+
+def has_stalled(losses: Sequence[float]) -> bool:
+    """Return whether losses after each iteration have long been at their least."""
+    least, count = min(losses), len(losses)
+    since = next(number for number, loss in enumerate(losses) if loss <= STALLED * least)
+    return count > FEW and count - since > max(FEW, count / 2)

@@ -128,7 +128,7 @@ class AsEntries(Decomposition):
 
     def restrictions(self, structure: Structure, size: int) -> tuple[AbstractRestriction, ...]:
         """Return one restriction for each block of `inner`."""
-        numbers = torch.arange(size, dtype=torch.float64)
+        numbers = torch.arange(size, dtype=torch.float64, device="cpu")
         blocks = self.inner.restrictions(structure, size)
         return tuple(Entries(block(numbers).long(), size) for block in blocks)
 
@@ -166,7 +166,7 @@ class ByIndices(Decomposition):
                 "ByIndices",
                 "give sets that together hold 0 … p − 1",
             )
-        return tuple(Entries(torch.tensor(block), size) for block in self.blocks)
+        return tuple(Entries(torch.tensor(block, device="cpu"), size) for block in self.blocks)
 
 
 def multiplicity(restrictions: Sequence[AbstractRestriction], like: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What a run depends on and what it leaves, as plain records."""
 
+from pinnml.setup.arguments import expect
 from pinnml.setup.environment import machine
 from pinnml.setup.history import COLUMNS, INTEGERS, LATER, HistoryRow
 from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, with_room, within
@@ -24,6 +25,7 @@ __all__ = [
     "bind",
     "default_recipe",
     "draw_points",
+    "expect",
     "fit_network",
     "machine",
     "machine_memory",

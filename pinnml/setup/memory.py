@@ -151,9 +151,10 @@ def size_of(text: str) -> int:
         number = float(found[1]) if found else math.nan
     except ValueError:
         number = math.nan
-    if found is None or not number > 0:
+    size = number * (1024 if found and found[3] else 1000) ** " kmgt".index(found[2] if found and found[2] else " ")
+    if not 1 <= size < math.inf:
         raise DeclarationError(f"{text!r} is no size", "--memory", "give one such as 2GiB or 500MB")
-    return round(number * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))
+    return round(size)
 
 
 def _readout(problem: Problem, small: PinnObjective, setup: Setup, counts: Mapping[str, int]) -> tuple[int, int]:

@@ -77,11 +77,12 @@ def _lines(problem: Problem, term: Term, axis: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
 
     def unit(count: int, dimension: int) -> Tensor:
-        return torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+        return torch.rand(count, dimension, generator=generator, dtype=torch.float64, device="cpu")
 
     points = term.region.sample(unit, problem.domain, inside=LINES, boundary=LINES)
     grid = (
-        problem.domain.lower[axis] + problem.domain.lengths[axis] * torch.arange(SAMPLES, dtype=torch.float64) / SAMPLES
+        problem.domain.lower[axis]
+        + problem.domain.lengths[axis] * torch.arange(SAMPLES, dtype=torch.float64, device="cpu") / SAMPLES
     )
     lines = points.repeat_interleave(SAMPLES, 0)
     lines[:, axis] = grid.repeat(len(points))
@@ -99,7 +100,7 @@ def _harmonics(problem: Problem, term: Term, axis: int) -> int:
     if any(part in sides for part in term.region.parts):
         return 0
     x = _lines(problem, term, axis)
-    zero = {symbol: torch.zeros(len(x), dtype=torch.float64) for symbol in term.derivatives}
+    zero = {symbol: torch.zeros(len(x), dtype=torch.float64, device="cpu") for symbol in term.derivatives}
     lines = _residual(term, x, zero).view(-1, SAMPLES)
     energy = torch.fft.rfft(lines)[:, 1:].abs().square().sum(0)
     scale = SAMPLES**2 * len(lines) * float(lines.square().max())
@@ -113,7 +114,10 @@ def _keeps_harmonics(problem: Problem, term: Term, axis: int) -> bool:
     x = _lines(problem, term, axis)
     generator = torch.Generator().manual_seed(1)
     first, second = (
-        {symbol: torch.randn(len(x), generator=generator, dtype=torch.float64) for symbol in term.derivatives}
+        {
+            symbol: torch.randn(len(x), generator=generator, dtype=torch.float64, device="cpu")
+            for symbol in term.derivatives
+        }
         for _ in range(2)
     )
     moved = x.clone()

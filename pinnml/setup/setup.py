@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
 from pinnml.settings import AtLeast, Between, Count, record
+from pinnml.setup.arguments import expect
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import default_recipe
 
@@ -85,14 +86,16 @@ def arrange(
     seconds: float | None = None,
     stop: Stop | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     dtype: torch.dtype = torch.float64,
     chunk: int | None = None,
 ) -> Setup:
     """Return the setup that `solve` makes of its arguments; raise `DeclarationError` for one that is wrong."""
-    _expect(problem, Problem, "problem", "a Problem, such as pinnml.problems.get('burgers')")
-    _expect(balance, AbstractBalance | None, "balance", "a rule for weights, such as EqualTraces(), or None")
-    setup = Setup(balance=balance, seed=_seed(seed), device=_device(device), dtype=_dtype(dtype), chunk=_chunk(chunk))
+    expect(
+        "solve", problem=problem, network=network, solver=solver, points=points, refine=refine, balance=balance,
+        scales=scales, seconds=seconds, stop=stop, seed=seed, device=device, dtype=dtype, chunk=chunk,
+    )  # fmt: skip
+    setup = Setup(balance=balance, seed=int(seed), device=_device(device), dtype=dtype, chunk=chunk and int(chunk))
     setup = replace(setup, scales=_scales(scales, problem))
     chosen = fit_network(ResNet(), problem) if network is None else _architecture(network)
     setup = replace(setup, network=chosen)
@@ -100,16 +103,11 @@ def arrange(
         recipe = default_recipe(parameters(problem, setup.network), given=points is not None)
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine)
     else:
-        _expect(solver, AbstractSolver, "solver", "a solver, such as LBFGS()")
         setup = replace(setup, solver=solver)
     if points is not None:
-        _expect(points, Sampler | Mapping, "points", "a sampler, such as Sobol(5000), or tensors by condition")
         setup = replace(setup, points=points)
     if refine is not None:
-        _expect(refine, AbstractAdaptation, "refine", "a rule for renewing points, such as RAD()")
         setup = replace(setup, refine=refine)
-    if stop is not None:
-        _expect(stop, Stop, "stop", "a stop, such as Seconds(60) | Loss(1e-10)")
     if accuracy is not None:
         setup = _estimating(problem, setup)
         limit = Accuracy(accuracy)
@@ -142,14 +140,7 @@ def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> C
     return given(problem, setup.points, dtype=setup.dtype, device=setup.device)
 
 
-def _expect(value: object, kind: Any, name: str, remedy: str) -> None:
-    if not isinstance(value, kind):
-        raise DeclarationError(f"{name} is {value!r}", "solve", f"give {remedy}")
-
-
 def _scales(scales: AbstractScaling | Mapping[str, float] | None, problem: Problem) -> AbstractScaling | None:
-    remedy = "numbers by field, a rule such as LinearisedSizes(), or None"
-    _expect(scales, AbstractScaling | Mapping | None, "scales", remedy)
     rule = LinearisedSizes(dict(scales)) if isinstance(scales, Mapping) else scales
     for name in rule.fixed if isinstance(rule, LinearisedSizes) else ():
         if name not in problem.fields:
@@ -158,12 +149,7 @@ def _scales(scales: AbstractScaling | Mapping[str, float] | None, problem: Probl
 
 
 def _architecture(network: Architecture | nn.Module) -> Architecture:
-    if isinstance(network, Architecture):
-        return network
-    if isinstance(network, nn.Module):
-        return Custom(network)
-    remedy = "give an MLP, a ResNet or a torch.nn.Module"
-    raise DeclarationError(f"network is a {type(network).__name__}", "solve", remedy)
+    return Custom(network) if isinstance(network, nn.Module) else network
 
 
 def _estimating(problem: Problem, setup: Setup) -> Setup:
@@ -187,33 +173,20 @@ def _combined(seconds: float | None, stop: Stop | None) -> Stop:
     return limit if stop is None else limit | stop
 
 
-def _device(device: str) -> str:
+def _device(device: str | torch.device) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        kind = torch.device(device).type
+        asked = torch.device(device)
     except RuntimeError:
-        kind = ""
-    if kind not in ("cpu", "cuda"):
-        raise DeclarationError(f"device is {device!r}", "solve", "use auto, cpu or cuda")
-    if kind == "cuda" and not torch.cuda.is_available():
+        asked = torch.device("meta")
+    if asked.type not in ("cpu", "cuda"):
+        raise DeclarationError(f"device is {str(device)!r}", "solve", "use auto, cpu or cuda")
+    if asked.type == "cuda" and not torch.cuda.is_available():
         raise DeclarationError("No CUDA device is available", "device", "use cpu or auto")
+    if asked.type == "cuda" and (asked.index or 0) >= (count := torch.cuda.device_count()):
+        last = f"cuda:{count - 1}"
+        raise DeclarationError(
+            f"There is no {asked}", "device", f"the last one is {last}: use cuda, {last}, cpu or auto"
+        )
     return str(device)
-
-
-def _dtype(dtype: torch.dtype) -> torch.dtype:
-    if dtype not in (torch.float64, torch.float32):
-        raise DeclarationError(f"dtype is {dtype}", "solve", "use torch.float64 (default) or torch.float32")
-    return dtype
-
-
-def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
-        raise DeclarationError(f"seed is {seed!r}", "solve", "give a whole number of at most 64 bits")
-    return seed
-
-
-def _chunk(chunk: int | None) -> int | None:
-    if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
-        raise DeclarationError(f"chunk is {chunk!r}", "solve", "give a number of points, at least 1, or None")
-    return chunk

@@ -5,10 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 
 import torch
 
 _RESERVED: ContextVar[int] = ContextVar("threads that a pool has reserved", default=1)
+
+
+class _Runs:
+    """How many runs are under way in this process, and how many threads torch had before the first of them."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.under_way = 0
+        self.threads = 1
+
+
+_RUNS = _Runs()
+
+
+@contextmanager
+def as_before_all_runs() -> Iterator[None]:
+    """Give a run the threads that torch had before any run of the process, within a `with` block.
+
+    torch gives a new thread of Python the number that another has set last, and runs set one for a while, so that runs
+    side by side would differ from runs one after another. A run within another's callback has the one that it finds.
+    """
+    if _RESERVED.get() > 1:
+        yield
+        return
+    with _RUNS.lock:
+        if not _RUNS.under_way:
+            _RUNS.threads = torch.get_num_threads()
+        _RUNS.under_way += 1
+    try:
+        torch.set_num_threads(_RUNS.threads)
+        yield
+    finally:
+        with _RUNS.lock:
+            torch.set_num_threads(_RUNS.threads)
+            _RUNS.under_way -= 1
 
 
 @contextmanager

@@ -35,14 +35,17 @@ from pinnml.objective import (
 from pinnml.optim import AbstractSolver, Adam, Evaluations, Iterations, Progress, Renewed, Status, minimise
 from pinnml.optim.loop import STUCK
 from pinnml.points import Uniform, sample
+from pinnml.problem import Problem, Value
 
 STEPS = 2
 
+COLD = heat(conditions=heat().conditions | {"start": Value(u=0.0, on="t=0")})
+"""Zero is its solution."""
+
 
 @cache
-def loss(width: int = 2, points: int = 12) -> PinnObjective:
+def loss(width: int = 2, points: int = 12, problem: Problem = heat()) -> PinnObjective:  # noqa: B008  (never changed)
     """Return the loss of the heat equation on a few points, for a network of four layers."""
-    problem = heat()
     network = ResNet(width=width, blocks=2).bind(("t", "x"), (0.0, 0.0), (1.0, math.pi), 1)
     collocation = sample(problem, Uniform(points), torch.Generator().manual_seed(points))
     return PinnObjective(problem, Discretisation(network, collocation), threads=Threads(1))
@@ -223,6 +226,16 @@ def check_poisoned_for_good(solver: AbstractSolver) -> None:
     assert spoilt and result.status is Status.NOT_FINITE, result.message
     assert result.nit <= 2 * STUCK and torch.equal(result.iterate.theta, first.theta)
     assert "not finite" in result.message and not result.success
+
+
+def check_solved_already(solver: AbstractSolver) -> None:
+    """Where the start is the solution, f = 0 to the bit, a run stays there and is a success."""
+    objective = loss(problem=COLD)
+    theta = start(objective)
+    theta[-3:] = 0  # weights and bias of the output
+    assert not objective.value(theta)
+    result = minimise(objective, theta, solver, Iterations(5))
+    assert result.success and torch.equal(result.iterate.theta, theta), result.message
 
 
 def check_counts(solver: AbstractSolver) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from solver_conformance import CHECKS, check_poisoned_for_good
+from solver_conformance import CHECKS, check_poisoned_for_good, check_solved_already
 
 from pinnml.bench.ablations import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
@@ -108,3 +108,8 @@ NESTED = [pytest.param(solver, id=name, marks=pytest.mark.soak) for name, solver
 @pytest.mark.parametrize("solver", SIMPLE + NESTED)
 def test_a_solver_that_is_poisoned_for_good_ends(solver: AbstractSolver) -> None:
     check_poisoned_for_good(solver)
+
+
+@pytest.mark.parametrize("solver", SIMPLE + NESTED)
+def test_a_solver_that_begins_at_the_solution_stays_there(solver: AbstractSolver) -> None:
+    check_solved_already(solver)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -150,9 +151,7 @@ def declarations(draw: st.DrawFn) -> dict[str, Any]:
     return mostly_good(draw, good, wild)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(declarations())
-def test_declaration_is_constructed_or_refused(declared: dict[str, Any]) -> None:
+def check_constructed_or_refused(declared: dict[str, Any]) -> None:
     """Nothing but `DeclarationError` leaves a constructor, and nothing at all leaves check()."""
     sides = declared.pop("sides")
     began = time.process_time()
@@ -167,3 +166,16 @@ def test_declaration_is_constructed_or_refused(declared: dict[str, Any]) -> None
         x = term.region.sample(partial(torch.rand, dtype=torch.float64), problem.domain, inside=8, boundary=8)
         assert problem.domain.contains(x).all()
         assert torch.equal(term.region.checked(x, problem.domain, "here"), x)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(declarations())
+def test_declaration_is_constructed_or_refused(declared: dict[str, Any]) -> None:
+    check_constructed_or_refused(declared)
+
+
+@pytest.mark.soak
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(declarations())
+def test_ten_thousand_declarations_are_constructed_or_refused(declared: dict[str, Any]) -> None:
+    check_constructed_or_refused(declared)
