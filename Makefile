@@ -1,6 +1,6 @@
 # make solve    set up where needed, then solve Burgers' equation and leave a run folder
 # make test     set up where needed, then run the whole test suite, one worker a core
-# make soak     run the long tests of kills and faults, up to 15 minutes
+# make soak     run the long tests of kills and faults, one worker a core, up to 15 minutes
 # make lowest   run a fast part of the tests with the lowest versions that pyproject.toml declares
 # make lint     style, format, types, import contracts
 # make docs     build the documentation into site/
@@ -29,7 +29,7 @@ test: $(installed)
 	$(bin)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 soak: $(installed)
-	$(bin)/python -m pytest -m soak $(ARGS)
+	$(bin)/python -m pytest -n auto --dist worksteal -m soak $(ARGS)
 
 # Deprecations are told by the newest versions; of the lowest ones they are old news.
 lowest: $(lowest)
