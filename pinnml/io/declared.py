@@ -6,14 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from pinnml.errors import DeclarationError
 from pinnml.io.plain import decode, encode, is_known
 from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.settings import misfits
-from pinnml.setup import Run, Setup
+from pinnml.setup import Run, Setup, has_gpu
 
 
 def describe_run(run: Run) -> dict[str, Any]:
@@ -80,4 +78,4 @@ def setup_of(
 def _device(device: str) -> str:
     """The run's device, or the CPU where there is no such device."""
     known = re.fullmatch(r"cuda(:\d{1,3})?", device) is not None
-    return device if known and torch.cuda.is_available() else "cpu"
+    return device if known and has_gpu(device) else "cpu"
