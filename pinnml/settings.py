@@ -19,6 +19,9 @@ RECORDS: dict[str, type] = {}
 """Every record by the name under which files keep it; filled where a record is defined, by `record` and `setting`."""
 
 
+LONGEST = 20
+"""Entries of a list that `briefly` shows."""
+
 UNKEPT: Mapping[str, bool] = {"kept": False}
 """Metadata of a field that files do not keep, such as a clock; it comes back with its default."""
 
@@ -96,6 +99,8 @@ def record(kind: type[T]) -> type[T]:
     Solver states are such records, of tensors, numbers and other records. The package's own are known by their name,
     all others by that of their module, too; raises `TypeError` where two of the package share a name.
     """
+    if "__repr__" not in kind.__dict__:
+        kind.__repr__ = briefly  # type: ignore[method-assign]
     return _entered(dataclass(frozen=True)(kind))
 
 
@@ -117,6 +122,29 @@ def setting(kind: type[T]) -> type[T]:
 
     kind.__post_init__ = hold  # type: ignore[attr-defined]
     return record(kind)
+
+
+def briefly(record: Any) -> str:
+    """Return a dataclass as `repr` shows it, with tensors and arrays as their shapes and long lists cut."""
+    parts = ", ".join(f"{part.name}={_brief(getattr(record, part.name))}" for part in fields(record) if part.repr)
+    return f"{type(record).__qualname__}({parts})"
+
+
+def _brief(value: Any) -> str:
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{type(value).__name__}{tuple(value.shape)}" if len(value.shape) else repr(value.item())
+    if type(value) is dict:
+        return "{" + _cut([f"{key!r}: {_brief(item)}" for key, item in value.items()]) + "}"
+    if type(value) is list:
+        return "[" + _cut([_brief(item) for item in value]) + "]"
+    if type(value) is tuple:
+        return "(" + _cut([_brief(item) for item in value]) + ("," if len(value) == 1 else "") + ")"
+    return repr(value)
+
+
+def _cut(parts: list[str]) -> str:
+    more = [f"… {len(parts)} in all"] if len(parts) > LONGEST else []
+    return ", ".join(parts[: LONGEST - 2 * len(more)] + more)
 
 
 def name_of(kind: type) -> str:

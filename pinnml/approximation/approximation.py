@@ -18,6 +18,7 @@ from pinnml.errors import DeclarationError, suggestion
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Estimate
 from pinnml.problem import Problem, check_inside
+from pinnml.settings import briefly
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Approximation:
     network: AbstractNetwork
     theta: Tensor
     estimate: Estimate | None = None
+
+    def __repr__(self) -> str:
+        return briefly(self)
 
     def __call__(self, /, *names: str, **coordinates: Any) -> Any:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from pinnml.io.plain import decode, encode, is_known
 from pinnml.points import Collocation
 from pinnml.problem import Problem
-from pinnml.setup import Run, Setup
+from pinnml.setup import Run, Setup, has_gpu
 
 
 def describe_run(run: Run) -> dict[str, Any]:
@@ -67,4 +65,4 @@ def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Colloca
 def _device(config: dict[str, Any]) -> str:
     """The run's device, or the CPU where there is no such device."""
     device = str(config.get("device", "cpu"))
-    return device if device.startswith("cuda") and torch.cuda.is_available() else "cpu"
+    return device if device.startswith("cuda") and has_gpu(device) else "cpu"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pinnml.network import AbstractNetwork
 from pinnml.points import Collocation
+from pinnml.settings import briefly
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,6 @@ class Discretisation:
     network: AbstractNetwork
     collocation: Collocation
     weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return briefly(self)

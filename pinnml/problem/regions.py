@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError
 from pinnml.problem.domain import AbstractDomain, check_inside
+from pinnml.settings import briefly
 
 UnitPoints = Callable[[int, int], Tensor]
 """A number n and a dimension k to n points, or nearly so many, of the k-dimensional unit cube, shape (n, k)."""
@@ -150,6 +151,9 @@ class Given(AbstractRegion):
 
     points: Tensor
     measured: PointData = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return briefly(self)
 
     @property
     def data(self) -> PointData:

@@ -22,6 +22,7 @@ from pinnml.network import AbstractNetwork, Architecture, FrozenNetwork
 from pinnml.optim import AbstractSolver, Estimate, Result, Stop
 from pinnml.points import Collocation
 from pinnml.problem import Problem
+from pinnml.run.facts import as_html, in_three_lines
 from pinnml.run.folder import load, summary
 from pinnml.run.output import written
 from pinnml.setup import HistoryRow, Run, Setup
@@ -44,18 +45,11 @@ class Solution:
 
     def __repr__(self) -> str:
         """Three lines: what was solved by what, how far it has come, and why it ended."""
-        problem, result, last = self.problem, self.result, self.history[-1]
-        fields = ", ".join(problem.fields)
-        known = [
-            f"loss {last.loss:.2e}",
-            "" if last.relative_l2 is None else f"relative L2 error {last.relative_l2:.2e}",
-            "" if last.estimate is None else f"estimated {last.estimate:.1e}",
-        ]
-        return (
-            f"{fields}({', '.join(problem.domain.names)}) of {problem.name!r}, {self.network.parameters:,} parameters\n"
-            f"{result.seconds:.1f} s, {result.nit} iterations: {', '.join(part for part in known if part)}\n"
-            f"{result.message}"
-        )
+        return in_three_lines(self.run)
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, which notebooks show."""
+        return as_html(self.run)
 
     @property
     def problem(self) -> Problem:

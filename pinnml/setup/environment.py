@@ -9,6 +9,11 @@ import torch
 from pinnml._version import __version__
 
 
+def has_gpu(device: str | torch.device) -> bool:
+    """Return whether a GPU such as "cuda" or "cuda:1" is there."""
+    return torch.cuda.is_available() and (torch.device(device).index or 0) < torch.cuda.device_count()
+
+
 def machine() -> dict[str, object]:
     """Return what of machine and software decides about the last bits of a run."""
     return {

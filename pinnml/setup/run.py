@@ -68,6 +68,10 @@ class Run:
     refinements: Sequence[Refinement] = ()
     identity: str = field(default_factory=new_identity)
 
+    def __repr__(self) -> str:
+        result = self.result
+        return f"Run({self.problem.name!r}, {result.nit} iterations, {result.seconds:.1f} s, {result.message!r})"
+
     @cached_property
     def _best(self) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
         kept = None if self.setup.refine is None else self.setup.refine.kept(self.adaptation)

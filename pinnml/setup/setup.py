@@ -19,6 +19,7 @@ from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
 from pinnml.settings import record
 from pinnml.setup.arguments import expect
+from pinnml.setup.environment import has_gpu
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import default_recipe
 
@@ -181,11 +182,8 @@ def _device(device: str | torch.device) -> str:
         asked = torch.device("meta")
     if asked.type not in ("cpu", "cuda"):
         raise DeclarationError(f"device is {str(device)!r}", "solve", "use auto, cpu or cuda")
-    if asked.type == "cuda" and not torch.cuda.is_available():
-        raise DeclarationError("No CUDA device is available", "device", "use cpu or auto")
-    if asked.type == "cuda" and (asked.index or 0) >= (count := torch.cuda.device_count()):
-        last = f"cuda:{count - 1}"
-        raise DeclarationError(
-            f"There is no {asked}", "device", f"the last one is {last}: use cuda, {last}, cpu or auto"
-        )
+    if asked.type == "cuda" and not has_gpu(asked):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        what = f"There is no {asked}, but {count} of them" if count else "No CUDA device is available"
+        raise DeclarationError(what, "device", "use cuda, cpu or auto" if count else "use cpu or auto")
     return str(device)
