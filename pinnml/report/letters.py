@@ -34,7 +34,7 @@ def _plain(letter: str, after: str = " ") -> str:
     name = unicodedata.name(letter, "").split()
     if name[:1] == ["GREEK"] and "LETTER" in name:
         word = name[name.index("LETTER") + 1].lower()
-        return (word.capitalize() if "CAPITAL" in name else word) + " " * after.isalnum()
+        return (word.capitalize() if "CAPITAL" in name else word) + " " * after.isalpha()
     parts = [part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)]
     return "?" if parts == [letter] else "".join(map(_plain, parts))
 

@@ -46,34 +46,14 @@ def test_where_runs_part_is_told(tmp_path: Path) -> None:
     assert found.changed == {"threads": (64, 1)}
 
 
-SOLVE = "solve poisson --width 4 --depth 1 --points 60 --seconds 0.3 --seed 2 --out run"
+SOLVE = "solve poisson --width 4 --depth 1 --points 60 --seconds 30 --loss 10 --seed 2 --out run"
 
 
 def test_the_command_tells_whether_a_run_repeats_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert (
-        cli.main(
-            [
-                "solve",
-                "poisson",
-                "--width",
-                "4",
-                "--depth",
-                "1",
-                "--points",
-                "60",
-                "--seconds",
-                "0.3",
-                "--seed",
-                "2",
-                "--out",
-                "run",
-            ]
-        )
-        == 0
-    )
+    assert cli.main(SOLVE.split()) == 0
     assert cli.main(["rerun", "run"]) == 0
     assert "repeated itself to the bit" in capsys.readouterr().out and (tmp_path / "run-rerun/summary.json").exists()
     content = torch.load("run/checkpoint.pt", weights_only=True)
