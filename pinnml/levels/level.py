@@ -81,8 +81,8 @@ def shortened(fine: AbstractObjective, restriction: AbstractRestriction, begin: 
     """Return a step (k,) from another function, halved until the fine f is lower for it; zero where it never is."""
     for halvings in range(TRIALS if bool(step.any()) else 0):
         shorter = step / 2**halvings
-        f = fine.value(begin.theta + restriction.adjoint(shorter))
+        found = fine.value_at(begin.theta + restriction.adjoint(shorter))
         # NaN compares false, so that a value that is not finite is refused
-        if float(f) < float(begin.f):
-            return Correction(restriction, shorter, f, True)
-    return Correction(restriction, torch.zeros_like(step), begin.f, False)
+        if found.value < begin.value:
+            return Correction(restriction, shorter, found.f, True, value=found.value)
+    return Correction(restriction, torch.zeros_like(step), begin.f, False, value=begin.value)

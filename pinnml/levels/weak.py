@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pinnml.levels.coarse import AbstractLevelRule
 from pinnml.levels.level import AbstractLevel, GalerkinLevel, shortened
@@ -97,7 +98,7 @@ class WeakLevel(AbstractLevel):
     def correct(self, fine: AbstractObjective, begin: Iterate, state: Any) -> tuple[Correction, Any]:
         """Solve the problem of few residuals and shorten the correction until f is lower for it."""
         objective = self.problem.objective
-        improved = self.local.solve(objective, Iterate(begin.theta, objective.value(begin.theta)), state)
+        improved = self.local.solve(objective, objective.value_at(begin.theta), state)
         step = improved.iterate.theta - begin.theta
         return shortened(fine, self.problem.restriction, begin, step), improved.state
 
@@ -129,8 +130,14 @@ class SpanLevel(AbstractLevel):
 
     def correct(self, fine: AbstractObjective, begin: Iterate, state: SpanState | None) -> tuple[Correction, Any]:
         """Solve in the span; no correction where the Jacobian is not finite."""
-        jacobian = modelled(self.problem.objective, self.name).linear_model(begin.theta).jacobian
-        if not bool(torch.isfinite(jacobian.sum())):
+        problem = modelled(self.problem.objective, self.name)
+
+        def evaluate() -> tuple[Tensor, tuple[Tensor, ...]]:
+            jacobian = problem.linear_model(begin.theta).jacobian
+            return jacobian, (torch.isfinite(jacobian.sum()),)
+
+        jacobian, (is_finite,) = problem.reading(evaluate)
+        if not is_finite:
             return Correction(everything(len(begin.theta)), torch.zeros_like(begin.theta), begin.f, False), state
         span = Subspace(torch.linalg.svd(jacobian, full_matrices=False)[2])
         kept = state.local if state is not None and state.unknowns == span.shape[0] else None

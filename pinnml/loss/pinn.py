@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +35,7 @@ from pinnml.objective import (
     TestedLeastSquares,
     Watch,
     everything,
+    read,
 )
 from pinnml.points import Collocation
 from pinnml.problem import DeclarationError, Problem
@@ -179,14 +180,14 @@ class PinnObjective(ChunkedLeastSquares):
     def entering(self, theta: Tensor, start: int) -> list[Tensor]:
         """Return the jets that enter the layer at θ[start], chunk by chunk, going on from those kept last."""
         kept = self._kept
-        if kept is None or kept.start > start or not torch.equal(kept.below, theta[: kept.start]):
-            kept = Entering(0, theta[:0], [chunk.embedded for chunk in self.chunks])
+        if kept is None or kept.start > start or not kept.is_below(theta):
+            kept = Entering(0, theta, theta[:0], [chunk.embedded for chunk in self.chunks])
         between = self.network.part(kept.start, start)
         if between is not None:
             fed = [chunk.moved(between, jet) for chunk, jet in zip(self.chunks, kept.jets, strict=True)]
             jets = self.threads.map(partial(_carried, theta[kept.start : start]), fed)
-            kept = Entering(start, theta[:start].clone(), jets)
-        self._kept = kept
+            kept = Entering(start, theta, theta[:start].clone(), jets)
+        self._kept = replace(kept, source=theta, version=theta._version)
         return kept.jets
 
     @contextmanager
@@ -211,9 +212,7 @@ class PinnObjective(ChunkedLeastSquares):
         self.count()
         parts = {name: 0.0 for name in self.problem.soft_terms}
         halves = self._map(lambda term: (term.placed.term.name, 0.5 * term.residual.square().sum()), theta)
-        for name, half in halves:
-            parts[name] += float(half)
-        return parts
+        return _added(parts, halves)
 
     def parts(self, theta: Tensor) -> dict[tuple[str, int], tuple[Tensor, Tensor]]:
         """Return the loss () and the gradient (p,) of each equation of each condition, by name and number."""
@@ -240,18 +239,33 @@ class PinnObjective(ChunkedLeastSquares):
         def trace(term: LinearisedTerm) -> tuple[str, Tensor]:
             return term.placed.term.name, term.rows(0, self._size).square().sum(dtype=torch.float64)
 
-        for name, part in self._map(trace, theta):
-            parts[name] += float(part)
-        return parts
+        return _added(parts, self._map(trace, theta))
+
+
+def _added(parts: dict[str, float], found: Sequence[tuple[str, Tensor]]) -> dict[str, float]:
+    """Add numbers of the device to those of their name, all of them read in one go."""
+    for (name, _), number in zip(found, read(*(number for _, number in found)), strict=True):
+        parts[name] += number
+    return parts
 
 
 @dataclass(frozen=True)
 class Entering:
-    """The jets (C, w, n) of every chunk that enter the layer at θ[start], and the parameters θ[:start] below it."""
+    """The jets (C, w, n) of every chunk that enter the layer at θ[start], and the parameters θ[:start] below it.
+
+    `source` is the last θ (p,) that they were right for, as of its `version`.
+    """
 
     start: int
+    source: Tensor
     below: Tensor
     jets: list[Tensor]
+    version: int = -1
+
+    def is_below(self, theta: Tensor) -> bool:
+        """Return whether the jets are right for θ, too; for the same one without a look at its numbers."""
+        same = theta is self.source and theta._version == self.version
+        return same or torch.equal(self.below, theta[: self.start])
 
 
 def structure_of(network: AbstractNetwork) -> Structure:

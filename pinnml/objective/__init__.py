@@ -12,6 +12,7 @@ from pinnml.objective.least_squares import (
 )
 from pinnml.objective.meter import BudgetSpentError, Counts, Meter, metered
 from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted
+from pinnml.objective.reading import read
 from pinnml.objective.restriction import (
     AbstractRestriction,
     Composed,
@@ -67,5 +68,6 @@ __all__ = [
     "Watch",
     "everything",
     "metered",
+    "read",
     "tilted",
 ]

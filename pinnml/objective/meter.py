@@ -14,13 +14,15 @@ from pinnml.objective.coarsening import AbstractCoarsening
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonModel, Observed
 from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluation
+from pinnml.objective.reading import read
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.root import RootModel
 from pinnml.objective.structure import Structure
 from pinnml.objective.tilt import Tilted
 from pinnml.settings import AtLeast, record
 
-E = TypeVar("E", Tensor, Iterate, GaussNewtonModel, RootModel)
+E = TypeVar("E", Tensor, Iterate, GaussNewtonModel, RootModel, Observed)
+T = TypeVar("T")
 
 
 @record
@@ -75,13 +77,17 @@ class Meter:
 
     def __init__(self, guard: Callable[[Counts], bool] = lambda counts: False, counts: Counts | None = None) -> None:
         self._guard = guard
-        self._faults: Tensor | int = 0
+        self._faults = 0
+        self._unread: Tensor | None = None
+        self._pending: list[Tensor] | None = None
         self._first = self.counts = counts or Counts()
 
     @property
     def faults(self) -> int:
-        """How many evaluations held a number that is not finite (reads one number from the device)."""
-        return int(self._faults)
+        """How many evaluations held a number that is not finite (reads the device where products were made)."""
+        if self._unread is not None:
+            self._faults, self._unread = self._faults + int(self._unread), None
+        return self._faults
 
     @property
     def is_spent(self) -> bool:
@@ -100,22 +106,60 @@ class Meter:
         """Count an evaluation and make it.
 
         One that is not finite is made a second time, since a machine may err, unless `again` is False: so for products
-        of which solvers make many before they look at one, where a check would have to wait for a GPU.
+        of which solvers make many before they look at one, where a check would have to wait for a GPU. Within
+        `reading` that is put off to its end.
         """
-        found, is_finite = self._once(kind, cost, evaluate)
-        if not again or bool(is_finite):
-            return found
-        return self._once(kind, cost, evaluate)[0]
+        found = self._once(kind, cost, evaluate)
+        if not again:
+            self._put_off(_is_finite(found))
+        elif self._pending is not None:
+            self._pending.append(_is_finite(found))
+        elif not self._judged(found):
+            found = self._once(kind, cost, evaluate)
+            self._judged(found)
+        return found
 
-    def _once(self, kind: Evaluation, cost: float, evaluate: Callable[[], E]) -> tuple[E, Tensor]:
+    def reading(self, evaluate: Callable[[], tuple[T, tuple[Tensor, ...]]]) -> tuple[T, tuple[float, ...]]:
+        """Call a function and read what it returns, with whether all that it has asked for is finite; again if not."""
+        if self._pending is not None:  # within another, which looks at its end
+            found, scalars = evaluate()
+            return found, read(*scalars)
+        found, numbers, lost = self._read(evaluate)
+        if lost:
+            found, numbers, _ = self._read(evaluate)
+        return found, numbers
+
+    def _read(self, evaluate: Callable[[], tuple[T, tuple[Tensor, ...]]]) -> tuple[T, tuple[float, ...], int]:
+        pending = self._pending = []
+        try:
+            found, scalars = evaluate()
+        except BaseException:
+            for is_finite in pending:
+                self._put_off(is_finite)
+            raise
+        finally:
+            self._pending = None
+        numbers = read(*scalars, *pending)
+        lost = sum(not is_finite for is_finite in numbers[len(scalars) :])
+        self._faults += lost
+        return found, numbers[: len(scalars)], lost
+
+    def _put_off(self, is_finite: Tensor) -> None:
+        """Count a fault without looking whether it is one."""
+        self._unread = (~is_finite).long() + (0 if self._unread is None else self._unread)
+
+    def _judged(self, found: Tensor | Iterate | GaussNewtonModel | RootModel | Observed) -> bool:
+        """Return whether an evaluation is finite, and count it where it is not."""
+        is_finite = found.is_finite() if isinstance(found, Iterate) else bool(_is_finite(found))
+        self._faults += not is_finite
+        return is_finite
+
+    def _once(self, kind: Evaluation, cost: float, evaluate: Callable[[], E]) -> E:
         if self._guard(self.counts):
             raise BudgetSpentError
         counts, name = self.counts, COUNTED[kind]
         self.counts = replace(counts, **{name: getattr(counts, name) + 1, "work": counts.work + cost})
-        found = evaluate()
-        is_finite = torch.isfinite(_total(found))
-        self._faults = self._faults + (~is_finite).long()
-        return found, is_finite
+        return evaluate()
 
     def add(self, cost: float) -> None:
         """Count work that is not an evaluation."""
@@ -131,18 +175,21 @@ class Meter:
             self._guard = guard
 
 
-def _total(found: Tensor | Iterate | GaussNewtonModel | RootModel) -> Tensor:
-    """Return a number that is finite where all entries of an evaluation are."""
-    if isinstance(found, Tensor):
-        return found.detach().sum()
+def _is_finite(found: Tensor | Iterate | GaussNewtonModel | RootModel | Observed) -> Tensor:
+    """Return whether all entries of an evaluation are finite, a 0-dimensional tensor."""
     match found:
+        case Iterate():
+            return found.finite
+        case Observed():
+            parts = [found.f, found.residual]
         case GaussNewtonModel():
             parts = [found.f, found.grad, found.gram]
         case RootModel():
             parts = [found.f, found.turned, found.triangle]
         case _:
-            parts = [found.f, found.grad]
-    return torch.stack([part.detach().sum() for part in parts]).sum()
+            parts = [found]
+    # of many numbers the sum is finite only where all are
+    return torch.isfinite(torch.stack([part.detach().sum() for part in parts]).sum())
 
 
 class Metered(AbstractObjective):
@@ -160,6 +207,11 @@ class Metered(AbstractObjective):
     def at(self, theta: Tensor) -> Iterate:
         """Count one gradient."""
         return self._ask(Evaluation.GRADIENT, lambda: self._inner.at(theta))
+
+    def reading(self, evaluate: Callable[[], tuple[T, tuple[Tensor, ...]]]) -> tuple[T, tuple[float, ...]]:
+        """Let the innermost meter read, which asks again."""
+        inner = self._inner if isinstance(self._inner, Metered) else self._meter
+        return inner.reading(evaluate)
 
     def restricted(
         self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None
@@ -217,6 +269,10 @@ class MeteredLeastSquares(Metered, AbstractLeastSquares):
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """Count one product."""
         return self._ask(Evaluation.PRODUCT, lambda: self._inner.vjp(theta, cotangent), again=False)
+
+    def observe(self, theta: Tensor) -> Observed:
+        """Count one residual."""
+        return self._ask(Evaluation.RESIDUAL, lambda: self._inner.observe(theta))
 
     def pull_back(self, theta: Tensor, observed: Observed) -> Tensor:
         """Count one product, which is a step's right-hand side: spoilt, it would spoil the step."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TypeVar
 
 from torch import Tensor
 
 from pinnml.objective.coarsening import AbstractCoarsening
 from pinnml.objective.iterate import Iterate
+from pinnml.objective.reading import read
 from pinnml.objective.restriction import AbstractRestriction, everything
 from pinnml.objective.structure import Structure
 from pinnml.objective.watch import Watch
+
+T = TypeVar("T")
 
 
 class Evaluation(Enum):
@@ -54,6 +59,20 @@ class AbstractObjective(ABC):
     def value(self, theta: Tensor) -> Tensor:
         """Return f(θ) alone."""
         return self.at(theta).f
+
+    def reading(self, evaluate: Callable[[], tuple[T, tuple[Tensor, ...]]]) -> tuple[T, tuple[float, ...]]:
+        """Make the evaluations between two decisions, and read the numbers that the next one needs in one go.
+
+        `evaluate` returns what it has found, and the 0-dimensional tensors to be read. Behind a meter whether all its
+        evaluations are finite is read along with them, and it is called a second time where they are not.
+        """
+        found, scalars = evaluate()
+        return found, read(*scalars)
+
+    def value_at(self, theta: Tensor) -> Iterate:
+        """Return f alone at θ, its number read."""
+        f, numbers = self.reading(lambda: ((f := self.value(theta)), (f,)))
+        return Iterate(theta, f).knowing(*numbers)
 
     def restricted(
         self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None

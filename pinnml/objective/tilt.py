@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -14,6 +15,8 @@ from pinnml.objective.objective import AbstractObjective, CoarseProblem, Evaluat
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.root import RootModel
 from pinnml.objective.structure import Structure
+
+T = TypeVar("T")
 
 
 class Tilted(AbstractObjective):
@@ -43,6 +46,10 @@ class Tilted(AbstractObjective):
     def value(self, theta: Tensor) -> Tensor:
         """Add the linear term."""
         return self._inner.value(theta) + self._term(theta)
+
+    def reading(self, evaluate: Callable[[], tuple[T, tuple[Tensor, ...]]]) -> tuple[T, tuple[float, ...]]:
+        """Let the objective inside do it, which may be behind a meter."""
+        return self._inner.reading(evaluate)
 
     def restricted(
         self, restriction: AbstractRestriction, theta: Tensor, start: Tensor | None = None

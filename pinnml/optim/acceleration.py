@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from torch import Tensor
 
-from pinnml.objective import AbstractGaussNewton, Observed
+from pinnml.objective import AbstractGaussNewton, Iterate, Observed
 from pinnml.optim.linear import AbstractSystem, Factor
 from pinnml.settings import Above, AtLeast, setting
 
@@ -50,32 +51,36 @@ class Geodesic:
         h, step = self.difference, factor.step
         if self.bend is None:
             return theta + step
-        ahead = objective.pull_back(theta, objective.observe(theta + h * step))
-        curvature = (2 / h) * ((ahead - system.grad) / h - factor.curved)
-        acceleration = factor.solve(-0.5 * curvature)
-        if acceleration is None or not bends_little(scale, step, acceleration, self.bend):
+
+        def evaluate() -> tuple[Tensor | None, tuple[Tensor, ...]]:
+            ahead = objective.pull_back(theta, objective.observe(theta + h * step))
+            curvature = (2 / h) * ((ahead - system.grad) / h - factor.curved)
+            acceleration = factor.solve(-0.5 * curvature)
+            return acceleration, (() if acceleration is None else (bending(scale, step, acceleration),))
+
+        acceleration, bends = objective.reading(evaluate)
+        # NaN compares false
+        if acceleration is None or not bends[0] < self.bend:
             return None
         return theta + step + acceleration
 
     def corrected(
-        self, objective: AbstractGaussNewton, theta: Tensor, system: AbstractSystem, factor: Factor, reached: Tensor
-    ) -> Observed:
-        """Return the lowest point of the chord steps, which end where they no longer lower f, or would not in time."""
-        begin, target = float(system.f), factor.held
-        point = best = objective.observe(reached)
-        before, poor = float(best.f), 0
+        self, objective: AbstractGaussNewton, theta: Tensor, begin: float, factor: Factor, reached: Tensor
+    ) -> Iterate:
+        """Return the lowest point of the chord steps, which end where they no longer lower f, or not below `begin`."""
+        point, (f,) = objective.reading(lambda: _seen(objective.observe(reached)))
+        best, before, poor = Iterate(point.theta, point.f).knowing(f), f, 0
         for left in reversed(range(self.chord_steps)):
             if before == 0:
                 break
-            correction = factor.solve(objective.pull_back(theta, point) + target)
-            if correction is None:
+            following, numbers = objective.reading(partial(_chord_step, objective, theta, factor, point))
+            if following is None:
                 break
-            point = objective.observe(point.theta - correction)
-            f = float(point.f)
+            point, (f,) = following, numbers
             rate, before = f / before, f
-            if f < float(best.f):
+            if f < best.value:
                 poor = 0 if rate < CONTRACTION else PATIENCE
-                best = point
+                best = Iterate(point.theta, point.f).knowing(f)
             else:
                 poor += 1
             # NaN compares false, and ends the chord steps, too
@@ -85,7 +90,19 @@ class Geodesic:
         return best
 
 
-def bends_little(scale: Tensor, step: Tensor, acceleration: Tensor, limit: float) -> bool:
-    """Return whether 2‖D^½a‖ < `limit`·‖D^½d‖ (False where not finite); `scale` is D, shape (p,)."""
-    bending = 2 * (scale * acceleration.square()).sum().sqrt() / (scale * step.square()).sum().sqrt()
-    return bool(bending < limit)
+def _seen(point: Observed) -> tuple[Observed, tuple[Tensor, ...]]:
+    """Return a point with its f, which is to be read."""
+    return point, (point.f,)
+
+
+def _chord_step(
+    objective: AbstractGaussNewton, theta: Tensor, factor: Factor, point: Observed
+) -> tuple[Observed | None, tuple[Tensor, ...]]:
+    """Return the point after one chord step from another, with its f; None where the solve has failed."""
+    correction = factor.solve(objective.pull_back(theta, point) + factor.held)
+    return (None, ()) if correction is None else _seen(objective.observe(point.theta - correction))
+
+
+def bending(scale: Tensor, step: Tensor, acceleration: Tensor) -> Tensor:
+    """Return 2‖D^½a‖/‖D^½d‖, a 0-dimensional tensor; `scale` is D, shape (p,)."""
+    return 2 * (scale * acceleration.square()).sum().sqrt() / (scale * step.square()).sum().sqrt()

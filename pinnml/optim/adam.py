@@ -100,7 +100,7 @@ class Adam(AbstractSolver):
         self, objective: AbstractObjective, iterate: Iterate, direction: Tensor, state: AdamState, search: Search
     ) -> tuple[Iterate, AdamState, Status]:
         """Go along Adam's step as far as the search says; one that fails drops the moments, or ends the run."""
-        slope, follows = float(iterate.grad.dot(direction)), float(state.steps) > 1
+        (slope,), follows = iterate.read(iterate.grad.dot(direction)), float(state.steps) > 1
         if not slope < 0:
             deviation = (state.second / (1 - self.betas[1] ** float(state.steps))).sqrt()
             direction = -self.rate * iterate.grad / (deviation + self.epsilon)

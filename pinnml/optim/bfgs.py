@@ -10,7 +10,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, Iterate, Structure
+from pinnml.objective import AbstractObjective, Iterate, Structure, read
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import Plateau, descend, secant_pair
 from pinnml.optim.solver import AbstractSolver, moved
@@ -60,7 +60,7 @@ class InverseHessian:
 
     def dense(self) -> Tensor:
         """Return H, shape (p, p)."""
-        base = self.base if len(self.base) else torch.eye(self.vectors.shape[1], device="cpu").to(self.vectors)
+        base = self.base if len(self.base) else _eye(self.vectors)
         added = self.weights @ self.vectors
         return torch.addmm(self.scale * base, self.vectors.T, added)
 
@@ -146,13 +146,23 @@ class AbstractDense(AbstractSolver):
     def _updated(self, inverse: InverseHessian, s: Tensor, y: Tensor, bent: Tensor) -> InverseHessian:
         """Return (H − wwᵀ/η + φη vvᵀ)/τ + ssᵀ/s·y with w = Hy, η = y·w and v = s/s·y − w/η."""
         w = inverse(y)
-        product, eta, curved = (float(x) for x in (s.dot(y), y.dot(w), s.dot(bent)))
+        product, eta, curved = read(s.dot(y), y.dot(w), s.dot(bent))
         if not (eta > 0 and curved > 0 and math.isfinite(eta / product) and math.isfinite(curved / product)):
             return inverse  # rounding has taken H's definiteness along this pair
         tau, phi = self.scalings(curved / product, eta / product, len(s), inverse.is_identity)
         mixed = -phi / (tau * product)
         rows = [[1 / product + phi * eta / (tau * product) / product, mixed], [mixed, (phi - 1) / (tau * eta)]]
-        return inverse.updated(1 / tau, torch.stack([s, w]), s.new_tensor(rows))
+        return inverse.updated(1 / tau, torch.stack([s, w]), _filled(s, rows))
+
+
+def _eye(vectors: Tensor) -> Tensor:
+    """Return the identity for vectors (k, p), shape (p, p)."""
+    return torch.eye(vectors.shape[1], dtype=vectors.dtype, device=vectors.device)
+
+
+def _filled(like: Tensor, rows: list[list[float]]) -> Tensor:
+    """Return numbers as a matrix beside another tensor, written there: a copy from the host would wait for a GPU."""
+    return torch.stack([torch.stack([like.new_full((), number) for number in row]) for row in rows])
 
 
 @setting

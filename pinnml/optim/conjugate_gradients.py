@@ -55,7 +55,7 @@ class ConjugateGradients(AbstractLinearSolve):
 
     def init(self, iterate: Iterate) -> ConjugateGradientsState:
         """Return the gradient's norm, by which later solves are measured."""
-        return ConjugateGradientsState(torch.tensor(float(iterate.grad.norm()), dtype=torch.float64, device="cpu"))
+        return ConjugateGradientsState(torch.tensor(iterate.norm, dtype=torch.float64, device="cpu"))
 
     def at(
         self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: ConjugateGradientsState
@@ -82,7 +82,7 @@ class ConjugateGradientsSystem(AbstractSystem):
         self._damping = damping
         self._inverse = self._made(damping)
         self.f, self.grad, self.diagonal = iterate.f, iterate.grad, self._inverse.diagonal
-        first, norm = float(state.norm), float(iterate.grad.norm())
+        first, norm = float(state.norm), iterate.norm
         self._rtol = min(method.forcing, (norm / first) ** 0.5) if first > 0 else method.forcing
 
     @property
@@ -92,11 +92,16 @@ class ConjugateGradientsSystem(AbstractSystem):
 
     def _made(self, damping: float) -> AbstractInverse:
         """Return M⁻¹, made again twice at most where it is not finite."""
-        inverse = self._method.preconditioner.factors(self._objective, self._theta, damping)
-        for _ in range(2):
-            if bool(torch.isfinite(inverse.diagonal).all()):
-                break
+
+        def evaluate() -> tuple[AbstractInverse, tuple[Tensor, ...]]:
             inverse = self._method.preconditioner.factors(self._objective, self._theta, damping)
+            return inverse, (torch.isfinite(inverse.diagonal).all(),)
+
+        inverse, (is_finite,) = self._objective.reading(evaluate)
+        for _ in range(2):
+            if is_finite:
+                break
+            inverse, (is_finite,) = self._objective.reading(evaluate)
         return inverse
 
     def factor(self, damping: float, scale: Tensor) -> Factor | None:

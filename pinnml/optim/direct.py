@@ -39,15 +39,13 @@ class CholeskySystem(AbstractSystem):
         self._gram = model.gram
         self.f, self.grad, self.diagonal = model.f, model.grad, model.gram.diagonal().clone()
 
-    def factor(self, damping: float, scale: Tensor) -> Factor | None:
-        """Factorise; None where the matrix is not positive definite."""
+    def factor(self, damping: float, scale: Tensor) -> Factor:
+        """Factorise, soundly where the matrix is positive definite."""
         damped = damping * positive(scale)
         with all_threads() if len(scale) >= LARGE else nullcontext():
             self._gram.diagonal().copy_(self.diagonal + damped)
             factor, failed = torch.linalg.cholesky_ex(self._gram)
-        if bool(failed):
-            return None
-        return _direct(self, solved(factor, -self.grad), damped, partial(solved, factor))
+        return _direct(self, solved(factor, -self.grad), damped, partial(solved, factor), failed == 0)
 
 
 @setting
@@ -76,8 +74,8 @@ class QRSystem(AbstractSystem):
         self._model = model
         self.f, self.grad, self.diagonal = model.f, model.grad, model.triangle.square().sum(0)
 
-    def factor(self, damping: float, scale: Tensor) -> Factor | None:
-        """Factorise; None where R is singular in this precision."""
+    def factor(self, damping: float, scale: Tensor) -> Factor:
+        """Factorise, soundly where R is not singular in this precision."""
         model, damped = self._model, damping * positive(scale)
         if damping <= FLOOR**2:
             return self._solved(model.triangle, model.turned[:, None], damped)
@@ -87,18 +85,16 @@ class QRSystem(AbstractSystem):
             _, whole = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")
         return self._solved(whole[: len(damped), :-1], whole[: len(damped), -1:], damped)
 
-    def _solved(self, upper: Tensor, turned: Tensor, damped: Tensor) -> Factor | None:
-        model = self._model
-        if not bool((upper.diagonal().abs() > 0).all()):
-            return None
+    def _solved(self, upper: Tensor, turned: Tensor, damped: Tensor) -> Factor:
+        model, sound = self._model, (upper.diagonal().abs() > 0).all()
 
         def solve(b: Tensor) -> Tensor:
             y = torch.linalg.solve_triangular(upper.T, b[:, None], upper=False)
             return torch.linalg.solve_triangular(upper, y, upper=True)[:, 0]
 
         step = torch.linalg.solve_triangular(upper, -turned, upper=True)[:, 0]
-        return _direct(self, step if model.slope is None else step - solve(model.slope), damped, solve)
+        return _direct(self, step if model.slope is None else step - solve(model.slope), damped, solve, sound)
 
 
-def _direct(system: AbstractSystem, step: Tensor, damped: Tensor, solve: Solve) -> Factor:
-    return Factor(step, -system.grad - damped * step, damped, solve)
+def _direct(system: AbstractSystem, step: Tensor, damped: Tensor, solve: Solve, sound: Tensor) -> Factor:
+    return Factor(step, -system.grad - damped * step, damped, solve, sound=sound)

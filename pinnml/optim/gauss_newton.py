@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractGaussNewton, AbstractObjective, Iterate, Structure
+from pinnml.objective import AbstractGaussNewton, AbstractObjective, Iterate, Structure, read
 from pinnml.optim.acceleration import Geodesic
 from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import Cholesky
@@ -108,15 +108,15 @@ class GaussNewton(AbstractSolver):
         """Take one step, with more damping until one lowers f."""
         problem, rule = modelled(objective, "GaussNewton"), self.globalisation
         damping = float(state.damping)
-        system = self.linear.at(problem, iterate, damping, state.linear)
-        if not bool(torch.isfinite(system.f + system.grad.sum() + system.diagonal.sum())):
+        system, (f, is_finite, falls) = problem.reading(lambda: self._formed(problem, iterate, damping, state.linear))
+        if not is_finite:
             return iterate, state, Status.NOT_FINITE
-        if not bool(system.grad.any()):
+        if not falls:
             return iterate, state, Status.CONVERGED
-        scale, f = torch.maximum(state.scale, system.diagonal), float(system.f)
+        scale = torch.maximum(state.scale, system.diagonal)
         following, status, streak, previous = iterate, Status.SEARCH_FAILED, 0, None
         towards = rule.momentum * state.previous if rule.momentum and state.previous is not None else None
-        tried = partial(self._trial, problem, iterate.theta, system, scale)
+        tried = partial(self._trial, problem, iterate.theta, f, system, scale)
         for refused in range(rule.max_trials):
             trial = tried(damping, None if refused else towards)
             # NaN compares false, so that a value that is not finite is refused
@@ -135,10 +135,19 @@ class GaussNewton(AbstractSolver):
             damping = rule.refused(damping, refused)
         return following, GaussNewtonState(_number(damping), scale, streak, system.state, previous), status
 
+    def _formed(
+        self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any
+    ) -> tuple[AbstractSystem, tuple[Tensor, ...]]:
+        """Return the system, with f, whether all of it is finite, and whether there is a gradient."""
+        system = self.linear.at(objective, iterate, damping, state)
+        is_finite = torch.isfinite(system.f + system.grad.sum() + system.diagonal.sum())
+        return system, (system.f, is_finite, system.grad.any())
+
     def _trial(
         self,
         objective: AbstractGaussNewton,
         theta: Tensor,
+        f: float,
         system: AbstractSystem,
         scale: Tensor,
         damping: float,
@@ -149,19 +158,20 @@ class GaussNewton(AbstractSolver):
         factor = None if factor is None else factor.drawn(towards)
         if factor is None:
             return Trial(None, float("nan"))
-        predicted = -float(system.grad.dot(factor.step) + 0.5 * factor.step.dot(factor.curved))
+        change = system.grad.dot(factor.step) + 0.5 * factor.step.dot(factor.curved)
+        predicted, *sound = read(-change, *(() if factor.sound is None else (factor.sound,)))
+        if not all(sound):
+            return Trial(None, float("nan"))
         if not predicted > 0:
             return Trial(None, predicted)
         if self.acceleration is None:
-            reached = theta + factor.step
-            return Trial(Iterate(reached, objective.value(reached)), predicted)
+            return Trial(objective.value_at(theta + factor.step), predicted)
         bent = self.acceleration.bent(objective, theta, system, factor, scale)
         if bent is None:
             return Trial(None, predicted)
         if not self.acceleration.chord_steps:
-            return Trial(Iterate(bent, objective.value(bent)), predicted)
-        found = self.acceleration.corrected(objective, theta, system, factor, bent)
-        return Trial(Iterate(found.theta, found.f), predicted)
+            return Trial(objective.value_at(bent), predicted)
+        return Trial(self.acceleration.corrected(objective, theta, f, factor, bent), predicted)
 
 
 def LevenbergMarquardt(  # noqa: N802 — the method's name, as a constructor

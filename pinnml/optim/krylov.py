@@ -10,6 +10,8 @@ from enum import Enum
 import torch
 from torch import Tensor
 
+from pinnml.objective import read
+
 REPEATS = 5
 """How often a product that is not finite is repeated before the solve ends."""
 
@@ -62,9 +64,10 @@ def solve_by_conjugate_gradients(
     x, residual = torch.zeros_like(b), b
     z = inverse(residual)
     direction, size = z, residual.dot(z)
-    goal = rtol**2 * float(size)
-    if not goal < float("inf") or not float(size) > 0:
-        nothing = not bool(b.any())
+    begin, something = read(size, b.any())
+    goal = rtol**2 * begin
+    if not goal < float("inf") or not begin > 0:
+        nothing = not something
         return Solved(x, residual, 0, KrylovStatus.CONVERGED if nothing else KrylovStatus.BREAKDOWN)
     iteration, repeats = 1, 0
     while iteration <= max_iterations:
@@ -75,7 +78,7 @@ def solve_by_conjugate_gradients(
         z = inverse(following)
         following_size = following.dot(z)
         # one reading of the device for each iteration
-        bent, left = torch.stack([curvature, following_size]).tolist()
+        bent, left = read(curvature, following_size)
         if repeats < REPEATS and not math.isfinite(bent + left):
             repeats += 1
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.objective import AbstractObjective, Iterate
+from pinnml.objective import AbstractObjective, Iterate, read
 from pinnml.optim.more_thuente import Bracket, Trial
 from pinnml.settings import Between, Count, setting
 
@@ -31,13 +31,30 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True)
+class Secant:
+    """s·y, ‖s‖ and ‖y‖ of the differences s = θ⁺ − θ and y = ∇f⁺ − ∇f along a step."""
+
+    product: float
+    s: float
+    y: float
+
+    def has_curvature(self, tolerance: float) -> bool:
+        """Return whether s·y > tolerance·‖s‖‖y‖, so that the pair keeps H positive definite (False for NaN)."""
+        return self.product > tolerance * self.s * self.y
+
+
+@dataclass(frozen=True)
 class Searched:
-    """The iterate found, its step (dimensionless multiple of the direction), the trials used, and the outcome."""
+    """The iterate found, its step (dimensionless multiple of the direction), the trials used, and the outcome.
+
+    `secant` is what the search has seen of the step's curvature, None where it has not looked.
+    """
 
     iterate: Iterate
     step: float
     trials: int
     outcome: Outcome
+    secant: Secant | None = None
 
 
 class Search(ABC):
@@ -59,7 +76,21 @@ class Search(ABC):
 
     def learned(self, known: float, start: Iterate, direction: Tensor, slope: float, found: Searched) -> float:
         """Return what the next `opening` is to know, the number that this one knew being `known`."""
-        return 2 * min(float(found.iterate.f) - float(start.f), 0.0) or known
+        return 2 * min(found.iterate.value - start.value, 0.0) or known
+
+
+def tried(
+    objective: AbstractObjective, start: Iterate, direction: Tensor, step: float
+) -> tuple[Iterate, float, Secant]:
+    """Return f and ∇f at θ + αd, the slope ∇f·d and the step's secant there: one evaluation, and one reading."""
+
+    def evaluate() -> tuple[Iterate, tuple[Tensor, ...]]:
+        iterate = objective.at(start.theta + step * direction)
+        s, y = iterate.theta - start.theta, iterate.grad - start.grad
+        return iterate, (iterate.grad.dot(direction), s.dot(y), s.norm(), y.norm(), *iterate.scalars)
+
+    iterate, (slope, product, length, change, *numbers) = objective.reading(evaluate)
+    return iterate.knowing(*numbers), slope, Secant(product, length, change)
 
 
 @setting
@@ -85,17 +116,17 @@ class AbstractBacktracking(Search):
         self, objective: AbstractObjective, start: Iterate, direction: Tensor, slope: float, first: float
     ) -> Searched:
         """Search; a trial that is not finite counts as too long."""
-        origin, step = Trial(0.0, float(start.f), slope), first
+        origin, step = Trial(0.0, start.value, slope), first
         trials: list[Trial] = []
         for trial in range(1, self.max_trials + 1):
-            iterate = objective.at(start.theta + step * direction)
-            change = float(iterate.f) - origin.value if iterate.is_finite() else math.nan
+            iterate, ahead, secant = tried(objective, start, direction, step)
+            change = iterate.value - origin.value if iterate.is_finite() else math.nan
             if change <= self.c1 * step * slope:
-                return Searched(iterate, step, trial, Outcome.WOLFE)
+                return Searched(iterate, step, trial, Outcome.WOLFE, secant)
             if math.isfinite(change):
-                trials.append(Trial(step, float(iterate.f), float(iterate.grad.dot(direction))))
+                trials.append(Trial(step, iterate.value, ahead))
             step = self.shorter(step, change, slope)
-        return Searched(start, 0.0, self.max_trials, _failure(start, direction, origin, trials, rounding(start.f)))
+        return Searched(start, 0.0, self.max_trials, _failure(start, direction, origin, trials, rounding(start)))
 
 
 @setting
@@ -152,25 +183,25 @@ class StrongWolfe(Search):
     ) -> Searched:
         """Search, and fall back to the best trial, or exactly to the start where none was better."""
         # values are changes of f, which keep digits that f itself has not
-        origin, value, tolerance = Trial(0.0, 0.0, slope), float(start.f), rounding(start.f, self.rounding)
+        origin, value, tolerance = Trial(0.0, 0.0, slope), start.value, rounding(start, self.rounding)
         bracket = Bracket(origin, first, self.c1, self.c2)
-        best, best_step, step, longest = start, 0.0, first, float("inf")
+        best, step, longest = Searched(start, 0.0, 0, Outcome.BEST), first, float("inf")
         trials: list[Trial] = []
         for number in range(1, self.max_trials + 1):
-            iterate = objective.at(start.theta + step * direction)
+            iterate, ahead, secant = tried(objective, start, direction, step)
             if not iterate.is_finite():
                 longest = step
                 step = bracket.best.step + 0.1 * (step - bracket.best.step)
                 continue
-            trial = Trial(step, float(iterate.f) - value, float(iterate.grad.dot(direction)))
+            trial = Trial(step, iterate.value - value, ahead)
             trials.append(trial)
-            if float(iterate.f) < float(best.f):
-                best, best_step = iterate, step
+            if iterate.value < best.iterate.value:
+                best = Searched(iterate, step, number, Outcome.BEST, secant)
             if bracket.accepts(trial):
-                return Searched(iterate, step, number, Outcome.WOLFE)
+                return Searched(iterate, step, number, Outcome.WOLFE, secant)
             if abs(trial.value) <= tolerance:
                 if self.c2 * slope <= trial.slope <= (2 * self.c1 - 1) * slope:
-                    return Searched(iterate, step, number, Outcome.APPROXIMATE)
+                    return Searched(iterate, step, number, Outcome.APPROXIMATE, secant)
                 trial = trial.by_slopes(origin)
             following = bracket.next(trial)
             if following is None:
@@ -178,20 +209,24 @@ class StrongWolfe(Search):
             # a step known to be not finite must not be tried again
             step = following if following < longest else 0.5 * (bracket.best.step + longest)
         failure = _failure(start, direction, origin, trials, tolerance)
-        if float(best.f) < value - (tolerance if failure is Outcome.ROUNDING else 0.0):
-            return Searched(best, best_step, number, Outcome.BEST)
+        if best.iterate.value < value - (tolerance if failure is Outcome.ROUNDING else 0.0):
+            return replace(best, trials=number)
         return Searched(start, 0.0, number, failure)
 
 
 def unit_step(direction: Tensor) -> float:
     """Return the step of length 1, or 1 where ‖d‖ underflows to 0."""
-    length = float(direction.norm())
+    return unit(float(direction.norm()))
+
+
+def unit(length: float) -> float:
+    """Return the step of length 1 along a direction of this length, or 1 where that underflows to 0."""
     return 1 / length if length > 0 else 1.0
 
 
-def rounding(f: Tensor, tolerance: float = ROUNDING) -> float:
+def rounding(at: Iterate, tolerance: float = ROUNDING) -> float:
     """Return the change of f that counts as rounding: `tolerance`·|f|, or 100 units in the last place if more."""
-    return max(tolerance, 100 * torch.finfo(f.dtype).eps) * abs(float(f))
+    return max(tolerance, 100 * torch.finfo(at.f.dtype).eps) * abs(at.value)
 
 
 def _failure(start: Iterate, direction: Tensor, origin: Trial, trials: list[Trial], tolerance: float) -> Outcome:
@@ -208,6 +243,6 @@ def _failure(start: Iterate, direction: Tensor, origin: Trial, trials: list[Tria
     else:
         reach = max((trial.step for trial in trials), default=math.inf)
         gain = math.inf
-    unit = 10 * torch.finfo(start.theta.dtype).eps * float(start.theta.abs().max())
-    nothing = gain <= tolerance or reach * float(direction.abs().max()) <= unit
+    size, longest = read(start.theta.abs().max(), direction.abs().max())
+    nothing = gain <= tolerance or reach * longest <= 10 * torch.finfo(start.theta.dtype).eps * size
     return Outcome.ROUNDING if nothing else Outcome.FAILED

@@ -19,7 +19,8 @@ Solve = Callable[[Tensor], Tensor | None]
 class Factor:
     """What one damping gives: the step d = −(JᵀJ + λD)⁻¹∇f (p,), JᵀJd and λD (p,), and how to solve for others.
 
-    With `towards` (p,), λD holds d to that instead of to zero.
+    With `towards` (p,), λD holds d to that instead of to zero. `sound` says whether rounding has allowed it, a truth
+    value on the device, which whoever looks at the step reads along with it; without it, it is.
     """
 
     step: Tensor
@@ -27,6 +28,7 @@ class Factor:
     damped: Tensor
     solve: Solve
     towards: Tensor | None = None
+    sound: Tensor | None = None
 
     @property
     def held(self) -> Tensor:
@@ -51,7 +53,7 @@ class AbstractSystem(ABC):
 
     @abstractmethod
     def factor(self, damping: float, scale: Tensor) -> Factor | None:
-        """Return the step for JᵀJ + λD with D = `scale` (p,); None where rounding does not allow it."""
+        """Return the step for JᵀJ + λD with D = `scale` (p,); None where that has failed, as `sound` may tell, too."""
 
     @property
     def state(self) -> Any:

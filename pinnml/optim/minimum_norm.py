@@ -37,15 +37,13 @@ class MinimumNormSystem(AbstractSystem):
         self._model = model
         self.f, self.grad, self.diagonal = model.f, model.grad, model.jacobian.square().sum(0)
 
-    def factor(self, damping: float, scale: Tensor) -> Factor | None:
-        """Factorise JD⁻¹Jᵀ + λI; None where it is not positive definite."""
+    def factor(self, damping: float, scale: Tensor) -> Factor:
+        """Factorise JD⁻¹Jᵀ + λI, soundly where it is positive definite."""
         J, slope, held = self._model.jacobian, self._model.slope, positive(scale)
         scaled = J / held
         small = scaled @ J.T
         small.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(small)
-        if bool(failed):
-            return None
         damped = damping * held
 
         def solve(b: Tensor) -> Tensor:
@@ -53,4 +51,4 @@ class MinimumNormSystem(AbstractSystem):
 
         step = -scaled.T @ solved(factor, self._model.residual)
         step = step if slope is None else step - solve(slope)
-        return Factor(step, -self.grad - damped * step, damped, solve)
+        return Factor(step, -self.grad - damped * step, damped, solve, sound=failed == 0)

@@ -53,8 +53,8 @@ class ObservedLipschitz(AbstractBacktracking):
 
     def learned(self, known: float, start: Iterate, direction: Tensor, slope: float, found: Searched) -> float:
         """Return the ω that the step has shown; what was known where f changes by rounding only."""
-        change, length = float(found.iterate.f) - float(start.f), found.step**2 * float(direction.dot(direction))
-        if length == 0 or abs(change) <= rounding(start.f):
+        change, length = found.iterate.value - start.value, found.step**2 * float(direction.dot(direction))
+        if length == 0 or abs(change) <= rounding(start):
             return known
         seen = 2 * (change - found.step * slope) / length
         if known == 0:  # as if the step had been the best along its line

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, Iterate
-from pinnml.optim.line_search import Outcome, Search, Searched, rounding, unit_step
+from pinnml.optim.line_search import Outcome, Search, Searched, Secant, rounding, unit, unit_step
 from pinnml.optim.secant import has_curvature
 from pinnml.optim.status import Status
 from pinnml.settings import record
@@ -29,8 +29,8 @@ class Plateau:
 
     def after(self, iterate: Iterate) -> Plateau:
         """Return the record after one more step, which ended at `iterate`."""
-        f, norm = float(iterate.f), float(iterate.grad.norm())
-        if self.f - f > rounding(iterate.f) or norm < PROGRESS * self.norm:
+        f, norm = iterate.value, iterate.norm
+        if self.f - f > rounding(iterate) or norm < PROGRESS * self.norm:
             return Plateau(f, min(norm, self.norm))
         return replace(self, steps=self.steps + 1)
 
@@ -39,7 +39,8 @@ class Plateau:
 class Descent:
     """One step of a quasi-Newton method: where it ended, along which direction, how far, and what becomes of H.
 
-    `trusted` is whether H is kept: not if its direction was no direction of descent, or its search failed.
+    `trusted` is whether H is kept: not if its direction was no direction of descent, or its search failed. `secant` is
+    what is known of the step's curvature.
     """
 
     iterate: Iterate
@@ -48,6 +49,7 @@ class Descent:
     plateau: Plateau
     status: Status
     trusted: bool
+    secant: Secant | None = None
 
 
 def descend(
@@ -58,13 +60,14 @@ def descend(
     `trusted` is whether H holds information on f: then the first trial is the full step, else one of length 1. A failed
     search ends the run only if H was not trusted, for then steepest descent has failed.
     """
-    slope = float(start.grad.dot(direction))
+    slope, length = start.read(start.grad.dot(direction), direction.norm())
+    first = 1.0 if trusted else unit(length)
     if not -float("inf") < slope < 0:
         trusted = False
         direction, slope = steepest(start.grad)
+        first = unit_step(direction)
     if slope == 0:
         return Descent(start, direction, 0.0, plateau, Status.CONVERGED, trusted)
-    first = 1.0 if trusted else unit_step(direction)
     found = search(objective, start, direction, slope, first)
     return ended(start, direction, found, plateau, trusted)
 
@@ -76,15 +79,16 @@ def ended(start: Iterate, direction: Tensor, found: Searched, plateau: Plateau, 
         reason = Status.AT_ROUNDING if found.outcome is Outcome.ROUNDING else Status.SEARCH_FAILED
         return Descent(start, direction, 0.0, plateau, Status.RUNNING if trusted else reason, False)
     status = Status.AT_ROUNDING if plateau.steps >= PATIENCE else Status.RUNNING
-    return Descent(found.iterate, direction, found.step, plateau, status, trusted)
+    return Descent(found.iterate, direction, found.step, plateau, status, trusted, found.secant)
 
 
 def secant_pair(start: Iterate, descent: Descent, curvature: float) -> tuple[Tensor, Tensor] | None:
     """Return s = θ⁺ − θ and y = ∇f⁺ − ∇f, or None where no step was taken or s·y ≤ `curvature`·‖s‖‖y‖."""
     if descent.step == 0:
         return None
-    s, y = descent.iterate.theta - start.theta, descent.iterate.grad - start.grad
-    return (s, y) if has_curvature(s, y, curvature) else None
+    s, y, secant = descent.iterate.theta - start.theta, descent.iterate.grad - start.grad, descent.secant
+    is_curved = has_curvature(s, y, curvature) if secant is None else secant.has_curvature(curvature)
+    return (s, y) if is_curved else None
 
 
 def steepest(gradient: Tensor) -> tuple[Tensor, float]:

@@ -146,7 +146,7 @@ class AfterTrial(AbstractRule):
 
 def log_decrease(before: Iterate, after: Iterate) -> float:
     """Return ln f before minus ln f after a step, ∞ where f is zero afterwards, 0 where it is not finite."""
-    f, lower = float(before.f), float(after.f)
+    f, lower = before.value, after.value
     if not math.isfinite(f + lower):
         return 0.0
     return math.log(f / lower) if f > 0 and lower > 0 else math.inf

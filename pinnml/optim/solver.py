@@ -157,6 +157,6 @@ def improve(solver: AbstractSolver, objective: AbstractObjective, start: Iterate
         if status is not Status.RUNNING:
             break
     # NaN compares false, so that a value that is not finite never comes back
-    if not float(iterate.f) < float(start.f):
+    if not iterate.value < start.value:
         return Improved(start, solver.carried(state), False)
     return Improved(iterate, solver.carried(state), True)

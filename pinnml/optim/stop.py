@@ -196,8 +196,8 @@ class Loss(Limit):
     """
 
     def reason(self, progress: Progress) -> str | None:
-        """Compare f (reads one number from the device)."""
-        return f"The loss fell to {self.limit:g}." if float(progress.iterate.f) <= self.limit else None
+        """Compare f."""
+        return f"The loss fell to {self.limit:g}." if progress.iterate.value <= self.limit else None
 
 
 @setting
@@ -211,9 +211,9 @@ class GradientNorm(Limit):
     """
 
     def reason(self, progress: Progress) -> str | None:
-        """Compare the norm (reads one number from the device)."""
-        norm = float(progress.iterate.grad.norm())
-        return f"The gradient's norm fell to {self.limit:g}." if norm <= self.limit else None
+        """Compare the norm."""
+        reached = progress.iterate.norm <= self.limit
+        return f"The gradient's norm fell to {self.limit:g}." if reached else None
 
 
 @setting

@@ -18,7 +18,7 @@ class Trial:
 
     def ratio(self, f: float) -> float:
         """Return the decrease from f as a share of the one predicted; NaN, which compares false, without a step."""
-        return float("nan") if self.reached is None else (f - float(self.reached.f)) / self.predicted
+        return float("nan") if self.reached is None else (f - self.reached.value) / self.predicted
 
 
 def eased(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.objective import AbstractGaussNewton, AbstractObjective, Directions, Iterate
+from pinnml.objective import AbstractGaussNewton, AbstractObjective, Directions, Iterate, read
 from pinnml.optim import LBFGS, LevenbergMarquardt, Outcome, Search, Status, StrongWolfe
 from pinnml.optim.line_search import rounding
 from pinnml.schwarz.correction import Correction, Local
@@ -38,9 +38,9 @@ class AbstractCombination(ABC):
         if isinstance(found, Iterate):
             return Combined(found, Status.RUNNING)
         if found is Outcome.ROUNDING:
-            least = rounding(iterate.f)
+            least = rounding(iterate)
         single = best_single(objective, iterate, corrections)
-        if single is not None and float(single.f) < float(iterate.f) - least:
+        if single is not None and single.value < iterate.value - least:
             return Combined(single, Status.RUNNING)
         return Combined(iterate, Status.AT_ROUNDING if found is Outcome.ROUNDING else Status.SEARCH_FAILED)
 
@@ -158,7 +158,7 @@ class SubspaceMinimisation(AbstractCombination):
         local = self.local if isinstance(problem, AbstractGaussNewton) else self.plain
         improved = local.solve(problem, Iterate(beta, iterate.f), None).iterate
         f, theta = _best(objective, iterate, corrections)
-        if float(improved.f) < f:
+        if improved.value < f:
             theta = iterate.theta + span.adjoint(improved.theta - beta)
         return _lower(objective.at(theta), iterate) or Outcome.FAILED
 
@@ -185,8 +185,8 @@ class Averaged(AbstractCombination):
         if not overlapping:
             return self.inner.tried(objective, iterate, corrections)
         share = 1 / multiplicity(overlapping, iterate.theta)
-        scaled = [c if c.owned is None else _scaled(c, c.restriction(share)) for c in corrections]
-        return self.inner.tried(objective, iterate, scaled)
+        factors = [None if c.owned is None else c.restriction(share) for c in corrections]
+        return self.inner.tried(objective, iterate, _scaled(corrections, factors))
 
 
 @setting
@@ -207,42 +207,43 @@ class Owned(AbstractCombination):
         self, objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]
     ) -> Iterate | Outcome:
         """Keep the entries that each block owns."""
-        kept = [c if c.owned is None else _scaled(c, c.owned) for c in corrections]
-        return self.inner.tried(objective, iterate, kept)
+        return self.inner.tried(objective, iterate, _scaled(corrections, [c.owned for c in corrections]))
 
 
 def best_single(objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]) -> Iterate | None:
     """Return the iterate after the one correction with the smallest f; None where none lowers f."""
     f, theta = _best(objective, iterate, corrections)
-    return _lower(objective.at(theta), iterate) if f < float(iterate.f) else None
+    return _lower(objective.at(theta), iterate) if f < iterate.value else None
 
 
 def _best(objective: AbstractObjective, iterate: Iterate, corrections: Sequence[Correction]) -> tuple[float, Tensor]:
     """Return f and θ after the one correction with the smallest f; those of the iterate where none lowers f."""
-    best = float(iterate.f), iterate.theta
+    best = iterate
     for correction in corrections:
         if correction.success:
             theta = iterate.theta + correction.extended
-            f = float(objective.value(theta) if correction.f is None else correction.f)
-            best = (f, theta) if f < best[0] else best
-    return best
+            found = objective.value_at(theta) if correction.f is None else correction.reached(theta)
+            best = found if found.value < best.value else best
+    return best.value, best.theta
 
 
 def _lower(found: Iterate, start: Iterate) -> Iterate | None:
     """Return an iterate that is finite and lower than the start, else None."""
-    return found if found.is_finite() and bool(found.f < start.f) else None
+    return found if found.is_finite() and found.value < start.value else None
 
 
-def _scaled(correction: Correction, factors: Tensor) -> Correction:
-    """Multiply a step by factors (k,), and forget its f unless nothing changes."""
-    if bool((factors == 1).all()):
-        return correction
-    return replace(correction, step=factors * correction.step, f=None)
+def _scaled(corrections: Sequence[Correction], factors: Sequence[Tensor | None]) -> list[Correction]:
+    """Multiply steps by factors (k,) where there are any, and forget their f unless nothing changes."""
+    same = iter(read(*((factor == 1).all() for factor in factors if factor is not None)))
+    return [
+        correction if factor is None or next(same) else replace(correction, step=factor * correction.step, f=None)
+        for correction, factor in zip(corrections, factors, strict=True)
+    ]
 
 
 def _searched(search: Search, objective: AbstractObjective, start: Iterate, direction: Tensor) -> Iterate | Outcome:
     """Search with the first trial 1; return a lower iterate, or how the search failed."""
-    slope = float(start.grad.dot(direction))
+    (slope,) = start.read(start.grad.dot(direction))
     if not -float("inf") < slope < 0:
         return Outcome.FAILED
     found = search(objective, start, direction, slope, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +38,9 @@ class Local:
 class Correction:
     """The step δ_s (k,) of one block, E_sδ_s = R_sᵀδ_s in all of θ; zero where the local solve did not lower f.
 
-    f = f(θ + E_sδ_s) where it is known. `owned` (k,) is one at entries that this block owns and zero at those that it
-    shares as overlap; without it, as for coarse levels, there is no overlap to be shared.
+    f = f(θ + E_sδ_s) where it is known, and `value` is that number where it has been read. `owned` (k,) is one at
+    entries that this block owns and zero at those that it shares as overlap; without it, as for coarse levels, there is
+    no overlap to be shared.
     """
 
     restriction: AbstractRestriction
@@ -46,11 +48,19 @@ class Correction:
     f: Tensor | None
     success: bool
     owned: Tensor | None = None
+    value: float | None = None
 
     @property
     def extended(self) -> Tensor:
         """E_sδ_s, shape (p,)."""
         return self.restriction.adjoint(self.step)
+
+    def reached(self, theta: Tensor) -> Iterate:
+        """Return where the step leads, θ + E_sδ_s, with f there; raises `ValueError` where that is not known."""
+        if self.f is None:
+            raise ValueError("f is not known after a correction; where: Correction; evaluate it.")
+        found = Iterate(theta, self.f)
+        return found if self.value is None else found.knowing(self.value)
 
 
 def correct(
@@ -58,9 +68,10 @@ def correct(
 ) -> tuple[Correction, Any]:
     """Solve on one block with the others frozen as in θ, where f is known; return the correction and the state."""
     x = restriction(begin.theta)
-    improved = local.solve(objective.restricted(restriction, begin.theta), Iterate(x, begin.f), state)
-    step = improved.iterate.theta - x
+    start = Iterate(x, begin.f).knowing(begin.value)
+    improved = local.solve(objective.restricted(restriction, begin.theta), start, state)
+    step, found = improved.iterate.theta - x, improved.iterate
     # f(θ + Rᵀ0) may be lower than the f known of θ by rounding alone
-    if improved.success and bool(torch.isfinite(improved.iterate.f)) and bool(step.any()):
-        return Correction(restriction, step, improved.iterate.f, True), improved.state
-    return Correction(restriction, torch.zeros_like(x), begin.f, False), improved.state
+    if improved.success and math.isfinite(found.value) and bool(step.any()):
+        return Correction(restriction, step, found.f, True, value=found.value), improved.state
+    return Correction(restriction, torch.zeros_like(x), begin.f, False, value=begin.value), improved.state

@@ -28,7 +28,8 @@ class Decomposition(ABC):
         owners, ones = torch.full_like(like, -1), torch.ones_like(like)
         blocks = self.restrictions(structure, len(like))
         for number in reversed(range(len(blocks))):
-            owners[blocks[number].adjoint(blocks[number](ones)) > 0] = number
+            held = blocks[number].adjoint(blocks[number](ones)) > 0
+            owners = torch.where(held, float(number), owners)
         return owners
 
 

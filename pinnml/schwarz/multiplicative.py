@@ -51,4 +51,4 @@ class MultiplicativeSchwarz(AbstractSchwarz):
         """Return the whole sweep as one correction."""
         end, state, status = self.sweep(objective, begin, state)
         whole = everything(len(begin.theta))
-        return (Correction(whole, end.theta - begin.theta, end.f, status is Status.RUNNING),), state
+        return (Correction(whole, end.theta - begin.theta, end.f, status is Status.RUNNING, value=end.value),), state

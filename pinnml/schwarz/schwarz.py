@@ -117,7 +117,7 @@ def solve_in_turn(
         correction, following = solve(part, reached, state)
         kept.append(following)
         if correction.success and correction.f is not None:
-            reached = Iterate(reached.theta + correction.extended, correction.f)
+            reached = correction.reached(reached.theta + correction.extended)
         else:
             failures += 1
     return reached, tuple(kept), failures
@@ -143,8 +143,8 @@ def extrapolate(objective: AbstractObjective, begin: Iterate, end: Iterate, fact
     best = end
     for factor in factors:
         theta = begin.theta + factor * (end.theta - begin.theta)
-        trial = Iterate(theta, objective.value(theta))
-        if not float(trial.f) < float(best.f):
+        trial = objective.value_at(theta)
+        if not trial.value < best.value:
             break
         best = trial
     return best
