@@ -29,6 +29,9 @@ def disagreement(objective: PinnObjective, theta: Tensor) -> str | None:
     if len(parts) < 2 or not bool(pulls.sum(0).norm() <= BALANCED * sizes[largest]):
         return None
     against = int((pulls @ pulls[largest]).argmin())
+    terms, pair = objective.problem.terms, (list(parts)[largest], list(parts)[against])
+    if any(terms[name].region.data for name, _ in pair):  # measured with noise, which no solution meets
+        return None
     names = [_named(*part, alone=(part[0], 1) not in parts) for part in parts]
     losses = [float(loss) for loss, _ in parts.values()]
     return (
