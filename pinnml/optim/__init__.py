@@ -20,7 +20,7 @@ from pinnml.optim.inverse import (
 )
 from pinnml.optim.krylov import KrylovStatus, Solved, solve_by_conjugate_gradients
 from pinnml.optim.lbfgs import LBFGS
-from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Search, Searched, StrongWolfe
+from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Search, Searched, Secant, StrongWolfe
 from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
 from pinnml.optim.minimum_norm import MinimumNorm
@@ -98,6 +98,7 @@ __all__ = [
     "RightPreconditioned",
     "Search",
     "Searched",
+    "Secant",
     "Seconds",
     "SecantMemory",
     "SelfScaledBroyden",
