@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -86,8 +87,9 @@ class Scorer:
         values = field_values(self._problem, network, theta, self._x.to(theta), list(self._problem.fields))
         return values.double().cpu().numpy() - self.exact
 
+    @cached_property
     def lifting_l2(self) -> float | None:
-        """Return ‖g − u_reference‖₂ / ‖u_reference‖₂ (dimensionless), None where no field has a lifting."""
+        """‖g − u_reference‖₂ / ‖u_reference‖₂ (dimensionless), None where no field has a lifting."""
         liftings = self._problem.liftings
         if all(lifting.trivial for lifting in liftings):
             return None
@@ -96,12 +98,12 @@ class Scorer:
 
     def relative_l2(self, network: AbstractNetwork, theta: Tensor) -> float:
         """Return ‖u − u_reference‖₂ / ‖u_reference‖₂ over all fields and grid points (dimensionless)."""
-        return self.compared(network, theta).relative_l2
+        return self._relative(self.errors(network, theta))
 
     def compared(self, network: AbstractNetwork, theta: Tensor) -> Error:
-        """Return both errors."""
+        """Return all that there is to say of a network's error."""
         errors = self.errors(network, theta)
-        return Error(self._relative(errors), float(np.abs(errors).max()), self.lifting_l2())
+        return Error(self._relative(errors), float(np.abs(errors).max()), self.lifting_l2)
 
     def _relative(self, errors: np.ndarray) -> float:
         return float(np.linalg.norm(errors)) / self._norm if self._norm > 0 else math.nan

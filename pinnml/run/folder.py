@@ -85,7 +85,7 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
             "gradient_norm": last.gradient_norm,
             "relative_l2": finite(error.relative_l2) if error else None,
             "max_error": error.maximum if error else None,
-            "lifting_l2": error.lifting_l2 if error else None,
+            "lifting_l2": finite(error.lifting_l2) if error else None,
             "estimate": _estimate(run.estimate),
             "success": result.success,
             "status": result.status.name.lower(),

@@ -257,7 +257,7 @@ def test_without_a_norm_there_is_no_relative_error(tmp_path: Path) -> None:
     assert all(row.relative_l2 is None for row in solution.history) and "relative L2" not in repr(solution)
     text = (tmp_path / "summary.json").read_text()
     assert json.loads(text)["relative_l2"] is None and json.loads(text)["max_error"] == error.maximum
-    assert solution.summary()["relative_l2"] is None
+    assert solution.summary()["relative_l2"] is None and json.loads(text)["lifting_l2"] is None
 
 
 @pytest.mark.parametrize("name", [1, "", " ", "a\nb", None, ("a",), "\0"])
