@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pinnml.io.untrusted import PIECE, PiecewiseFile
+from pinnml.setup import there_or_cpu
 
 ENTRIES = 20_000
 """The most tensors of a checkpoint: blocks of a Schwarz method keep some ten each."""
@@ -137,7 +138,7 @@ class _Reader(pickle._Unpickler):
             if type(count) is not int or count * dtype.itemsize != info.file_size:
                 raise ValueError("a tensor has another size than its numbers")
             numbers = _numbers(self._archive, info, count, dtype)
-            self._storages[key, dtype, location] = numbers.to(_device(location))
+            self._storages[key, dtype, location] = numbers.to(there_or_cpu(location))
         return self._storages[key, dtype, location]
 
     def load_mark(self) -> None:
@@ -200,14 +201,6 @@ def _tensor(
 def _no_hooks() -> dict[str, Any]:
     """What every tensor has in the place of functions that are called on its gradient."""
     return {}
-
-
-def _device(location: str) -> torch.device:
-    """Where a tensor was, or the CPU where there is no such device."""
-    found = re.fullmatch(r"cuda:(\d{1,3})", location)
-    if found and torch.cuda.is_available() and int(found[1]) < torch.cuda.device_count():
-        return torch.device(location)
-    return torch.device("cpu")
 
 
 def _check_plain(content: Mapping[str, Any]) -> None:

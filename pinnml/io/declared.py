@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from pinnml.io.plain import decode, encode, is_known
 from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.settings import misfits
-from pinnml.setup import Run, Setup, has_gpu
+from pinnml.setup import Run, Setup, there_or_cpu
 
 
 def describe_run(run: Run) -> dict[str, Any]:
@@ -69,13 +68,7 @@ def setup_of(
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
     size = {key: config[key] for key in ("chunk", "jets") if key in config}  # older folders say nothing of jets
-    setup = Setup(**(parts | dict(given)), device=_device(str(kept["device"])), **size)
+    setup = Setup(**(parts | dict(given)), device=there_or_cpu(str(kept["device"])), **size)
     for name, value, wanted in misfits(setup, Setup):
         raise DeclarationError(f"{name} of the configuration is {value}", where, f"restore the file: it is {wanted}")
     return setup
-
-
-def _device(device: str) -> str:
-    """The run's device, or the CPU where there is no such device."""
-    known = re.fullmatch(r"cuda(:\d{1,3})?", device) is not None
-    return device if known and has_gpu(device) else "cpu"

@@ -59,12 +59,12 @@ def is_complete(data: Any) -> bool:
     return next(strangers(data), None) is None
 
 
-def shown(data: Any) -> Any:
+def escaped(data: Any) -> Any:
     """Return encoded data with texts as they can be shown; names, by which things are found, stay as they are."""
     if isinstance(data, Mapping):
-        return {key: item if key == "type" else shown(item) for key, item in data.items()}
+        return {key: item if key == "type" else escaped(item) for key, item in data.items()}
     if isinstance(data, list | tuple):
-        return [shown(item) for item in data]
+        return [escaped(item) for item in data]
     return printable(data) if isinstance(data, str) else data
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinnml.adapt import Refinement
 from pinnml.errors import DeclarationError
-from pinnml.io.plain import decode, shown
+from pinnml.io.plain import decode, escaped
 from pinnml.io.untrusted import REMEDY
 from pinnml.network import Growth
 from pinnml.objective import Counts
@@ -137,7 +137,7 @@ def stored(checkpoint: Mapping[str, Any], where: str, compiles: bool = False) ->
     for part in fields(Stored):
         if part.name in checkpoint:
             value = checkpoint[part.name]
-            parts[part.name] = value if part.name in PLAIN else decode(shown(value), where, compiles)
+            parts[part.name] = value if part.name in PLAIN else decode(escaped(value), where, compiles)
         elif part.default is MISSING:
             raise DeclarationError(f"The checkpoint lacks {part.name!r}", where, REMEDY)
     parts["status"] = Status.__members__.get(str(parts["status"]), parts["status"])

@@ -17,7 +17,7 @@ from pinnml.optim import Progress, Result, Status, interim, minimise
 from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.run.beginning import begun
 from pinnml.run.interruption import Interruption
-from pinnml.run.keeper import History, Keeper, keep_from
+from pinnml.run.keeper import History, Keeper
 from pinnml.setup import HistoryRow, Run, Setup, bind
 from pinnml.threads import reserve
 
@@ -27,25 +27,6 @@ class DeclarationWarning(UserWarning):
 
 
 def run_of(
-    problem: Problem,
-    setup: Setup,
-    interruption: Interruption,
-    callback: Callable[[HistoryRow], None],
-    before: Run | None,
-    keeper: Keeper | None,
-    identity: str,
-) -> Run:
-    """Train; where somebody else's code raises, leave what was reached in a checkpoint before that goes on its way."""
-    reached: list[Run] = []
-    try:
-        return _trained(problem, setup, interruption, callback, before, keeper, identity, reached)
-    except Exception as error:
-        if reached and reached[0].result.nit > (0 if before is None else before.result.nit):
-            keep_from(error, reached[0], None if keeper is None else keeper.folder)
-        raise
-
-
-def _trained(
     problem: Problem,
     setup: Setup,
     interruption: Interruption,
@@ -111,4 +92,4 @@ def _trained(
 def _report(findings: list[Finding]) -> None:
     raise_fatal(findings)
     for finding in findings:
-        warnings.warn(str(finding), DeclarationWarning, stacklevel=6)
+        warnings.warn(str(finding), DeclarationWarning, stacklevel=5)

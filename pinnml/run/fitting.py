@@ -13,7 +13,7 @@ from torch import Tensor
 from pinnml.adapt import AbstractAdaptation, AbstractAround
 from pinnml.approximation import SplineField
 from pinnml.errors import DeclarationError
-from pinnml.io.plain import shown
+from pinnml.io.plain import escaped
 from pinnml.io.stored import Stored, is_real
 from pinnml.loss import structure_of
 from pinnml.network import (
@@ -227,7 +227,7 @@ def _strange_memories(rule: AbstractAdaptation | None, state: Any) -> Iterator[s
 
 def machine_of(config: Mapping[str, Any], where: str) -> Mapping[str, object]:
     """Return what a run ran on, as texts and numbers; raise `DeclarationError` for anything else."""
-    machine = shown(config.get("machine"))
+    machine = escaped(config.get("machine"))
     if not fits(machine, Mapping[str, str | int | float | None]):
         what = "The machine of the run is not told by texts and numbers"
         raise DeclarationError(what, where, "restore the file")

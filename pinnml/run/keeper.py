@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,22 +135,38 @@ class Keeper:
             warnings.warn(complaint, CheckpointWarning, stacklevel=3)
 
 
-def keep_from(error: BaseException, run: Run, folder: Path | None) -> None:
-    """Leave a checkpoint of a run that an exception of somebody else's has ended, and note with it where that lies."""
-    for place in (folder, None):
+@contextmanager
+def kept_if_ended(before: Run | None, folder: Path | None) -> Iterator[list[Run]]:
+    """Yield a list for the run as it is; where somebody else's code raises, leave a checkpoint of the last one in it.
+
+    The exception goes on its way with a note of where that lies.
+    """
+    reached: list[Run] = []
+    try:
+        yield reached
+    except Exception as error:
+        if reached and reached[-1].result.nit > (0 if before is None else before.result.nit):
+            run = reached[-1]
+            if (path := _left(run, (folder, None))) is not None:
+                what = f"The run of {run.result.nit} iterations so far is kept in {path}"
+                error.add_note(f"{what}; pinnml.resume goes on.")
+        raise
+
+
+def _left(run: Run, folders: Sequence[Path | None]) -> Path | None:
+    """Leave a checkpoint in the first folder that takes it, None for a new one; return that folder, if there is one."""
+    for folder in folders:
         try:
-            path = Path(tempfile.mkdtemp(prefix="pinnml-")) if place is None else place
+            path = Path(tempfile.mkdtemp(prefix="pinnml-")) if folder is None else folder
             write_checkpoint(run, path)
         except OSError:
             continue
-        error.add_note(f"The run of {run.result.nit} iterations so far is kept in {path}; pinnml.resume goes on.")
-        return
+        return path
+    return None
 
 
 def _refuge(run: Run) -> str:
-    try:
-        refuge = Path(tempfile.mkdtemp(prefix="pinnml-"))
-        write_checkpoint(run, refuge)
-    except OSError:
+    refuge = _left(run, (None,))
+    if refuge is None:
         return "no other folder took it either, so save the solution while it is in memory"
     return f"make room, and go on from its checkpoint in {refuge}"

@@ -23,7 +23,7 @@ from pinnml.points import Sampler
 from pinnml.problem import Problem
 from pinnml.run.course import run_of
 from pinnml.run.interruption import Interruption
-from pinnml.run.keeper import Keeper
+from pinnml.run.keeper import Keeper, kept_if_ended
 from pinnml.run.solution import Solution
 from pinnml.run.watching import compare, watched
 from pinnml.setup import DEFAULT_SECONDS, HistoryRow, Run, Setup, arrange, expect, new_identity, with_room
@@ -172,7 +172,8 @@ def train(
         folder = stack.enter_context(claim_folder(out, identity)) if out is not None else None
         interruption = stack.enter_context(Interruption())
         keeper = Keeper(folder, every, setup.solver) if folder is not None else None
-        solution = Solution(run_of(problem, setup, interruption, callback, before, keeper, identity))
+        with kept_if_ended(before, folder) as reached:
+            solution = Solution(run_of(problem, setup, interruption, callback, before, keeper, identity, reached))
         if keeper is not None:
             keeper.finish(solution)
         compare(solution.run)
