@@ -18,7 +18,7 @@ from torch import Tensor
 from pinnml.io.untrusted import PIECE, PiecewiseFile
 from pinnml.setup import there_or_cpu
 
-ENTRIES = 20_000
+ENTRIES = 15_000
 """The most tensors of a checkpoint: blocks of a Schwarz method keep some ten each."""
 
 STRUCTURE_BYTES = 1 << 20

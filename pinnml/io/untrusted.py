@@ -16,7 +16,7 @@ CHECKPOINT_BYTES = 32 << 30
 TEXT_BYTES = 64 << 20
 """The largest config, summary or history that is read: some 400,000 iterations."""
 
-PIECE = 2 << 20
+PIECE = 1 << 20
 """The most bytes that are read at once: what a file claims of its own lengths takes no more memory than that."""
 
 REMEDY = "restore it from a copy, or let a new run write it again"

@@ -55,9 +55,9 @@ def laughing() -> bytes:
     return data + b"s."
 
 
-def many_entries(content: bytes) -> bytes:
-    """A directory of 30,000 empty entries."""
-    return repacked_with(content, {f"archive/data/x{number}": b"" for number in range(30_000)})
+def many_entries(content: bytes, count: int = 30_000, prefix: str = "archive/data/x") -> bytes:
+    """A directory of so many empty entries."""
+    return repacked_with(content, {f"{prefix}{number}": b"" for number in range(count)})
 
 
 def repacked_with(content: bytes, more: dict[str, bytes]) -> bytes:
@@ -146,6 +146,7 @@ CONTAINERS: dict[str, Callable[[Path], None]] = {
     "code in a plain pickle": data(lambda _: pickle.dumps({"message": Call(os.mkdir, "owned")}, protocol=2)),
     "compressed": data(lambda content: repacked(content, lambda _, entry: entry, zipfile.ZIP_DEFLATED)),
     "30,000 entries": data(many_entries),
+    "16,000 entries with short names": data(lambda content: many_entries(content, 16_000, "x")),
     "two entries of one name": data(lambda content: repacked_with(content, {"checkpoint/data.pkl": b"\x80\x02}."})),
     "two structures": data(lambda content: repacked_with(content, {"other/data.pkl": b"\x80\x02}."})),
     "a billion parts": data(lambda content: pickled(content, laughing())),
