@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -11,8 +12,10 @@ LEFT_ALONE = ("matplotlib", "meshio", "rich", "scipy")
 
 
 def answer(code: str) -> str:
-    """Run code in a fresh interpreter and return what it prints."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    """Run code in a fresh interpreter, which keeps what it compiles as a user's does, and return what it prints."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.strip()
 
 
 SHARE = """
@@ -27,8 +30,8 @@ print((process_time() - between) / (between - start))
 
 @pytest.mark.slow
 def test_the_package_adds_little_to_torch() -> None:
-    """A share of torch's own import, 0.24: seconds depend on the machine, and the share on what else it does."""
-    assert min(float(answer(SHARE)) for _ in range(8)) < 0.3
+    """A share of torch's own import, 0.15: seconds depend on the machine, and the share on what else it does."""
+    assert min(float(answer(SHARE)) for _ in range(8)) < 0.25
 
 
 @pytest.mark.slow
