@@ -11,6 +11,7 @@ from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
 from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
+from pinnml.problem.sampling import UnitPoints, spread
 from pinnml.problem.vocabulary import FieldDerivative, MultiIndex
 
 __all__ = [
@@ -38,9 +39,11 @@ __all__ = [
     "Problem",
     "Reference",
     "Term",
+    "UnitPoints",
     "Value",
     "check_inside",
     "probe_term",
     "raise_fatal",
+    "spread",
     "suggestion",
 ]

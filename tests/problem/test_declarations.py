@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     "conditions a list": (lambda: heat(conditions=[Interior(lambda u_t: u_t)]), ["conditions is a list", "dictionary"]),
     "no condition": (
         lambda: with_condition(lambda u: u),
-        ["A function is no condition", "condition 'more'", "Interior, Value, Derivative, Periodic or Data"],
+        ["A function is no condition", "condition 'more'", "Interior, Value, Derivative, Boundary, Periodic or Data"],
     ),
     "weight negative": (lambda: with_condition(Value(u=0.0, on="t=0", weight=-1.0)), ["-1.0", "'more'", "> 0"]),
     "weight zero": (lambda: heat(conditions={"pde": Interior(lambda u_t: u_t, weight=0)}), ["weight 0", "'pde'"]),
