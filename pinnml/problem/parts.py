@@ -26,10 +26,11 @@ def found_part(text: str, origins: Origins, domains: Sequence[AbstractDomain], w
     """Return the name of a part that a text names as the result or as one of the domains writes it."""
     if text in origins:
         return text
-    for name, (number, own) in origins.items():
+    for number, domain in enumerate(domains):
         try:
-            if domains[number].part(text, where) == own and own == name:
-                return name
+            own = domain.part(text, where)
         except DeclarationError:
             continue
+        if origins.get(own) == (number, own):
+            return own
     raise DeclarationError(f"No part of the boundary is called {text!r}", where, suggestion(text, origins))

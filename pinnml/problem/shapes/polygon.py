@@ -16,6 +16,10 @@ ROUNDING = 1e-9
 """Points so far from an edge are still on it, as a share of the longest side of the box (dimensionless)."""
 
 
+ENTRIES = 2**20
+"""Pairs of a point and an edge that are looked at together."""
+
+
 class Polygon(ComposableDomain):
     """A simple polygon, convex or not, whose boundary has the parts "edge 0", "edge 1", ….
 
@@ -77,13 +81,7 @@ class Polygon(ComposableDomain):
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return the distance from the nearest edge; inside, a ray to the right crosses an odd number of edges."""
         starts, ends = self._starts.to(points), self._ends.to(points)
-        distance = _distances(points, starts, ends).amin(1)
-        x, y = points[:, :1], points[:, 1:]
-        straddles = (starts[:, 1] > y) != (ends[:, 1] > y)
-        rise = torch.where(straddles, ends[:, 1] - starts[:, 1], 1)
-        crossing = starts[:, 0] + (y - starts[:, 1]) / rise * (ends[:, 0] - starts[:, 0])
-        inside = (straddles & (x < crossing)).sum(1) % 2 == 1
-        return torch.where(inside, -distance, distance)
+        return torch.cat([_signed(some, starts, ends) for some in points.split(max(1, ENTRIES // len(starts)))])
 
     def _number(self, part: str) -> int:
         return self.parts.index(part)
@@ -101,6 +99,17 @@ def _numbers(name: str, values: Sequence[float]) -> list[float]:
     except (TypeError, ValueError, RuntimeError):
         raise DeclarationError(f"{name} is {values!r}", "Polygon", "give a list of numbers") from None
     return [checked_number("Polygon", f"a corner's {name}", value) for value in listed]
+
+
+def _signed(points: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """Return the distance of points (n, 2) from e edges, negative inside, shape (n,)."""
+    distance = _distances(points, starts, ends).amin(1)
+    x, y = points[:, :1], points[:, 1:]
+    straddles = (starts[:, 1] > y) != (ends[:, 1] > y)
+    rise = torch.where(straddles, ends[:, 1] - starts[:, 1], 1)
+    crossing = starts[:, 0] + (y - starts[:, 1]) / rise * (ends[:, 0] - starts[:, 0])
+    inside = (straddles & (x < crossing)).sum(1) % 2 == 1
+    return torch.where(inside, -distance, distance)
 
 
 def _distances(points: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
