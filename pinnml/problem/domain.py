@@ -103,5 +103,5 @@ def check_inside(points: Tensor, domain: AbstractDomain, where: str) -> None:
         raise DeclarationError(
             f"{len(outside)} of {len(points)} points lie outside {domain}, the first at {point}",
             where,
-            f"move the points or enlarge the {type(domain).__name__}",
+            "move the points or enlarge the domain",
         )

@@ -15,7 +15,7 @@ import pinnml as pm
 from pinnml.points import Grid, Hammersley, Sampler, Sobol, given, sample
 from pinnml.problem import AbstractDomain, DeclarationError, Interior, Periodic, Problem, Value
 from pinnml.problem.domains import Ball, Box, ComposableDomain, Ellipsoid, HalfSpace, Polygon
-from pinnml.problem.sampling import spread
+from pinnml.problem.sampling import drawn, spread
 
 
 def hole(x: float, y: float, radius: float = 0.12) -> Ball:
@@ -129,6 +129,12 @@ def test_what_is_left_out_is_spread_evenly(count: int, kept: int) -> None:
     numbers = spread(count, kept)
     assert len(numbers.unique()) == kept and torch.equal(numbers, numbers.sort().values)
     assert (numbers[1:] - numbers[:-1]).max() <= 3 * math.ceil(count / kept)
+
+
+def test_what_is_drawn_too_much_is_left_out_everywhere() -> None:
+    """The first points of a Hammersley set would be those on the left."""
+    points = drawn(lambda unit: unit, lambda n, k: Hammersley().unit(n, k, torch.Generator()), 1000, 2, 0.5)
+    assert len(points) == 1000 and (points.mean(0) - 0.5).abs().max() < 5e-3
 
 
 def heat(domain: ComposableDomain, **more: Any) -> Problem:
