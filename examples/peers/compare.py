@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def prepare(name: str, seed: int, *, width: int, depth: int, count: int) -> tupl
     )
     generator = torch.Generator().manual_seed(seed)
     theta = network.initial(generator, torch.float64, torch.device("cpu"))
-    points = domain.place(pm.Hammersley(count).unit(count, domain.dimension, generator))
+    points = domain.sample(partial(pm.Hammersley(count).unit, generator=generator), count)
     start = PinnObjective(problem, Discretisation(network, given(problem, {"pde": points}))).at(theta)
     grid = grid_points(uniform_axes(domain, reference))
     exact = reference(dict(zip(domain.names, grid.T, strict=True)))["u"]

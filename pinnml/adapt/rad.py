@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -115,14 +116,15 @@ def follow(
 ) -> ConditionPoints:
     """Return `count` points for a condition in the interior, drawn by the rule's density, with their weights."""
     domain = objective.problem.domain
-    unit = Sobol().unit(math.ceil(rule.pool * count), domain.dimension, generator)
-    pool = domain.place(unit).to(theta)
+    candidates = domain.sample(partial(Sobol().unit, generator=generator), math.ceil(rule.pool * count))
+    scaled = (candidates - candidates.new_tensor(domain.lower)) / candidates.new_tensor(domain.lengths)
+    pool = candidates.to(theta)
     objective.count(points=len(pool))
     residuals = residual_values(objective.problem, objective.network, theta, name, pool, objective.threads)
     size = residuals.abs().sum(0).double().cpu()
     # where the residual is zero everywhere, one point is as good as another
     relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)
     density = rule.uniform + (1 - rule.uniform) * (relative + rule.floor) / (1 + rule.floor)
-    chosen = systematic(unit, density, count, generator)
+    chosen = systematic(scaled, density, count, generator)
     weights = 1 / density[chosen]
     return ConditionPoints(pool[chosen.to(pool.device)], (weights / weights.sum()).to(pool))

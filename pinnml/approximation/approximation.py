@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.grid import grid_points, uniform_axes
+from pinnml.approximation.grid import filled, grid_points, inside, uniform_axes
 from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.errors import DeclarationError, suggestion
@@ -88,18 +88,29 @@ class Approximation:
     def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
 
-        Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
+        Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid, with
+        NaN outside of the domain.
         """
         names = self._equations()
         name = names[0] if condition is None and names else str(condition)
         if name not in names:
             raise DeclarationError(f"No interior condition {name!r}", "residual", suggestion(name, names))
-        meshes = np.meshgrid(*self.axes().values(), indexing="ij")
-        given = coordinates or dict(zip(self.problem.domain.names, meshes, strict=True))
-        x, shape = self._points(given, "the residual's arguments")
-        values = residual_values(self.problem, self.network, self.theta, name, x).cpu().numpy()
-        shaped = values.reshape(len(values), *shape)
+        if coordinates:
+            x, shape = self._points(coordinates, "the residual's arguments")
+            values = residual_values(self.problem, self.network, self.theta, name, x).cpu().numpy()
+            shaped = values.reshape(len(values), *shape)
+        else:
+            x, known, shape = self._grid()
+            values = residual_values(self.problem, self.network, self.theta, name, x).cpu().numpy()
+            shaped = filled(values, known, shape)
         return shaped[0] if len(shaped) == 1 else shaped
+
+    def _grid(self) -> tuple[Tensor, np.ndarray, tuple[int, ...]]:
+        """Return the grid's points in the domain (k, d), whether each of all points is one of them, and its shape."""
+        axes = self.axes()
+        points = grid_points(axes)
+        known = inside(self.problem.domain, points)
+        return torch.from_numpy(points[known]).to(self.theta), known, tuple(len(axis) for axis in axes.values())
 
     def _equations(self) -> list[str]:
         """The names of the interior conditions."""
@@ -114,26 +125,34 @@ class Approximation:
 
         Of several equations the residuals are named `residual_0`, `residual_1`, … in the order of their declaration.
         Errors `u_error` are there where a reference exists, estimated ones `u_estimated_error` where they are known.
+        Outside of the domain all are NaN.
         """
-        axes = self.axes()
-        shape = tuple(len(axis) for axis in axes.values())
-        x = torch.from_numpy(grid_points(axes)).to(self.theta)
-        fields = field_values(self.problem, self.network, self.theta, x, list(self.problem.fields)).cpu().numpy()
-        data = {name: value.reshape(shape) for name, value in zip(self.problem.fields, fields, strict=True)}
+        x, known, shape = self._grid()
+        names = list(self.problem.fields)
+        fields = field_values(self.problem, self.network, self.theta, x, names).cpu().numpy()
+        data = dict(zip(names, filled(fields, known, shape), strict=True))
         parts = [part for name in self._equations() for part in self.residual(name).reshape(-1, *shape)]
         for number, part in enumerate(parts):
             data["residual" if len(parts) == 1 else f"residual_{number}"] = part
         if self.estimate is not None and self.estimate.nearby is not None:
-            nearby = field_values(self.problem, self.network, self.estimate.nearby, x, list(self.problem.fields))
-            for name, value, near in zip(self.problem.fields, fields, nearby.cpu().numpy(), strict=True):
-                data[f"{name}_estimated_error"] = self._scaled(name, value, value - near).reshape(shape)
+            nearby = field_values(self.problem, self.network, self.estimate.nearby, x, names)
+            for name, value, near in zip(names, fields, nearby.cpu().numpy(), strict=True):
+                data[f"{name}_estimated_error"] = filled(self._scaled(name, value, value - near), known, shape)
         if self.estimate is not None and self.estimate.error is not None:
-            for name, part in zip(self.problem.fields, self.estimate.error(x), strict=True):
-                data[f"{name}_estimated_error"] = part.cpu().numpy().reshape(shape)
+            for name, part in zip(names, self.estimate.error(x), strict=True):
+                data[f"{name}_estimated_error"] = filled(part.cpu().numpy(), known, shape)
         if self.scorer is not None:
-            for name, part in zip(self.problem.fields, self.scorer.errors(self.network, self.theta), strict=True):
-                data[f"{name}_error"] = part.reshape(shape)
+            for name, part in zip(names, self.scorer.errors(self.network, self.theta), strict=True):
+                data[f"{name}_error"] = filled(part, known, shape)
         return data
+
+    def in_domain(self, name: str, **coordinates: np.ndarray) -> np.ndarray:
+        """Return a field at arrays of coordinates of one shape, with NaN outside of the domain."""
+        points = np.stack([coordinates[one].ravel() for one in self.problem.domain.names], 1)
+        known = inside(self.problem.domain, points)
+        x = torch.from_numpy(points[known]).to(self.theta)
+        values = field_values(self.problem, self.network, self.theta, x, [name]).cpu().numpy()
+        return filled(values[0], known, next(iter(coordinates.values())).shape)
 
     def _scaled(self, name: str, value: np.ndarray, difference: np.ndarray) -> np.ndarray:
         """Return a difference with the norm of the estimated error."""

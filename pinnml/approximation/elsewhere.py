@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -12,8 +14,7 @@ from pinnml.points import Sobol
 
 def fresh_points(objective: PinnObjective, count: int, generator: torch.Generator) -> Tensor:
     """Return Sobol' points of the domain, shape (count, d), in the precision and on the device of the loss."""
-    domain = objective.problem.domain
-    return domain.place(Sobol().unit(count, domain.dimension, generator)).to(objective.chunks[0].x)
+    return objective.problem.domain.sample(partial(Sobol().unit, generator=generator), count).to(objective.chunks[0].x)
 
 
 def losses_elsewhere(objective: PinnObjective, theta: Tensor, x: Tensor) -> dict[str, float]:

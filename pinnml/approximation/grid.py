@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 
 from pinnml.problem import AbstractDomain, Reference
 
@@ -27,3 +28,15 @@ def uniform_axes(domain: AbstractDomain, reference: Reference | None) -> dict[st
 def grid_points(axes: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return all points of a tensor-product grid, shape (∏ n_i, d), the last coordinate running fastest."""
     return np.stack([mesh.ravel() for mesh in np.meshgrid(*axes.values(), indexing="ij")], 1)
+
+
+def inside(domain: AbstractDomain, points: np.ndarray) -> np.ndarray:
+    """Return for each point (n, d) of a grid whether the domain contains it."""
+    return np.asarray(domain.contains(torch.from_numpy(points)).numpy())
+
+
+def filled(values: np.ndarray, known: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return values (…, k) at the k points of a grid of a shape that are known, NaN at the others, as (…, *shape)."""
+    whole = np.full((*values.shape[:-1], known.size), np.nan, dtype=values.dtype)
+    whole[..., known.ravel()] = values
+    return whole.reshape(*values.shape[:-1], *shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -94,7 +95,7 @@ def linearised_error(problem: Problem, network: AbstractNetwork, theta: Tensor) 
     if not can_be_linearised(problem):
         return None
     dimension, names = problem.domain.dimension, list(problem.fields)
-    x = problem.domain.place(Sobol().unit(PROBES, dimension, torch.Generator().manual_seed(0))).to(theta)
+    x = problem.domain.sample(partial(Sobol().unit, generator=torch.Generator().manual_seed(0)), PROBES).to(theta)
     if not bool(torch.isfinite(field_values(problem, network, theta, x, names)).all()):
         return None
     grading = graded(problem, network, theta)

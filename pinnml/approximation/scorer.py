@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.grid import grid_points, uniform_axes
+from pinnml.approximation.grid import grid_points, inside, uniform_axes
 from pinnml.approximation.values import field_values
 from pinnml.errors import DeclarationError, Finding
 from pinnml.network import AbstractNetwork
@@ -33,7 +33,7 @@ class Error:
 
 
 class Scorer:
-    """Compares fields with a reference on its grid, whose values are computed once.
+    """Compares fields with a reference on its grid, as far as that lies in the domain; its values are computed once.
 
     Parameters
     ----------
@@ -45,13 +45,17 @@ class Scorer:
     Raises
     ------
     DeclarationError
-        For a reference that does not give one finite number a point.
+        For a reference that does not give one finite number a point, and for a grid without a point in the domain.
     """
 
     def __init__(self, problem: Problem, reference: Reference) -> None:
         self._problem = problem
         self.axes = uniform_axes(problem.domain, reference)
         points = grid_points(self.axes)
+        points = points[inside(problem.domain, points)]
+        if len(points) == 0:
+            what = f"No point of its grid lies in {problem.domain}"
+            raise DeclarationError(what, "reference", "give the grid more points")
         self._x = torch.from_numpy(points)
         try:
             exact = reference(dict(zip(problem.domain.names, points.T, strict=True)))
@@ -83,7 +87,7 @@ class Scorer:
         return [Finding(what, "reference", "look at max_error, in the field's units", fatal=False)]
 
     def errors(self, network: AbstractNetwork, theta: Tensor) -> np.ndarray:
-        """Return u − u_reference on the grid, shape (m, n)."""
+        """Return u − u_reference at the grid's points in the domain, shape (m, n)."""
         values = field_values(self._problem, network, theta, self._x.to(theta), list(self._problem.fields))
         return values.double().cpu().numpy() - self.exact
 

@@ -12,11 +12,9 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.points.samplers import Sampler
-from pinnml.problem import PointData, Problem, Term
+from pinnml.problem import PointData, Problem, Term, spread
 from pinnml.problem.data import as_numbers
 from pinnml.settings import record
-
-GOLDEN = (math.sqrt(5) - 1) / 2
 
 FEWEST = 10
 """Thinned conditions keep so many points: on the ends of an interval, a share of them would be one end."""
@@ -54,15 +52,10 @@ class ConditionPoints:
             yield self._chosen(span, self.weights[span])
 
     def thinned(self, share: float) -> ConditionPoints:
-        """Keep a share of the residuals, at least `FEWEST`, with weights of the same sum; deterministic.
-
-        Those numbered i with the least fractional part of i·φ, φ the golden ratio, are spread evenly over any run of
-        points and over every k-th point: every k-th of a low-discrepancy set would cover but a part of the region.
-        """
+        """Keep a share of the residuals, at least `FEWEST`, `spread` evenly, with weights of the same sum."""
         count = len(self.weights)
         kept = min(count, max(FEWEST, math.ceil(share * count)))
-        numbers = torch.arange(count, dtype=torch.float64, device="cpu")
-        chosen = (numbers * GOLDEN).frac().argsort(stable=True)[:kept].sort().values.to(self.x.device)
+        chosen = spread(count, kept).to(self.x.device)
         weights = self.weights[chosen]
         return self._chosen(chosen, weights * (self.weights.sum() / weights.sum()))
 

@@ -11,6 +11,7 @@ from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
 from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
+from pinnml.problem.sampling import UnitPoints, spread
 from pinnml.problem.table import Table
 from pinnml.problem.vocabulary import FieldDerivative, MultiIndex
 
@@ -40,9 +41,11 @@ __all__ = [
     "Reference",
     "Table",
     "Term",
+    "UnitPoints",
     "Value",
     "check_inside",
     "probe_term",
     "raise_fatal",
+    "spread",
     "suggestion",
 ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
+from pinnml.problem.composable import ComposableDomain
 from pinnml.problem.domain import AbstractDomain
 
 ROUNDING = 1e-9
@@ -23,7 +24,7 @@ class Face:
     upper: bool
 
 
-class Box(AbstractDomain):
+class Box(ComposableDomain):
     """The box ∏ [lower_i, upper_i] with a name for every coordinate.
 
     `Box(t=(0, 1), x=(-1, 1))`. The parts of its boundary are its faces, written as a coordinate and one of its two
@@ -111,6 +112,13 @@ class Box(AbstractDomain):
         lower, upper = points.new_tensor(self.lower), points.new_tensor(self.upper)
         beyond = torch.maximum(lower - points, points - upper)
         return torch.linalg.vector_norm(beyond.clamp_min(0), dim=1) + beyond.amax(1).clamp_max(0)
+
+    def __mul__(self, other: AbstractDomain) -> ComposableDomain:
+        """Return a box of more coordinates where the other factor is one, too."""
+        if not isinstance(other, Box) or set(self.names) & set(other.names):
+            return super().__mul__(other)
+        bounds = zip(self.lower + other.lower, self.upper + other.upper, strict=True)
+        return Box(**dict(zip(self.names + other.names, bounds, strict=True)))
 
     def __repr__(self) -> str:
         sides = zip(self.names, self.lower, self.upper, strict=True)

@@ -57,7 +57,7 @@ def check_declaration(
         findings += wrong
     if any(finding.fatal for finding in findings):
         return findings
-    findings += _check_derivatives(domain, vocabulary, terms, liftings, domain.place(unit(PROBES, domain.dimension)))
+    findings += _check_derivatives(domain, vocabulary, terms, liftings, domain.sample(unit, PROBES))
     return findings + _check_coverage(domain, vocabulary, terms) if agree else findings
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from pinnml.errors import Finding
 from pinnml.problem.conditions import Term
 from pinnml.problem.domain import AbstractDomain
-from pinnml.problem.regions import Pair, UnitPoints
+from pinnml.problem.regions import Pair
+from pinnml.problem.sampling import UnitPoints
 from pinnml.problem.vocabulary import FieldDerivative
 
 PROBES = 16
@@ -53,25 +54,19 @@ def contradictions(
 
     on = {part: [term for term in terms.values() if part in term.region.parts] for part in domain.parts}
     on = {part: members for part, members in on.items() if members}
-    points = {part: domain.place(_flat(unit, domain), part) for part in on}
+    points = {part: domain.sample(unit, PROBES, part) for part in on}
     groups = [(f"the boundary part {part}", rows(members, points[part], 0)) for part, members in on.items()]
     for term in terms.values():
         if isinstance(term.region, Pair):
-            sides, flat = term.region.sides, _flat(unit, domain)
-            ends = [domain.place(flat, side) for side in sides]
+            sides = term.region.sides
+            ends = term.region.sample(unit, domain, inside=PROBES, boundary=PROBES).chunk(2)
             linked = rows([term], torch.cat(ends), 0)
             for image, (side, x) in enumerate(zip(sides, ends, strict=True)):
                 linked += rows(on.get(side, []), x, image)
             groups.append((" and ".join(sides), linked))
     everywhere = [term for term in terms.values() if term.region.whole_domain]
-    groups.append(("the domain", rows(everywhere, domain.place(unit(PROBES, domain.dimension)), 0)))
+    groups.append(("the domain", rows(everywhere, domain.sample(unit, PROBES), 0)))
     return [finding for where, group in groups for finding in _found(where, group)]
-
-
-def _flat(unit: UnitPoints, domain: AbstractDomain) -> Tensor:
-    if domain.dimension == 1:
-        return torch.zeros(1, 0, dtype=torch.float64, device="cpu")
-    return unit(PROBES, domain.dimension - 1)
 
 
 def _rows(term: Term, x: Tensor, image: int, generator: torch.Generator) -> Rows | None:

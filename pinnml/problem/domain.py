@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
+from pinnml.problem.sampling import UnitPoints, drawn
 
 
 class AbstractDomain(ABC):
@@ -17,7 +19,7 @@ class AbstractDomain(ABC):
     names : tuple of str
         The names of the d coordinates.
     lower, upper : tuple of float
-        The smallest box ∏ [lower_i, upper_i] that holds the domain, in the user's units.
+        A box ∏ [lower_i, upper_i] that holds the domain, the smallest where it is known, in the user's units.
     parts : tuple of str
         The names of the parts of the boundary.
     """
@@ -34,7 +36,7 @@ class AbstractDomain(ABC):
 
     @property
     def lengths(self) -> tuple[float, ...]:
-        """The side lengths upper_i − lower_i of the smallest box."""
+        """The side lengths upper_i − lower_i of the box that holds the domain."""
         return tuple(high - low for low, high in zip(self.lower, self.upper, strict=True))
 
     @abstractmethod
@@ -46,10 +48,30 @@ class AbstractDomain(ABC):
 
     @abstractmethod
     def place(self, unit: Tensor, part: str | None = None) -> Tensor:
-        """Map points of the unit cube (n, d) into the domain, or points (n, d − 1) onto a part of its boundary.
+        """Map points of the unit cube (n, k) into the domain, or onto a part of its boundary; k = `cube(part)`.
 
-        Equal volumes (areas) of the cube go to equal volumes (areas); dtype and device are kept.
+        Equal volumes of the cube go to equal volumes, or areas; dtype and device are kept. A domain that has no such
+        map of the whole cube leaves some points without an image, which are rows of NaN: `sample` leaves them out.
         """
+
+    def cube(self, part: str | None = None) -> int:
+        """Return the dimension of the unit cube that `place` maps: d, and d − 1 for a part of the boundary."""
+        return self.dimension - (part is not None)
+
+    def share(self, part: str | None = None) -> float:
+        """Return the share of that cube which has images."""
+        return 1.0
+
+    def sample(self, unit: UnitPoints, count: int, part: str | None = None) -> Tensor:
+        """Return `count` points (n, d) of the domain, or of a part of its boundary, as even as those of the cube.
+
+        Where all of the cube has images, there are as many as `unit` gives; a part that is a point is one row.
+        """
+        return drawn(lambda points: self.place(points, part), unit, count, self.cube(part), self.share(part))
+
+    def within(self, lower: Sequence[float], upper: Sequence[float]) -> AbstractDomain:
+        """Return a set that is the same in a box, for the sake of points; only a set without bounds needs one."""
+        return self
 
     @abstractmethod
     def normal(self, part: str, points: Tensor) -> Tensor:
@@ -57,7 +79,10 @@ class AbstractDomain(ABC):
 
     @abstractmethod
     def signed_distance(self, points: Tensor) -> Tensor:
-        """Return the distance (n,) of points (n, d) to the boundary, negative inside, in the coordinates' units."""
+        """Return the distance (n,) of points (n, d) to the boundary, negative inside, in the coordinates' units.
+
+        Its sign is exact. For set operations it is no more than the distance, and equal to it near smooth parts.
+        """
 
     def part(self, text: str, where: str) -> str:
         """Return the name of the part that a text names; raise `DeclarationError` where there is none."""
@@ -78,5 +103,5 @@ def check_inside(points: Tensor, domain: AbstractDomain, where: str) -> None:
         raise DeclarationError(
             f"{len(outside)} of {len(points)} points lie outside {domain}, the first at {point}",
             where,
-            f"move the points or enlarge the {type(domain).__name__}",
+            "move the points or enlarge the domain",
         )

@@ -1,6 +1,8 @@
-"""Domains, under the name by which users call them: `pinnml.domains.Box(x=(0, 1))`."""
+"""Domains: boxes, round shapes, polygons, and what `|`, `-`, `&` and `*` make of them, as `pinnml.domains.Ball`."""
 
 from pinnml.problem.box import Box
+from pinnml.problem.composable import ComposableDomain
 from pinnml.problem.domain import AbstractDomain
+from pinnml.problem.shapes import Ball, Ellipsoid, HalfSpace, Polygon, Shell
 
-__all__ = ["AbstractDomain", "Box"]
+__all__ = ["AbstractDomain", "Ball", "Box", "ComposableDomain", "Ellipsoid", "HalfSpace", "Polygon", "Shell"]

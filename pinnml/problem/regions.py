@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -13,10 +13,8 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError
 from pinnml.problem.domain import AbstractDomain, check_inside
+from pinnml.problem.sampling import UnitPoints
 from pinnml.settings import briefly
-
-UnitPoints = Callable[[int, int], Tensor]
-"""A number n and a dimension k to n points, or nearly so many, of the k-dimensional unit cube, shape (n, k)."""
 
 PointData = Mapping[str, Tensor]
 """What is known at each of n points besides their coordinates, such as measured values: one tensor (n,) by name."""
@@ -83,7 +81,7 @@ class Everywhere(AbstractRegion):
 
     def sample(self, unit: UnitPoints, domain: AbstractDomain, *, inside: int, boundary: int) -> Tensor:
         """Return points of the interior."""
-        return domain.place(unit(inside, domain.dimension))
+        return domain.sample(unit, inside)
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,7 @@ class Parts(AbstractRegion):
         Every k-th point of one low-discrepancy set would cover but a piece of a part.
         """
         share = math.ceil(boundary / len(self.names))
-        units = [_across(unit, share, domain) for _ in self.names]
-        return torch.cat([domain.place(one, part) for one, part in zip(units, self.names, strict=True)])
+        return torch.cat([domain.sample(unit, share, part) for part in self.names])
 
     def conditions_across(self, sides: Sequence[str]) -> int:
         """Count the sides among the parts."""
@@ -124,8 +121,10 @@ class Pair(AbstractRegion):
 
     def sample(self, unit: UnitPoints, domain: AbstractDomain, *, inside: int, boundary: int) -> Tensor:
         """Return points of the lower side, then their images."""
-        points = _across(unit, boundary, domain)
-        return torch.cat([domain.place(points, side) for side in self.sides])
+        lower = domain.sample(unit, boundary, self.sides[0])
+        upper = lower.clone()
+        upper[:, self.axis] = domain.upper[self.axis]
+        return torch.cat([lower, upper])
 
     def count(self, points: Tensor) -> int:
         """Return the number of pairs."""
@@ -167,12 +166,3 @@ class Given(AbstractRegion):
     def checked(self, points: Tensor | None, domain: AbstractDomain, where: str) -> Tensor:
         """Return the points of the declaration, whatever the user gave."""
         return self.points
-
-
-def _across(unit: UnitPoints, count: int, domain: AbstractDomain) -> Tensor:
-    """Return points of the unit cube of one dimension less; a boundary part of an interval is a single point."""
-    return (
-        unit(count, domain.dimension - 1)
-        if domain.dimension > 1
-        else torch.zeros(1, 0, dtype=torch.float64, device="cpu")
-    )

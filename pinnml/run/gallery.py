@@ -78,7 +78,7 @@ def _section(approximation: Approximation) -> tuple[dict[str, np.ndarray], dict[
     kept, others = dict(list(axes.items())[:2]), dict(list(axes.items())[2:])
     if not others:
         return kept, data, ""
-    variation = np.nan_to_num(data[approximation.problem.fields[0]].std((0, 1)))
+    variation = np.ma.masked_invalid(data[approximation.problem.fields[0]]).std((0, 1)).filled(0.0)
     index = tuple(int(number) for number in np.unravel_index(int(variation.argmax()), variation.shape))
     place = ", ".join(
         f"{name} = {axis[number]:.3g}" for (name, axis), number in zip(others.items(), index, strict=True)
@@ -96,9 +96,9 @@ def _slices(approximation: Approximation, field: str) -> Figure | None:
     axes = approximation.axes()
     times = np.linspace(axes[TIME][0], axes[TIME][-1], 5)
     mesh = dict(zip((TIME, space), np.meshgrid(times, axes[space], indexing="ij"), strict=True))
-    values = approximation(field, **mesh)
+    values = approximation.in_domain(field, **mesh)
     exact = None
     if approximation.problem.reference is not None:
         flat = {name: mesh[name].ravel() for name in names}
-        exact = approximation.problem.reference(flat)[field].reshape(values.shape)
+        exact = np.where(np.isnan(values), np.nan, approximation.problem.reference(flat)[field].reshape(values.shape))
     return plot_slices(axes[space], times, values, exact, (TIME, space, field))

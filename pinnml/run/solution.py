@@ -147,7 +147,8 @@ class Solution:
     def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
         """Return the unweighted residual of an interior condition, shape of the coordinates, (q, …) for q > 1.
 
-        Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid.
+        Without a condition the problem's first `Interior` is meant; without coordinates, all points of the grid, with
+        NaN outside of the domain.
         """
         return self.approximation.residual(condition, **coordinates)
 
@@ -160,6 +161,7 @@ class Solution:
 
         Of several equations the residuals are named `residual_0`, `residual_1`, … in the order of their declaration.
         Errors `u_error` are there where a reference exists, estimated ones `u_estimated_error` where they are known.
+        Outside of the domain all are NaN.
         """
         return self.approximation.on_grid()
 

@@ -212,7 +212,7 @@ WRONG: dict[str, tuple[Callable[[], object], list[str]]] = {
     # data
     "point outside": (
         lambda: with_condition(Data(at(x=[0.0, 1.5]), u=[1, 2])),
-        ["1 of 2 points lie outside Box(t=(0, 1), x=(-1, 1))", "t=0.2, x=1.5", "'more'", "enlarge the Box"],
+        ["1 of 2 points lie outside Box(t=(0, 1), x=(-1, 1))", "t=0.2, x=1.5", "'more'", "enlarge the domain"],
     ),
     "point not finite": (lambda: with_condition(Data(at(x=[0.0, math.nan]), u=[1, 2])), ["'x' holds nan", "'more'"]),
     "measured value not finite": (

@@ -1,0 +1,200 @@
+"""Set operations and products keep the contract of domains, and problems on them get their points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from disc import Disc
+from domain_conformance import check_domain, on_part, random_unit
+
+import pinnml as pm
+from pinnml.points import Grid, Hammersley, Sampler, Sobol, given, sample
+from pinnml.problem import AbstractDomain, DeclarationError, Interior, Periodic, Problem, Value
+from pinnml.problem.domains import Ball, Box, ComposableDomain, Ellipsoid, HalfSpace, Polygon
+from pinnml.problem.sampling import drawn, spread
+
+
+def hole(x: float, y: float, radius: float = 0.12) -> Ball:
+    return Ball(radius, x=x, y=y)
+
+
+SQUARE = Box(x=(0, 1), y=(0, 1))
+HOLES = SQUARE - hole(0.25, 0.25) - hole(0.75, 0.25) - hole(0.25, 0.75) - hole(0.75, 0.75)
+GAP = Box(x=(0, 3)) - Box(x=(1, 2))
+
+SETS: dict[AbstractDomain, tuple[str, ...]] = {
+    HOLES: ("x=0", "x=1", "y=0", "y=1", "rim", "rim 2", "rim 3", "rim 4"),
+    SQUARE | hole(1, 1, 0.5): ("x=0", "x=1", "y=0", "y=1", "rim"),
+    SQUARE & hole(1, 1, 0.5): ("x=1", "y=1", "rim"),
+    # faces along which operands touch are gone, and what both have is the first one's
+    SQUARE | Box(x=(1, 2), y=(0, 1)): ("x=0", "y=0", "y=1", "x=2", "y=0 2", "y=1 2"),
+    Box(x=(0, 2), y=(0, 2)) - Box(x=(1, 2), y=(1, 2)): ("x=0", "x=2", "y=0", "y=2", "x=1", "y=1"),
+    SQUARE & Box(x=(-1, 0.5), y=(0, 2)): ("x=0", "y=0", "y=1", "x=0.5"),
+    SQUARE - Box(x=(1, 2), y=(0, 1)): SQUARE.parts,
+    Ball(1.0, x=0, y=0) & HalfSpace(0.5, x=1, y=1): ("rim", "plane"),
+    HalfSpace(0.5, x=2, y=0) & Ball(1.0, x=0, y=0): ("plane", "rim"),
+    Ball(1.0, x=0, y=0, z=0) - HalfSpace(0.2, x=1, y=1, z=0): ("rim", "plane"),
+    GAP: ("x=0", "x=3", "x=1", "x=2"),
+    Polygon(x=[0, 3, 1, 0.5], y=[0, 0.5, 1, 3]) - Ellipsoid(x=(1, 0.3), y=(0.8, 0.1)).named(rim="hole"): (
+        *(f"edge {number}" for number in range(4)),
+        "hole",
+    ),
+    SQUARE - Disc((0.5, 0.5), 0.2): (*SQUARE.parts, "rim"),
+    Box(t=(0, 1)) * GAP: ("t=0", "t=1", "x=0", "x=3", "x=1", "x=2"),
+    Box(t=(0, 2)) * Ball(1.0, x=0, y=0): ("t=0", "t=2", "rim"),
+    Ball(1.0, x=0, y=0) * Ball(2.0, v=0, w=0): ("rim", "rim 2"),
+    (Box(t=(0, 1)) * (SQUARE - hole(0.5, 0.5))).named(**{"t=0": "start", "rim": "hole"}): (
+        *("start", "t=1", *SQUARE.parts),
+        "hole",
+    ),
+}
+
+
+@pytest.mark.parametrize("domain", SETS, ids=repr)
+def test_set_keeps_its_contract(domain: AbstractDomain) -> None:
+    assert domain.parts == SETS[domain]
+    check_domain(domain, exact=False)
+
+
+@pytest.mark.parametrize("domain", [one for one in SETS if "Disc" not in repr(one)], ids=repr)
+def test_a_set_is_written_as_it_was_made(domain: AbstractDomain) -> None:
+    assert repr(eval(repr(domain), vars(pm.domains))) == repr(domain)
+
+
+def test_boxes_make_a_box() -> None:
+    domain = Box(t=(0, 1)) * SQUARE
+    assert isinstance(domain, Box) and repr(domain) == "Box(t=(0, 1), x=(0, 1), y=(0, 1))"
+
+
+def test_sides_of_a_product_are_those_of_its_factors() -> None:
+    domain = (Box(t=(0, 1)) * HOLES * Box(z=(2, 3))).named(**{"z=3": "top"})
+    assert [domain.sides(axis) for axis in range(4)] == [("t=0", "t=1"), (), (), ("z=2", "top")]
+
+
+def test_parts_are_found_as_the_operands_write_them() -> None:
+    domain = (Box(t=(0, 1)) * (SQUARE - hole(0.5, 0.5))).named(rim="hole")
+    assert domain.part("x = 1.0", "here") == "x=1" and domain.part("hole", "here") == "hole"
+    for wrong in ("rim", "x=0.5"):
+        with pytest.raises(DeclarationError, match=r"No part of the boundary is called.*hole"):
+            domain.part(wrong, "here")
+
+
+def test_an_unknown_part_of_many_operands_is_told_at_once() -> None:
+    """Each operand is asked once: asking for every part of the result took 82 s with four holes."""
+    domain, asked = HOLES, []
+
+    class Counting(Disc):
+        def part(self, text: str, where: str) -> str:
+            asked.append(text)
+            return super().part(text, where)
+
+    with pytest.raises(DeclarationError, match="No part of the boundary is called 'ring'"):
+        (domain - Counting((0.5, 0.5), 0.05) - hole(0.5, 0.9, 0.05)).part("ring", "here")
+    assert asked == ["ring"]
+
+
+def test_a_part_lies_where_it_bounds_the_result() -> None:
+    domain = SQUARE - Box(x=(0.5, 1.5), y=(-1, 0.5))
+    points = torch.tensor([[0.2, 0.0], [0.8, 0.0], [0.8, 0.5], [1.0, 0.7], [1.0, 0.2]], dtype=torch.float64)
+    found = {part: domain.contains(points, part).tolist() for part in domain.parts}
+    assert found["y=0"] == [True, False, False, False, False]
+    assert found["y=0.5"] == [False, False, True, False, False]
+    assert found["x=1"] == [False, False, False, True, False]
+    assert domain.normal("y=0.5", points[2:3]).tolist() == [[0.0, -1.0]]
+
+
+@pytest.mark.parametrize("sampler", [Sobol(3000), Hammersley(3000)], ids=lambda one: type(one).__name__)
+def test_means_over_a_square_with_holes(sampler: Sampler) -> None:
+    """∫ x² over a disc of area A about c is A(c² + r²/4); low discrepancy survives the holes."""
+    area = math.pi * 0.12**2
+    expected = (1 / 3 - 2 * area * (0.25**2 + 0.75**2 + 0.12**2 / 2)) / (1 - 4 * area)
+    points = HOLES.sample(lambda n, k: sampler.unit(n, k, torch.Generator().manual_seed(0)), 3000)
+    assert len(points) == 3000
+    assert float(points[:, 0].square().mean()) == pytest.approx(expected, abs=2e-3)
+
+
+def test_points_of_any_type_keep_it() -> None:
+    unit = torch.rand(50, 2).float()
+    for domain in (HOLES, Polygon(x=[0, 2, 1], y=[0, 0, 1]), Ball(1.0, x=0, y=0) & HalfSpace(0, x=1, y=0)):
+        assert domain.place(unit).dtype == domain.signed_distance(unit).dtype == torch.float32
+        assert domain.normal(domain.parts[0], unit).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("count", "kept"), [(100, 97), (1000, 100), (5, 5)])
+def test_what_is_left_out_is_spread_evenly(count: int, kept: int) -> None:
+    numbers = spread(count, kept)
+    assert len(numbers.unique()) == kept and torch.equal(numbers, numbers.sort().values)
+    assert (numbers[1:] - numbers[:-1]).max() <= 3 * math.ceil(count / kept)
+
+
+def test_what_is_drawn_too_much_is_left_out_everywhere() -> None:
+    """The first points of a Hammersley set would be those on the left."""
+    points = drawn(lambda unit: unit, lambda n, k: Hammersley().unit(n, k, torch.Generator()), 1000, 2, 0.5)
+    assert len(points) == 1000 and (points.mean(0) - 0.5).abs().max() < 5e-3
+
+
+def heat(domain: ComposableDomain, **more: Any) -> Problem:
+    """u_t = Δu with u = 0 at holes."""
+    conditions = {
+        "pde": Interior(lambda u_t, u_xx, u_yy: u_t - u_xx - u_yy),
+        "start": Value(u=1.0, on="t=0"),
+        "holes": Value(u=0.0, on=["rim", "rim 2"]),
+        "ring": Periodic(u=1, along="z"),
+    }
+    return Problem(domain=domain, fields=["u"], conditions=conditions, **more)
+
+
+@pytest.mark.parametrize("sampler", [Sobol(500), Hammersley(500), Grid(500)], ids=lambda one: type(one).__name__)
+def test_a_problem_on_a_product_gets_its_points(sampler: Sampler) -> None:
+    domain = Box(t=(0, 1)) * (SQUARE - hole(0.3, 0.3) - hole(0.7, 0.7)) * Box(z=(0, 2))
+    problem = heat(domain)
+    points = sample(problem, sampler, torch.Generator().manual_seed(0))
+    assert len(points["pde"].x) == 500
+    lower, upper = points["ring"].x.chunk(2)
+    assert domain.contains(lower, "z=0").all() and domain.contains(upper, "z=2").all()
+    assert torch.equal(lower[:, :3], upper[:, :3])
+    again = given(problem, {name: part.x for name, part in points.items()})
+    assert all(torch.equal(again[name].x, part.x) for name, part in points.items())
+
+
+def test_hard_values_on_a_set_are_refused() -> None:
+    domain = Box(t=(0, 1)) * (SQUARE - hole(0.3, 0.3) - hole(0.7, 0.7)) * Box(z=(0, 2))
+    with pytest.raises(DeclarationError, match="is no Box; where: hard condition 'holes'"):
+        heat(domain, hard={"holes"})
+
+
+def test_a_union_of_many_operands_is_drawn_from_evenly() -> None:
+    union = hole(0, 0, 1.0) | hole(3, 0, 1.0) | hole(0, 3, 1.0)
+    points = union.sample(random_unit(0), 3000)
+    shares = [float(hole(*centre, 1.0).contains(points).double().mean()) for centre in ((0, 0), (3, 0), (0, 3))]
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.03)
+    assert len(on_part(union, "rim 2", 10)) == 10
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: SQUARE & Box(x=(2, 3), y=(0, 1)), r"\(Box\(.*\) & Box\(.*\)\) is empty; where: domain; let its"),
+        (lambda: SQUARE & Box(x=(1, 3), y=(0, 1)), "is empty"),
+        (lambda: hole(0, 0) & hole(0.2, 0.2), "is empty"),
+        (lambda: hole(0, 0) - SQUARE.__class__(x=(-1, 1), y=(-1, 1)), "is empty"),
+        (
+            lambda: SQUARE | Box(t=(0, 1)),
+            "has the coordinates x, y and .* has t; where: operator |; give both the same",
+        ),
+        (lambda: SQUARE - Box(y=(0, 1), x=(0, 1)), "has the coordinates x, y and .* has y, x"),
+        (lambda: SQUARE * Box(t=(0, 1), x=(0, 1)), r"share the coordinate x; where: operator \*"),
+        (lambda: SQUARE | HalfSpace(0.0, x=1, y=0), "is unbounded; where: domain; begin with a bounded domain"),
+        (lambda: HalfSpace(0.0, x=1, y=0) - SQUARE, "is unbounded"),
+        (lambda: HOLES.named(ring="hole"), "No part of the boundary is called 'ring'"),
+        (lambda: HOLES.named(rim="hole", **{"rim 2": "hole"}), "gives two parts one name; where: named"),
+        (lambda: HOLES.named(rim="x=0"), "gives two parts one name"),
+    ],
+)
+def test_what_is_no_set_is_refused(build: Callable[[], Any], message: str) -> None:
+    with pytest.raises(DeclarationError, match=message):
+        build()
