@@ -56,10 +56,18 @@ WAITING = dict.fromkeys(MIXING, "move") | {
 """What may wait, and why."""
 
 
+PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__}
+
+LIFTED = {Tensor.tolist, Tensor.new_tensor, torch.tensor, torch.as_tensor} | PRODUCTS
+"""What is seen as functions, before it becomes operations."""
+
+
 class OnDevice(Tensor):
     """A tensor of the stand-in device around one of the CPU."""
 
     held: Tensor
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def __new__(cls, held: Tensor) -> OnDevice:
@@ -117,9 +125,14 @@ class _Lifting(TorchFunctionMode):
         self, function: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
+        if function not in LIFTED:
+            return function(*args, **kwargs)
         if function is Tensor.tolist and _is_on_device(args[0]):  # which torch refuses for subclasses
             self._waits.add("read")
             return args[0].held.tolist()
+        if function in PRODUCTS:  # torch would change the shape of a row's product in place, unseen
+            is_row = args[0].dim() == 1 and args[1].dim() == 2
+            return function(args[0][None], args[1])[0] if is_row else function(*args, **kwargs)
         if function is Tensor.new_tensor and _is_on_device(args[0]):
             made = torch.tensor(args[1], **{"dtype": args[0].dtype} | kwargs)
             return made.to(DEVICE)
