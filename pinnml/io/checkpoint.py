@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.serialization import default_restore_location
 
 from pinnml._version import __version__
 from pinnml.errors import DeclarationError, sentence
-from pinnml.io.declared import describe_run
+from pinnml.io.declared import describe_run, located
 from pinnml.io.files import atomic_path
 from pinnml.io.plain import encode, is_complete, strangers
 from pinnml.network import growth_of
@@ -136,10 +137,15 @@ def _read(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
         if (damaged := archive.testzip()) is not None:  # the loader takes changed bytes for data
             raise ValueError(f"the checksum of {damaged} is wrong")
-    content = torch.load(path, map_location=None if torch.cuda.is_available() else "cpu", weights_only=True)
+    content = torch.load(path, map_location=_placed, weights_only=True)
     if not isinstance(content, dict):
         raise ValueError("it holds no run")
     return content
+
+
+def _placed(storage: Any, location: str) -> Any:
+    """Put the numbers of a tensor where the run goes on."""
+    return default_restore_location(storage, located(location))
 
 
 def _check_format(content: dict[str, Any], path: Path) -> None:

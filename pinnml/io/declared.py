@@ -61,10 +61,14 @@ def setup_of(config: dict[str, Any], given: dict[str, Any], collocation: Colloca
         parts["points"] = {name: points.x for name, points in collocation.items()}
     dtype = decode(config["dtype"], where)
     size = {key: config[key] for key in ("chunk", "jets") if key in config}  # older folders say nothing of jets
-    return Setup(**(parts | given), seed=config["seed"], device=_device(config), dtype=dtype, **size)
+    return Setup(
+        **(parts | given), seed=config["seed"], device=located(str(config.get("device", "cpu"))), dtype=dtype, **size
+    )
 
 
-def _device(config: dict[str, Any]) -> str:
-    """The run's device, or the CPU where there is no such device."""
-    device = str(config.get("device", "cpu"))
-    return device if device.startswith("cuda") and torch.cuda.is_available() else "cpu"
+def located(device: str) -> str:
+    """Return where what lay on a device goes here: there, to the first GPU for one that is missing, or to the CPU."""
+    if not device.startswith("cuda") or not torch.cuda.is_available():
+        return "cpu"
+    number = torch.device(device).index
+    return device if number is None or number < torch.cuda.device_count() else "cuda:0"

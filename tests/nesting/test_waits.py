@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,9 +10,19 @@ import torch
 from small_problems import KINDS
 from stand_in import DEVICE, waits_counted
 
+from pinnml.adapt import RAD, Stage
 from pinnml.bench.ablations import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
-from pinnml.loss import Discretisation, PinnObjective, Threads
+from pinnml.loss import (
+    Discretisation,
+    EqualTraces,
+    LinearisedSizes,
+    PinnObjective,
+    Threads,
+    balanced,
+    check_start,
+    measured,
+)
 from pinnml.network import ResNet
 from pinnml.objective import Counts
 from pinnml.optim import AbstractSolver, Iterations, Progress, minimise
@@ -90,3 +101,23 @@ def test_a_step_waits_about_once_for_each_evaluation(name: str, case: tuple[str,
 def test_a_usual_step_waits_a_few_times(name: str, limit: int, on_one_thread: None) -> None:
     *_, (waits, _) = steps_of(named(name), *CASES[0])
     assert sum(waits.values()) <= limit, waits
+
+
+def test_checks_balance_scales_and_renewed_points_work_where_theta_lies(on_one_thread: None) -> None:
+    """No tensor of the host meets one of the device; what moves there does so a few times, however many points."""
+    problem, rule = KINDS["oscillator"](), RAD(stages=(Stage(40, every=1),), pool=3, gap=0.0, probes=32)
+    with waits_counted() as waits:
+        generator, domain = torch.Generator().manual_seed(1), problem.domain
+        network = ResNet(width=3, blocks=2).bind(domain.names, domain.lower, domain.upper, len(problem.fields))
+        points = sample(problem, Uniform(20), generator, device=DEVICE)
+        drawn = Discretisation(network, points)
+        theta = network.initial(generator, torch.float64, DEVICE)
+        scaled = replace(drawn, network=measured(problem, drawn, LinearisedSizes()))
+        objective = PinnObjective(problem, balanced(problem, scaled, EqualTraces(), theta), threads=Threads(1))
+        assert not [finding for finding in check_start(objective, theta) if finding.fatal]
+        iterate, before = objective.at(theta), waits.count
+        renewed, _ = rule.adapted(Progress(1, iterate, 0.0, Counts()), objective, generator, None)
+        assert renewed is not None
+        after = waits.count - before
+        assert renewed.objective.at(theta).f.device == DEVICE
+    assert after <= 8, waits.places
