@@ -120,7 +120,8 @@ def follow(
     scaled = (candidates - candidates.new_tensor(domain.lower)) / candidates.new_tensor(domain.lengths)
     pool = candidates.to(theta)
     objective.count(points=len(pool))
-    residuals = residual_values(objective.problem, objective.network, theta, name, pool, objective.threads)
+    problem, network = objective.problem, objective.network
+    residuals = residual_values(problem, network, theta, name, pool, objective.threads, objective.chunk)
     size = residuals.abs().sum(0).double().cpu()
     # where the residual is zero everywhere, one point is as good as another
     relative = size / size.mean() if bool(size.any()) else torch.ones_like(size)

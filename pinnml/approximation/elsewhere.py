@@ -22,6 +22,6 @@ def losses_elsewhere(objective: PinnObjective, theta: Tensor, x: Tensor) -> dict
     problem, found = objective.problem, {}
     for name in problem.equations:
         objective.count(points=len(x))
-        residuals = residual_values(problem, objective.network, theta, name, x, objective.threads)
+        residuals = residual_values(problem, objective.network, theta, name, x, objective.threads, objective.chunk)
         found[name] = 0.5 * objective.weight(name) * float(residuals.square().sum(0).mean())
     return found

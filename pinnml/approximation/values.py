@@ -15,6 +15,9 @@ from pinnml.threads import available, reserve
 
 CHUNK = 5000
 
+LARGE = 50_000
+"""Points at once on a GPU, where every chunk costs as many launches whatever its size."""
+
 
 def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: Tensor, names: list[str]) -> Tensor:
     """Return fields or derivatives, named as in a residual, at points x (n, d); shape (len(names), n).
@@ -43,7 +46,13 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
 
 
 def residual_values(
-    problem: Problem, network: AbstractNetwork, theta: Tensor, name: str, x: Tensor, threads: Threads | None = None
+    problem: Problem,
+    network: AbstractNetwork,
+    theta: Tensor,
+    name: str,
+    x: Tensor,
+    threads: Threads | None = None,
+    chunk: int | None = None,
 ) -> Tensor:
     """Return the unweighted residuals of an interior condition at points x (n, d), shape (q, n).
 
@@ -61,6 +70,8 @@ def residual_values(
         Points of the domain.
     threads : Threads or None, default None
         What evaluates chunks of points side by side, and whose watch may end it between two; None for all threads.
+    chunk : int or None, default None
+        The most points that a GPU evaluates at once; None for as many as suit it.
 
     Returns
     -------
@@ -71,7 +82,7 @@ def residual_values(
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:
         return placed.at(theta, workspace).residual.clone()  # the workspace is used again
 
-    return in_chunks(problem, network, problem.terms[name], x, values, threads)
+    return in_chunks(problem, network, problem.terms[name], x, values, threads, on_device=chunk or LARGE)
 
 
 def in_chunks(
@@ -82,8 +93,9 @@ def in_chunks(
     function: Callable[[PlacedTerm, Workspace], Tensor],
     threads: Threads | None,
     most: int = CHUNK,
+    on_device: int | None = None,
 ) -> Tensor:
-    """Place and evaluate chunk by chunk: what a network keeps of its points may be large.
+    """Place and evaluate chunk by chunk, of `most` points or so many `on_device`: what a network keeps may be large.
 
     Of points with their images, shape (n, 2, d), each chunk has all points before all images, as a `Pair` has them.
     """
@@ -96,5 +108,6 @@ def in_chunks(
     # in a block of inference mode networks that differentiate themselves would have derivatives of zero
     with torch.inference_mode(False), torch.no_grad(), reserve(threads.count):
         at = x.clone() if x.is_inference() else x
+        most = most if on_device is None or x.device.type == "cpu" else on_device
         batches = threads.batches(at.split(min(most, network.most_points or most)))
         return torch.cat([part for batch in batches for part in threads.map(values, batch)], -1)

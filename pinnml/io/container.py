@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pinnml.io.untrusted import PIECE, PiecewiseFile
-from pinnml.setup import there_or_cpu
+from pinnml.setup import located
 
 ENTRIES = 15_000
 """The most tensors of a checkpoint: blocks of a Schwarz method keep some ten each."""
@@ -138,7 +138,7 @@ class _Reader(pickle._Unpickler):
             if type(count) is not int or count * dtype.itemsize != info.file_size:
                 raise ValueError("a tensor has another size than its numbers")
             numbers = _numbers(self._archive, info, count, dtype)
-            self._storages[key, dtype, location] = numbers.to(there_or_cpu(location))
+            self._storages[key, dtype, location] = numbers.to(located(location))
         return self._storages[key, dtype, location]
 
     def load_mark(self) -> None:

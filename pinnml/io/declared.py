@@ -10,7 +10,7 @@ from pinnml.io.plain import decode, encode, is_known
 from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.settings import misfits
-from pinnml.setup import Run, Setup, there_or_cpu
+from pinnml.setup import Run, Setup, located
 
 
 def describe_run(run: Run) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def setup_of(
     if parts["points"] == "given":
         parts["points"] = {name: points.x for name, points in collocation.items()}
     size = {key: config[key] for key in ("chunk", "jets") if key in config}  # older folders say nothing of jets
-    setup = Setup(**(parts | dict(given)), device=there_or_cpu(str(kept["device"])), **size)
+    setup = Setup(**(parts | dict(given)), device=located(str(kept["device"])), **size)
     for name, value, wanted in misfits(setup, Setup):
         raise DeclarationError(f"{name} of the configuration is {value}", where, f"restore the file: it is {wanted}")
     return setup

@@ -51,15 +51,23 @@ class FeatureMap:
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of the features at points x (n, d), shape (C, k + m, n)."""
-        affine = _affine_jet(x, self.linear, self.shift, indices)
-        if not len(self.frequency):
+        linear, shift, frequency, phase = self._like(x)
+        affine = _affine_jet(x, linear, shift, indices)
+        if not len(frequency):
             return affine
-        waves, _ = ChainRule(indices, Sin()).forward(_affine_jet(x, self.frequency, self.phase, indices), Workspace())
+        waves, _ = ChainRule(indices, Sin()).forward(_affine_jet(x, frequency, phase, indices), Workspace())
         return torch.cat([affine, waves], 1)
+
+    def _like(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return A, a, B and b in the precision and on the device of the points, to which they move once."""
+        kept: tuple[Tensor, ...] | None = self.__dict__.get("_kept")
+        if kept is None or (kept[0].device, kept[0].dtype) != (x.device, x.dtype):
+            whole = self.linear, self.shift, self.frequency, self.phase
+            kept = self.__dict__["_kept"] = tuple(part.to(x) for part in whole)
+        return kept
 
 
 def _affine_jet(x: Tensor, matrix: Tensor, shift: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
-    matrix, shift = matrix.to(x), shift.to(x)
     jet = x.new_zeros(len(indices), len(matrix), len(x))
     for channel, index in enumerate(indices):
         if sum(index) == 0:

@@ -127,13 +127,20 @@ class Entries(AbstractRestriction):
 
     def __call__(self, v: Tensor) -> Tensor:
         """Return the entries, shape (…, k)."""
-        return v[..., self.chosen.to(v.device)]
+        return v[..., self._on(v.device)]
 
     def adjoint(self, x: Tensor) -> Tensor:
         """Extend by zero."""
         whole = x.new_zeros(*x.shape[:-1], self.size)
-        whole[..., self.chosen.to(x.device)] = x
+        whole[..., self._on(x.device)] = x
         return whole
+
+    def _on(self, device: torch.device) -> Tensor:
+        """Return the numbers on a device, to which they move once."""
+        kept: Tensor = self.__dict__.get("_kept", self.chosen)
+        if kept.device != device:
+            kept = self.__dict__["_kept"] = self.chosen.to(device)
+        return kept
 
     def structure(self, whole: Structure) -> Structure:
         """Return the parts of which entries were chosen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated
@@ -129,9 +129,12 @@ class AsEntries(Decomposition):
 
     def restrictions(self, structure: Structure, size: int) -> tuple[AbstractRestriction, ...]:
         """Return one restriction for each block of `inner`."""
-        numbers = torch.arange(size, dtype=torch.float64, device="cpu")
-        blocks = self.inner.restrictions(structure, size)
-        return tuple(Entries(block(numbers).long(), size) for block in blocks)
+
+        def made() -> tuple[AbstractRestriction, ...]:
+            numbers = torch.arange(size, dtype=torch.float64, device="cpu")
+            return tuple(Entries(block(numbers).long(), size) for block in self.inner.restrictions(structure, size))
+
+        return _kept(self, (structure, size), made)
 
 
 @setting
@@ -167,7 +170,19 @@ class ByIndices(Decomposition):
                 "ByIndices",
                 "give sets that together hold 0 … p − 1",
             )
-        return tuple(Entries(torch.tensor(block, device="cpu"), size) for block in self.blocks)
+        return _kept(
+            self, size, lambda: tuple(Entries(torch.tensor(block, device="cpu"), size) for block in self.blocks)
+        )
+
+
+def _kept(
+    rule: Decomposition, key: Hashable, make: Callable[[], tuple[AbstractRestriction, ...]]
+) -> tuple[AbstractRestriction, ...]:
+    """Return what a rule has made last under a key: indices that are made anew in every sweep move to a GPU again."""
+    known: tuple[Hashable, tuple[AbstractRestriction, ...]] | None = rule.__dict__.get("_known")
+    if known is None or known[0] != key:
+        known = rule.__dict__["_known"] = key, make()
+    return known[1]
 
 
 def multiplicity(restrictions: Sequence[AbstractRestriction], like: Tensor) -> Tensor:

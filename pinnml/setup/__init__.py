@@ -1,7 +1,7 @@
 """What a run depends on and what it leaves, as plain records."""
 
 from pinnml.setup.arguments import expect
-from pinnml.setup.environment import machine, there_or_cpu
+from pinnml.setup.environment import located, machine
 from pinnml.setup.history import COLUMNS, INTEGERS, LATER, HistoryRow
 from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, with_room, within
 from pinnml.setup.periodicity import fit_network
@@ -36,6 +36,6 @@ __all__ = [
     "size_text",
     "sweeps_recipe",
     "with_room",
-    "there_or_cpu",
+    "located",
     "within",
 ]

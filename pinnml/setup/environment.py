@@ -15,10 +15,11 @@ def has_gpu(device: str | torch.device) -> bool:
     return torch.cuda.is_available() and (torch.device(device).index or 0) < torch.cuda.device_count()
 
 
-def there_or_cpu(device: str) -> str:
-    """Return a GPU by the name that a file has for it, or the CPU where there is no such device, whatever the text."""
-    known = re.fullmatch(r"cuda(:\d{1,3})?", device) is not None
-    return device if known and has_gpu(device) else "cpu"
+def located(device: str) -> str:
+    """Return where what lay on a device of a file goes: there, to the first GPU for a missing one, or to the CPU."""
+    if re.fullmatch(r"cuda(:\d{1,3})?", device) is None or not has_gpu("cuda"):
+        return "cpu"
+    return device if has_gpu(device) else "cuda:0"
 
 
 def machine() -> dict[str, object]:

@@ -14,7 +14,7 @@ import torch
 
 from pinnml.errors import DeclarationError
 from pinnml.io import atomic_path, prepare_folder, read_json, write_bytes, write_json
-from pinnml.setup import HistoryRow
+from pinnml.setup import HistoryRow, located
 
 
 class Colour(enum.Enum):
@@ -165,3 +165,23 @@ def test_prepare_folder_refuses_a_read_only_folder(tmp_path: Path) -> None:
         pytest.skip("a superuser may write everywhere")
     with pytest.raises(DeclarationError, match="locked"):
         prepare_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "expected"),
+    [
+        ("cpu", 0, "cpu"),
+        ("cpu", 2, "cpu"),
+        ("cuda", 0, "cpu"),
+        ("cuda:1", 0, "cpu"),
+        ("cuda", 1, "cuda"),
+        ("cuda:1", 2, "cuda:1"),
+        ("cuda:1", 1, "cuda:0"),
+    ],
+)
+def test_a_run_goes_to_a_device_that_is_here(
+    device: str, gpus: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert located(device) == expected

@@ -36,10 +36,6 @@ STEPS = 2
 CASES = [("string", 1), ("oscillator", 2)]
 """Problems, with a seed for points and network."""
 
-MOVES = pytest.mark.xfail(reason="constants of features move to the device in every evaluation that does not keep jets")
-
-NAMES = [pytest.param(name, marks=MOVES if name == "no-cache" else ()) for name in sorted(SOLVERS | ABLATIONS)]
-
 BESIDE = 3
 """Waits of a step beside those for its evaluations."""
 
@@ -94,7 +90,7 @@ def less(counts: Counts, earlier: Counts) -> Counts:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[kind for kind, _ in CASES])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(SOLVERS | ABLATIONS))
 def test_a_step_waits_about_once_for_each_evaluation(name: str, case: tuple[str, int], on_one_thread: None) -> None:
     *_, (waits, counts) = steps_of(named(name), *case)
     assert sum(waits.values()) <= most(counts), (waits, counts)
@@ -107,7 +103,6 @@ def test_a_usual_step_waits_a_few_times(name: str, limit: int, on_one_thread: No
     assert sum(waits.values()) <= limit, waits
 
 
-@MOVES
 def test_checks_balance_scales_and_renewed_points_work_where_theta_lies(on_one_thread: None) -> None:
     """No tensor of the host meets one of the device; what moves there does so a few times, however many points."""
     problem, rule = KINDS["oscillator"](), RAD(stages=(Stage(40, every=1),), pool=3, gap=0.0, probes=32)
