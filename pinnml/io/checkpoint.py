@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pinnml._version import __version__
 from pinnml.errors import DeclarationError, printable, sentence
-from pinnml.io.container import packed, read_container
+from pinnml.io.container import check_written, packed, read_container
 from pinnml.io.declared import describe_run
 from pinnml.io.files import atomic_path
 from pinnml.io.plain import encode, is_complete, strangers
@@ -42,11 +42,40 @@ class UnsavedWarning(CheckpointWarning):
 
 
 def write_checkpoint(run: Run, folder: Path) -> None:
-    """Write checkpoint.pt atomically and keep the one before it; raise `OSError` where that fails."""
-    content = io.BytesIO()
-    torch.save(packed(_content(run)), content)  # into memory: on a full disk torch raises an error without its reason
+    """Write checkpoint.pt atomically and keep the one before it; raise `OSError` where that fails.
+
+    A state of the solver that is more than `read_container` reads is left out, with a `CheckpointWarning`. Raises
+    `DeclarationError` where the rest is too much, too.
+    """
+    content = _content(run)
+    written = _written(content)
+    if (fault := _fault(content, written)) is not None:
+        what = "so that checkpoints go without the solver's state, and a run that goes on begins with a fresh one"
+        where, content = f"the state of {type(run.setup.solver).__name__}", content | {"state": None}
+        written = _written(content)
+        if (other := _fault(content, written)) is not None:
+            what = f"It could not be read again: {other}"
+            raise DeclarationError(what, str(folder / CHECKPOINT), "give settings of fewer numbers and texts")
+        text = sentence(f"It could not be read again: {fault}, {what}", where, "take fewer blocks")
+        warnings.warn(text, CheckpointWarning, stacklevel=3)
     with atomic_path(folder / CHECKPOINT, keep=folder / PREVIOUS) as file:
-        file.write_bytes(content.getbuffer())
+        file.write_bytes(written.getbuffer())
+
+
+def _written(content: dict[str, Any]) -> io.BytesIO:
+    """Return a checkpoint in memory: on a full disk torch raises an error without its reason."""
+    written = io.BytesIO()
+    torch.save(packed(content), written)
+    return written
+
+
+def _fault(content: dict[str, Any], written: io.BytesIO) -> str | None:
+    """Return why a checkpoint would not be read again; None where it would."""
+    try:
+        check_written(content, written)
+    except (ValueError, pickle.UnpicklingError) as error:
+        return str(error)
+    return None
 
 
 def left_out(run: Run) -> str | None:

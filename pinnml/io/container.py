@@ -69,6 +69,13 @@ def packed(data: Any) -> Any:
     return data.contiguous() if many else data
 
 
+def check_written(content: Mapping[str, Any], file: io.BytesIO) -> None:
+    """Raise `ValueError` for what torch.save has made of a dictionary, where `read_container` would not read it."""
+    with zipfile.ZipFile(file) as archive:
+        _checked(archive, file.seek(0, 2))
+    _check_plain(content)
+
+
 def read_container(file: PiecewiseFile) -> dict[str, Any]:
     """Return the dictionary of texts, numbers, lists and tensors that torch.save has written to a file.
 

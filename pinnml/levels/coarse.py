@@ -36,6 +36,10 @@ class AbstractLevelRule(ABC):
     def storage(self, structure: Structure, size: int, rows: int, local: Local) -> int:
         """Return how many numbers the level's solver holds; see `AbstractSolver.storage`."""
 
+    def space(self, structure: Structure, size: int) -> tuple[Structure, int]:
+        """Return the parts and the number of the level's unknowns, as `Inside` has them; by default those of θ."""
+        return structure, size
+
 
 class GalerkinRule(AbstractLevelRule):
     """A rule that restricts the objective itself, by R = Pᵀ."""
@@ -59,6 +63,11 @@ class GalerkinRule(AbstractLevelRule):
         """Return that of its solver on the unknowns y."""
         R = self.restriction(structure, size)
         return (self.local or local).solver.storage(R.structure(structure), R.shape[0], rows)
+
+    def space(self, structure: Structure, size: int) -> tuple[Structure, int]:
+        """Return those of y."""
+        R = self.restriction(structure, size)
+        return R.structure(structure), R.shape[0]
 
 
 @setting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
+from typing import Any
 
 from pinnml.errors import DeclarationError
 from pinnml.levels.coarse import AbstractLevelRule, TiedBlocks
@@ -66,8 +67,10 @@ class TwoLevel(AbstractSolver):
         if len(state.coarse) != len(solvers):
             what = f"The state is of {len(state.coarse)} levels, not {len(solvers)}"
             raise DeclarationError(what, type(self).__name__, "restore the file, or hand over the run's solver")
-        own = [one.local if isinstance(one, SpanState) else one for one in state.coarse]
-        levels = [Inside(solver, one, structure, None) for solver, one in zip(solvers, own, strict=True)]
+        levels = [
+            _inside(rule, solver, one, structure, size)
+            for rule, solver, one in zip(self.coarse, solvers, state.coarse, strict=True)
+        ]
         return (Inside(self.fine, state.fine, structure, size), *levels)
 
     def step(
@@ -92,3 +95,12 @@ class TwoLevel(AbstractSolver):
     def hierarchy(self, objective: AbstractObjective, iterate: Iterate) -> Hierarchy:
         """Return the levels with their unknowns and work, to be printed; costs one cycle from the iterate."""
         return describe(objective, iterate, self.fine, self.levels)
+
+
+def _inside(
+    rule: AbstractLevelRule, solver: AbstractSolver, state: Any, structure: Structure, size: int | None
+) -> Inside:
+    """Return the solver of a level, whose unknowns are the level's own."""
+    if isinstance(state, SpanState):
+        return Inside(solver, state.local, Structure(), state.unknowns)
+    return Inside(solver, state, *((structure, None) if size is None else rule.space(structure, size)))

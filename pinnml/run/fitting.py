@@ -26,7 +26,7 @@ from pinnml.network import (
     neurons_of,
     regrown,
 )
-from pinnml.optim import AbstractSolver, Estimate, Inside
+from pinnml.optim import AbstractInverse, AbstractSolver, Estimate, Inside
 from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.settings import fits, name_of, shaped
@@ -207,9 +207,21 @@ def _misshapen(record: Any, size: int | None, dtype: torch.dtype) -> Iterator[st
             optional = letter.endswith("?") and not length
             if value.dtype != dtype or not (optional or lengths.setdefault(letter.rstrip("?"), length) == length):
                 yield f"{name} of the {type(record).__name__} has {tuple(value.shape)} numbers of {value.dtype}"
+    if size is not None and isinstance(record, AbstractInverse) and not _applies(record, size, dtype):
+        yield f"The {type(record).__name__} is not one for {size} parameters"
     for part in dataclasses.fields(record):
         if part.type not in ("Any", "tuple[Any, ...]"):  # those belong to methods inside
             yield from _misshapen(getattr(record, part.name), size, dtype)
+
+
+def _applies(inverse: AbstractInverse, size: int, dtype: torch.dtype) -> bool:
+    """Return whether M⁻¹v of a vector v of such a length and precision is another, tried on one where it lies."""
+    like = next((value for _, value, _ in shaped(inverse)), torch.empty(0))
+    try:
+        image = inverse(torch.zeros(size, dtype=dtype, device=like.device))
+    except (RuntimeError, IndexError, ValueError):  # factors, restrictions or weights of other lengths
+        return False
+    return image.shape == (size,) and image.dtype == dtype
 
 
 def _strange_memories(rule: AbstractAdaptation | None, state: Any) -> Iterator[str]:

@@ -8,8 +8,10 @@ import random
 import shutil
 import time
 import warnings
+import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -176,6 +178,20 @@ def test_one_number_in_the_place_of_many_is_written_as_many(tmp_path: Path) -> N
         assert read_container(file)["x"][0].shape == (2**21,)
 
 
+def test_a_state_of_too_many_tensors_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than written into a checkpoint that nobody reads; what is too much without it is refused at once."""
+    run, entries = pm.load(folder, heat()).run, len(zipfile.ZipFile(folder / CHECKPOINT).infolist())
+    assert run.result.state is not None
+    monkeypatch.setattr("pinnml.io.container.ENTRIES", entries - 1)
+    with pytest.warns(CheckpointWarning, match=r"too many entries.*fresh one"):
+        write_checkpoint(run, folder)
+    found = pm.load(folder, heat()).run
+    assert found.result.state is None and bool((found.result.iterate.theta == run.result.iterate.theta).all())
+    monkeypatch.setattr("pinnml.io.container.PARTS", 10)
+    with pytest.raises(pm.DeclarationError, match=r"holds too much.*fewer numbers"):
+        write_checkpoint(run, folder)
+
+
 def test_a_compiler_starts_where_the_user_asks_for_it(folder: Path) -> None:
     save_content(folder, lambda content: content["config"].update(network=COMPILED))
     assert "hand the network over" in refused(folder)
@@ -232,16 +248,19 @@ def test_a_summary_and_a_history_changed_anywhere_are_read_or_refused(name: str,
             check_refusal(error)
 
 
-SOLVERS = {"lbfgs": pm.LBFGS(), "adam": pm.Adam(), "bfgs": pm.optim.BFGS(), "two levels": pm.levels.TwoLevel()}
+SOLVERS = {
+    "lbfgs": pm.LBFGS(),
+    "lbfgs with factors": pm.LBFGS(initial=pm.schwarz.SchwarzFactors(), rebuild=2),
+    "adam": pm.Adam(),
+    "bfgs": pm.optim.BFGS(),
+    "two levels": pm.levels.TwoLevel(),
+}
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_state_changed_anywhere_is_gone_on_with_or_refused(name: str, folder: Path) -> None:
     """Whatever could be loaded takes a step."""
-    (folder / CHECKPOINT).unlink()
-    run = pm.solve(heat(), TINY, SOLVERS[name], points=pm.Sobol(8), stop=pm.Iterations(3), device="cpu").run
-    write_checkpoint(run, folder)  # and no second one
-    content = torch.load(folder / CHECKPOINT, weights_only=True)
+    content = with_state_of(SOLVERS[name], folder)
     taken = 0
     for seed in range(60):
         changed = copy.deepcopy(content)
@@ -256,6 +275,48 @@ def test_a_state_changed_anywhere_is_gone_on_with_or_refused(name: str, folder: 
         assert train(before.problem, going_on, before=before).result.nit <= 4
         taken += 1
     assert taken < 50
+
+
+def with_state_of(solver: pm.optim.AbstractSolver, folder: Path) -> dict[str, Any]:
+    """Leave the checkpoint of three steps in a folder, and no second one; return what it holds."""
+    (folder / CHECKPOINT).unlink()
+    run = pm.solve(heat(), TINY, solver, points=pm.Sobol(8), stop=pm.Iterations(3), device="cpu").run
+    write_checkpoint(run, folder)
+    content: dict[str, Any] = torch.load(folder / CHECKPOINT, weights_only=True)
+    return content
+
+
+def shorter(data: Any, length: int) -> Any:
+    """Every tensor of such a length in any dimension with one entry less there."""
+    if isinstance(data, dict):
+        return {key: shorter(item, length) for key, item in data.items()}
+    if isinstance(data, list):
+        return [shorter(item, length) for item in data]
+    if isinstance(data, torch.Tensor):
+        for axis in range(data.ndim):
+            data = data.narrow(axis, 0, min(data.shape[axis], length - (data.shape[axis] == length)))
+    return data
+
+
+def test_the_state_of_a_level_of_other_unknowns_is_refused(folder: Path) -> None:
+    """All of its tensors agree with one another, and with nothing else."""
+    content = with_state_of(pm.levels.TwoLevel(), folder)
+    (state,) = content["state"]["coarse"]
+    content["state"]["coarse"] = shorter([state], len(state["scale"]))
+    torch.save(content, folder / CHECKPOINT)
+    with pytest.raises(pm.DeclarationError, match="scale of the GaussNewtonState has"):
+        pm.load(folder, heat())
+
+
+@pytest.mark.parametrize("number", [10**6, -(10**6)])
+def test_factors_of_parameters_that_are_none_are_refused(number: int, folder: Path) -> None:
+    blocks = pm.schwarz.AsEntries(pm.schwarz.ByLayer())
+    content = with_state_of(pm.LBFGS(initial=pm.schwarz.SchwarzFactors(blocks), rebuild=9), folder)
+    chosen = content["state"]["inverse"]["restrictions"][0]["chosen"]
+    chosen[0] = number
+    torch.save(content, folder / CHECKPOINT)
+    with pytest.raises(pm.DeclarationError, match="not one for"):
+        pm.load(folder, heat())
 
 
 @pytest.mark.soak
