@@ -12,8 +12,8 @@ from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
 from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
 from pinnml.problem.sampling import UnitPoints, spread
+from pinnml.problem.symbols import FieldDerivative, MultiIndex
 from pinnml.problem.table import Table
-from pinnml.problem.vocabulary import FieldDerivative, MultiIndex
 
 __all__ = [
     "AbstractCondition",

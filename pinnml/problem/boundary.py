@@ -22,7 +22,8 @@ from pinnml.problem.conditions import (
 )
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import Parts, PointData
-from pinnml.problem.vocabulary import BoundFunction, FieldDerivative, Vocabulary, as_column
+from pinnml.problem.symbols import FieldDerivative
+from pinnml.problem.vocabulary import BoundFunction, Vocabulary, as_column
 
 FieldValue = Callable[..., Any] | float
 

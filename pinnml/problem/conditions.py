@@ -13,7 +13,8 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, finite, suggestion
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import AbstractRegion, Everywhere, Pair, PointData
-from pinnml.problem.vocabulary import MAX_ORDER, BoundFunction, FieldDerivative, Vocabulary, as_column
+from pinnml.problem.symbols import FieldDerivative
+from pinnml.problem.vocabulary import MAX_ORDER, BoundFunction, Vocabulary, as_column
 
 Values = Mapping[FieldDerivative, Tensor]
 

@@ -14,7 +14,7 @@ from pinnml.problem.conditions import Term
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import Pair
 from pinnml.problem.sampling import UnitPoints
-from pinnml.problem.vocabulary import FieldDerivative
+from pinnml.problem.symbols import FieldDerivative
 
 PROBES = 16
 LINEAR = 1e-9

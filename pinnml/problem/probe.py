@@ -14,7 +14,7 @@ from pinnml.errors import DeclarationError, Finding
 from pinnml.problem.conditions import Term
 from pinnml.problem.lifting import FieldLifting
 from pinnml.problem.regions import PointData
-from pinnml.problem.vocabulary import FieldDerivative
+from pinnml.problem.symbols import FieldDerivative
 
 Values = Mapping[FieldDerivative, Tensor]
 

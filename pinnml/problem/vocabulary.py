@@ -7,15 +7,26 @@ import keyword
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, shown, suggestion
-
-MultiIndex = tuple[int, ...]
-"""Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
+from pinnml.problem.symbols import (
+    At,
+    Coordinate,
+    FieldDerivative,
+    Gradient,
+    Laplacian,
+    MultiIndex,
+    Normal,
+    NormalDerivative,
+    Parameter,
+    Position,
+    Symbol,
+)
 
 MAX_ORDER = 4
 """The highest order of a derivative that a name may ask for."""
@@ -25,49 +36,12 @@ RESERVED = ("on", "at", "along", "weight", "sigma")
 
 
 @dataclass(frozen=True)
-class FieldDerivative:
-    """The derivative ∂^index of a field, both by number."""
-
-    field: int
-    index: MultiIndex
-
-
-@dataclass(frozen=True)
-class Coordinate:
-    """A coordinate by its axis."""
-
-    axis: int
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of the equation by its value (units are the user's own)."""
-
-    value: float
-
-
-@dataclass(frozen=True)
-class Normal:
-    """A component of the outward unit normal by its axis (dimensionless)."""
-
-    axis: int
-
-
-@dataclass(frozen=True)
-class NormalDerivative:
-    """The derivative n·∇u of a field, by number, along the outward unit normal; in the coordinates' units."""
-
-    field: int
-
-
-Symbol = FieldDerivative | Coordinate | Parameter | Normal | NormalDerivative
-
-
-@dataclass(frozen=True)
 class Vocabulary:
     """Coordinates, fields and parameters of a problem by name.
 
-    On the boundary, `on_boundary`, there are a normal's components and normal derivatives, too: `n_x` and `u_n`.
+    `grad_u` and `laplacian_u` of a field `u` are along all coordinates but one called "t", and `position` is the
+    vector of these. On the boundary, `on_boundary`, there are a normal's components and normal derivatives, too: `n_x`
+    and `u_n`. What the user has named comes first.
 
     Raises `DeclarationError` for a name that cannot be an argument's, or is given twice.
     """
@@ -115,14 +89,27 @@ class Vocabulary:
             found.add(Parameter(self.parameters[name]))
         if self.on_boundary:
             found |= {Normal(axis) for axis, x in enumerate(self.coordinates) if name == f"n_{x}"}
-            found |= {NormalDerivative(number) for number, field in enumerate(self.fields) if name == f"{field}_n"}
+            all_axes = tuple(range(len(self.coordinates)))
+            normal = [NormalDerivative(number, all_axes, len(all_axes)) for number in range(len(self.fields))]
+            found |= {one for one, field in zip(normal, self.fields, strict=True) if name == f"{field}_n"}
         for number, field in enumerate(self.fields):
             if name == field:
                 found.add(FieldDerivative(number, zero))
             elif name.startswith(field + "_"):
                 suffix = name[len(field) + 1 :]
                 found |= {FieldDerivative(number, index) for index in self._indices(suffix, MAX_ORDER) if any(index)}
-        return found
+        return found or {symbol for known, symbol in self._vectors().items() if known == name}
+
+    def _vectors(self) -> dict[str, Symbol]:
+        """Return what is made of all coordinates in space by its name."""
+        axes, size = tuple(i for i, x in enumerate(self.coordinates) if x != "t"), len(self.coordinates)
+        known: dict[str, Symbol] = {"position": Position(axes)}
+        for number, field in enumerate(self.fields):
+            known |= {
+                f"grad_{field}": Gradient(number, axes, size),
+                f"laplacian_{field}": Laplacian(number, axes, size),
+            }
+        return known if axes else {}
 
     def _indices(self, suffix: str, orders: int) -> set[MultiIndex]:
         """Return every way to read a suffix such as "txx" as a product of at most `orders` coordinate names."""
@@ -156,7 +143,7 @@ class Vocabulary:
         ]
         normal = [*[f"{field}_n" for field in self.fields], *[f"n_{x}" for x in self.coordinates]]
         boundary = normal if self.on_boundary else []
-        return [*self.fields, *first, *second, *boundary, *self.coordinates, *self.parameters]
+        return [*self.fields, *first, *second, *boundary, *self.coordinates, *self.parameters, *self._vectors()]
 
     def bind(self, function: Callable[..., Any], where: str) -> BoundFunction:
         """Read a function's signature once and bind each argument to what its name stands for."""
@@ -174,7 +161,7 @@ class Vocabulary:
             known = bool(self._readings(name)) or self._is_derivative(name)
             if known or parameter.default is parameter.empty:
                 symbols[name] = self.symbol(name, where)
-        return BoundFunction(function, symbols, where, len(self.coordinates))
+        return BoundFunction(function, symbols, where)
 
 
 @dataclass(frozen=True)
@@ -184,49 +171,23 @@ class BoundFunction:
     function: Callable[..., Any]
     symbols: Mapping[str, Symbol]
     where: str
-    dimension: int
 
     @property
     def derivatives(self) -> tuple[FieldDerivative, ...]:
         """The field derivatives that the function needs, without repetition, in order of appearance."""
-        needed: list[FieldDerivative] = []
-        for symbol in self.symbols.values():
-            if isinstance(symbol, FieldDerivative):
-                needed.append(symbol)
-            elif isinstance(symbol, NormalDerivative):
-                needed += self._gradient(symbol.field)
-        return tuple(dict.fromkeys(needed))
+        return tuple(dict.fromkeys(part for symbol in self.symbols.values() for part in symbol.needs))
 
     @property
     def needs_normals(self) -> bool:
         """Whether the function asks for the normal, or for a derivative along it."""
         return any(isinstance(symbol, Normal | NormalDerivative) for symbol in self.symbols.values())
 
-    def _gradient(self, field: int) -> list[FieldDerivative]:
-        axes = range(self.dimension)
-        return [FieldDerivative(field, tuple(int(axis == along) for axis in axes)) for along in axes]
-
     def __call__(
-        self, x: Tensor, values: Mapping[FieldDerivative, Tensor] | None = None, normals: Tensor | None = None
+        self, x: Tensor, values: Mapping[FieldDerivative, Tensor] = MappingProxyType({}), normals: Tensor | None = None
     ) -> Any:
         """Evaluate at points x (n, d) with field derivatives of shape (n,) each, and with normals (n, d)."""
-        arguments: dict[str, Any] = {}
-        for name, symbol in self.symbols.items():
-            if isinstance(symbol, Coordinate):
-                arguments[name] = x[:, symbol.axis]
-            elif isinstance(symbol, Parameter):
-                arguments[name] = symbol.value
-            elif isinstance(symbol, Normal):
-                arguments[name] = None if normals is None else normals[:, symbol.axis]
-            elif values is None:
-                continue
-            elif isinstance(symbol, NormalDerivative):
-                assert normals is not None
-                gradient = torch.stack([values[part] for part in self._gradient(symbol.field)], 1)
-                arguments[name] = (normals * gradient).sum(1)
-            else:
-                arguments[name] = values[symbol]
-        return self.function(**arguments)
+        at = At(x, values, normals)
+        return self.function(**{name: symbol.of(at) for name, symbol in self.symbols.items()})
 
 
 def as_column(result: Any, x: Tensor, where: str) -> Tensor:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pinnml.problem import Box, DeclarationError, FieldDerivative, Interior, Periodic, Problem
-from pinnml.problem.vocabulary import Coordinate, Parameter, Vocabulary
+from pinnml.problem.symbols import Coordinate, Gradient, Laplacian, Parameter, Position
+from pinnml.problem.vocabulary import Vocabulary
 
 POLAR = Vocabulary(("t", "r", "theta"), ("u", "u_old", "p"), {"nu": 0.5, "theta_0": 2.0})
 
@@ -30,6 +31,9 @@ POLAR = Vocabulary(("t", "r", "theta"), ("u", "u_old", "p"), {"nu": 0.5, "theta_
         ("theta", Coordinate(2)),
         ("nu", Parameter(0.5)),
         ("theta_0", Parameter(2.0)),
+        ("grad_u_old", Gradient(1, (1, 2), 3)),
+        ("laplacian_p", Laplacian(2, (1, 2), 3)),
+        ("position", Position((1, 2))),
     ],
 )
 def test_name_is_read(name: str, symbol: object) -> None:
@@ -86,6 +90,33 @@ def test_functions_get_what_their_names_say() -> None:
     p, mixed = x.new_tensor([3.0, 4.0]), x.new_tensor([5.0, 6.0])
     found = term.residual(x, dict(zip(term.derivatives, (p, mixed), strict=True)), {})
     assert torch.equal(found, x.new_tensor([[53.0, 64.0], [49.0, 298.5], [0.75, 1.0]]))
+
+
+def test_vectors_are_those_of_all_coordinates_in_space() -> None:
+    """Whatever their number, with time anywhere among them."""
+    domain = Box(x=(0, 1), t=(0, 2), y=(0, 1))
+
+    def by_vectors(u_t, grad_u, laplacian_u, position):  # type: ignore[no-untyped-def]
+        return u_t - laplacian_u + (position * grad_u).sum(1)
+
+    def by_names(u_t, u_x, u_y, u_xx, u_yy, x, y):  # type: ignore[no-untyped-def]
+        return u_t - (u_xx + u_yy) + x * u_x + y * u_y
+
+    conditions = {"vectors": Interior(by_vectors), "names": Interior(by_names)}
+    terms = Problem(domain, ["u"], conditions=conditions).terms
+    vectors, names = terms["vectors"], terms["names"]
+    assert set(vectors.derivatives) == set(names.derivatives)
+    x = torch.rand(7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    values = {symbol: (number + x[:, 0]) ** 3 for number, symbol in enumerate(names.derivatives)}
+    torch.testing.assert_close(vectors.residual(x, values, {}), names.residual(x, values, {}))
+
+
+def test_names_of_the_user_come_before_those_of_vectors() -> None:
+    names = Vocabulary(("t", "position"), ("u", "grad_u"), {"laplacian_u": 1.0})
+    found = [names.symbol(name, "here") for name in ("position", "grad_u", "laplacian_u", "grad_grad_u")]
+    assert found == [Coordinate(1), FieldDerivative(1, (0, 0)), Parameter(1.0), Gradient(1, (1,), 2)]
+    with pytest.raises(DeclarationError, match="Unknown name 'grad_u'"):
+        Vocabulary(("t",), ("u",), {}).symbol("grad_u", "here")
 
 
 def test_periodic_derivatives_need_no_names() -> None:
