@@ -12,9 +12,11 @@ from pinnml.errors import DeclarationError, Finding
 from pinnml.problem.conditions import Term
 from pinnml.problem.contradictions import contradictions
 from pinnml.problem.domain import AbstractDomain
+from pinnml.problem.extension import PointFunction
 from pinnml.problem.lifting import FieldLifting
 from pinnml.problem.probe import probe_lifting, probe_term
 from pinnml.problem.reference import Reference
+from pinnml.problem.symbols import FieldDerivative
 from pinnml.problem.vocabulary import Vocabulary
 
 PROBES = 64
@@ -50,7 +52,7 @@ def check_declaration(
             and agree
             and name in hard
             and term.region.parts
-            and not any(any(s.index) for s in term.derivatives)
+            and not any(sum(s.index) > 1 for s in term.derivatives)
         ):
             x = term.region.sample(with_corners, domain, inside=PROBES, boundary=PROBES)
             wrong = _check_lifting(term, x, liftings)
@@ -113,8 +115,8 @@ def _check_lifting(term: Term, x: Tensor, liftings: Sequence[FieldLifting]) -> l
     where = f"hard condition {term.name!r}"
     chosen = {symbol: liftings[symbol.field] for symbol in term.derivatives}
     try:
-        offsets = {symbol: lifting.offset(x) for symbol, lifting in chosen.items()}
-        distance = max(float(lifting.distance(x).abs().max()) for lifting in chosen.values())
+        offsets = {symbol: _first(lifting.offset, symbol, x) for symbol, lifting in chosen.items()}
+        distance = max(float(_first(lifting.distance, s, x).abs().max()) for s, lifting in chosen.items())
     except DeclarationError as error:
         return [Finding(error.what, f"{error.where} for {where}", error.remedy)]
     except Exception as error:
@@ -131,6 +133,19 @@ def _check_lifting(term: Term, x: Tensor, liftings: Sequence[FieldLifting]) -> l
             "make the values agree where faces meet, take the condition out of hard, or mend lifting=…",
         )
     ]
+
+
+def _first(function: PointFunction, symbol: FieldDerivative, x: Tensor) -> Tensor:
+    """Return a function of points, or its first derivative along the axis of a symbol, shape (n,)."""
+    if not any(symbol.index):
+        return function(x)
+    with torch.enable_grad():
+        points = x.detach().clone().requires_grad_()
+        total = function(points).sum()
+        if not total.requires_grad:
+            return torch.zeros_like(x[:, 0])
+        (gradient,) = torch.autograd.grad(total, points, allow_unused=True, materialize_grads=True)
+    return gradient[:, symbol.index.index(1)]
 
 
 def _check_coverage(domain: AbstractDomain, vocabulary: Vocabulary, terms: Mapping[str, Term]) -> list[Finding]:

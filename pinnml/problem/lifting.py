@@ -10,18 +10,26 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
-from pinnml.problem.boundary import Value, bind_values, evaluated
-from pinnml.problem.box import Box, Face, as_box
+from pinnml.problem.boundary import Derivative, Value, bind_values
+from pinnml.problem.box import Face, as_box
 from pinnml.problem.domain import AbstractDomain
+from pinnml.problem.extension import (
+    AxisData,
+    Held,
+    PointFunction,
+    extension,
+    face_distance,
+    has_slopes,
+    one_constant,
+    zero,
+)
+from pinnml.problem.symbols import FieldDerivative
 from pinnml.problem.vocabulary import BoundFunction, Vocabulary, as_column
-
-PointFunction = Callable[[Tensor], Tensor]
-"""A function of points (n, d) with values of shape (n,)."""
 
 MOST_AXES = 6
 """An extension from the faces of more axes, 3^6 terms, is left to the user."""
 
-FaceData = dict[Face, BoundFunction | float]
+REMEDY = "hand over lifting=Lifting(u=(g, l)), or leave it out of hard"
 
 
 class Lifting:
@@ -53,7 +61,7 @@ class FieldLifting:
     @property
     def trivial(self) -> bool:
         """Whether the field is the network's output itself, g = 0 and ℓ = 1."""
-        return self.offset is _zero and self.distance is _one
+        return self.offset is zero and self.distance is _one
 
 
 def bind_lifting(
@@ -74,87 +82,50 @@ def bind_lifting(
 
 
 def _derived(field: str, hard: Mapping[str, Any], domain: AbstractDomain, vocabulary: Vocabulary) -> FieldLifting:
-    """Derive a field's lifting from what the hard `Value` conditions prescribe for it on faces of a box."""
+    """Derive a field's lifting from the values and slopes that hard conditions prescribe for it on faces of a box."""
     prescribed = [
-        (name, condition.on, value)
+        (name, condition.on, symbol, value)
         for name, condition in hard.items()
-        if isinstance(condition, Value)
+        if isinstance(condition, Value | Derivative)
         for symbol, value in bind_values(condition.fields, vocabulary, f"condition {name!r}")
         if vocabulary.fields[symbol.field] == field
     ]
     if not prescribed:
-        return FieldLifting(_zero, _one)
-    remedy = "hand over lifting=Lifting(u=(g, l)), or leave it out of hard"
-    box = as_box(domain, f"hard condition {prescribed[0][0]!r}", remedy)
-    data = {box.face(text, f"condition {name!r}"): value for name, on, value in prescribed for text in on}
-    by_axis: dict[int, FaceData] = {}
-    for face, value in data.items():
-        by_axis.setdefault(face.axis, {})[face] = value
-    constant, others = _one_constant(list(by_axis.values()))
+        return FieldLifting(zero, _one)
+    where = f"hard condition {prescribed[0][0]!r}"
+    box = as_box(domain, where, REMEDY)
+    by_axis: dict[int, dict[tuple[Face, int], Held]] = {}
+    for name, on, symbol, value in prescribed:
+        for text in on:
+            held = _held(box.face(text, f"condition {name!r}"), symbol, value, f"hard condition {name!r}")
+            by_axis.setdefault(held.face.axis, {})[held.face, held.order] = held
+    axes = [tuple(faces.values()) for faces in by_axis.values()]
+    _check_axes(field, axes, where)
+    return FieldLifting(extension(axes, box), face_distance(axes, box))
+
+
+def _held(face: Face, symbol: FieldDerivative, value: BoundFunction | float, where: str) -> Held:
+    """Return what is prescribed on a face; raise `DeclarationError` unless it is a value or a slope across it."""
+    order = sum(symbol.index)
+    if order > 1 or order != symbol.index[face.axis]:
+        what = "No lifting can be derived for a Derivative condition but the first, across its face"
+        raise DeclarationError(what, where, REMEDY)
+    return Held(face, order, value)
+
+
+def _check_axes(field: str, axes: Sequence[AxisData], where: str) -> None:
+    """Raise `DeclarationError` where there is no extension from the faces, or one of too many terms."""
+    for held in axes:
+        if {one.face for one in held if one.order} - {one.face for one in held if not one.order}:
+            what = "No lifting can be derived for a Derivative condition without a hard Value on the same face"
+            raise DeclarationError(what, where, REMEDY)
+    _, others = one_constant(axes)
+    if sum(map(has_slopes, others)) > 1:
+        what = f"No lifting can be derived for slopes of {field!r} that are not zero across several coordinates"
+        raise DeclarationError(what, where, REMEDY)
     if len(others) > MOST_AXES:
         what = f"Values of {field!r} on faces across {len(others)} axes need 3^{len(others)} terms to be extended"
-        raise DeclarationError(what, f"hard condition {prescribed[0][0]!r}", remedy)
-    offset: PointFunction = _zero if constant == 0 else lambda x: torch.full_like(x[:, 0], constant)
-    for faces in others:
-        offset = _corrected(offset, faces, box)
-    return FieldLifting(offset, _face_distance(tuple(data), box))
-
-
-def _one_constant(axes: Sequence[FaceData]) -> tuple[float, list[FaceData]]:
-    """Return one number that holds on all faces of some axes, and the axes where something else is prescribed.
-
-    The number extends itself. Each of the other axes is corrected at three places of all that came before it.
-    """
-    numbers = [[value for value in faces.values() if isinstance(value, float)] for faces in axes]
-    even = [len(found) == len(faces) and len(set(found)) == 1 for found, faces in zip(numbers, axes, strict=True)]
-    constant = next((found[0] for found, is_even in zip(numbers, even, strict=True) if is_even), 0.0)
-    others = [
-        faces
-        for faces, found, is_even in zip(axes, numbers, even, strict=True)
-        if not (is_even and found[0] == constant)
-    ]
-    return constant, others
-
-
-def _corrected(inner: PointFunction, faces: FaceData, domain: Box) -> PointFunction:
-    """Correct an extension on the faces of one axis: g + Σ_faces blend·(value − g) (Gordon's Boolean sum, 1971).
-
-    Where the data agree on the edges, earlier axes keep their values, so that all faces hold in the end.
-    """
-
-    def offset(x: Tensor) -> Tensor:
-        total = inner(x)
-        for face, value in faces.items():
-            position = domain.position(face)
-            on_face = x.index_copy(1, torch.tensor([face.axis], device=x.device), torch.full_like(x[:, :1], position))
-            correction = evaluated(value, on_face) - inner(on_face)
-            total = total + _blend(x[:, face.axis], face, faces, domain) * correction
-        return total
-
-    return offset
-
-
-def _blend(x: Tensor, face: Face, faces: FaceData, domain: Box) -> Tensor:
-    """Return 1 on the face and 0 on the opposite one, linear between; constantly 1 where that one is free."""
-    if Face(face.axis, not face.upper) not in faces:
-        return torch.ones_like(x)
-    opposite = domain.position(Face(face.axis, not face.upper))
-    return (x - opposite) / (domain.position(face) - opposite)
-
-
-def _face_distance(faces: tuple[Face, ...], domain: Box) -> PointFunction:
-    """Return ℓ = ∏ |x − face| / length, with a factor 4 for an axis with both ends so that its maximum is 1."""
-    axes = [face.axis for face in faces]
-
-    def distance(x: Tensor) -> Tensor:
-        product = torch.ones_like(x[:, 0])
-        for face in faces:
-            both = 2.0 if axes.count(face.axis) == 2 else 1.0
-            sign = -1.0 if face.upper else 1.0
-            product = product * (both * sign / domain.lengths[face.axis]) * (x[:, face.axis] - domain.position(face))
-        return product
-
-    return distance
+        raise DeclarationError(what, where, REMEDY)
 
 
 def _given(parts: Any, where: str, vocabulary: Vocabulary) -> FieldLifting:
@@ -168,10 +139,6 @@ def _bind(function: Callable[..., Any], where: str, vocabulary: Vocabulary) -> P
     if bound.derivatives:
         raise DeclarationError("It depends on a field", where, "use coordinates and parameters only")
     return lambda x: as_column(bound(x), x, where)
-
-
-def _zero(x: Tensor) -> Tensor:
-    return torch.zeros_like(x[:, 0])
 
 
 def _one(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pinnml.errors import DeclarationError, Finding, finite, shown, suggestion
-from pinnml.problem.boundary import Value
+from pinnml.problem.boundary import Derivative, Value
 from pinnml.problem.check import check_declaration, check_reference
 from pinnml.problem.conditions import AbstractCondition, Periodic, Term
 from pinnml.problem.domain import AbstractDomain
@@ -21,9 +21,9 @@ from pinnml.problem.vocabulary import Vocabulary
 class Problem:
     """A boundary- or initial-value problem on a domain, declared by argument names.
 
-    Conditions in `hard` hold by construction through u = g + ℓN: for `Value` on faces of a box g and ℓ are derived, for
-    other conditions hand over a `Lifting`; a hard `Periodic` relies on a periodic embedding of the network. The others
-    are penalty terms.
+    Conditions in `hard` hold by construction through u = g + ℓN: for `Value` on faces of a box, with a `Derivative`
+    across the same face such as an initial velocity, g and ℓ are derived, for other conditions hand over a `Lifting`;
+    a hard `Periodic` relies on a periodic embedding of the network. The others are penalty terms.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class Problem:
             if name in self.equations:
                 raise DeclarationError("No lifting makes an equation hold", where, "leave it out of hard")
             needed = {self.fields[symbol.field] for symbol in self.terms[name].derivatives}
-            if not isinstance(self.conditions[name], Value | Periodic) and not needed <= lifted:
+            if not isinstance(self.conditions[name], Value | Derivative | Periodic) and not needed <= lifted:
                 what = f"No lifting can be derived for a {type(self.conditions[name]).__name__} condition"
                 raise DeclarationError(what, where, "hand over lifting=Lifting(u=(g, l)), or leave it out of hard")
         if not self.soft_terms:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.problem import Box, Interior, Problem, Value
+from pinnml.problem import Box, Derivative, Interior, Problem, Value
 
 NAMES = "xyz"
 
@@ -175,3 +175,81 @@ def test_ten_dimensions_with_one_number_on_all_walls_take_no_time(number: float)
 def test_functions_on_the_walls_of_ten_dimensions_are_refused() -> None:
     with pytest.raises(DeclarationError, match=r"across 9 axes need 3\^9 terms .*lifting=Lifting"):
         ten_dimensional(walls=Value(u=lambda x0, x1: x0 * x1, on=WALLS))
+
+
+def with_slopes(domain: Box, slopes: dict[str, Any], values: Sequence[str], exact: Any) -> Problem:
+    """Prescribe a value on some faces and a slope on some of them, all hard."""
+    conditions: dict[str, Any] = {name: Value(u=exact, on=name) for name in values}
+    conditions |= {f"slope {name}": Derivative(**{f"u_{name[0]}": slope}, on=name) for name, slope in slopes.items()}
+    equation = {"pde": Interior(lambda u_xxxx, u_yy: u_xxxx + u_yy)}
+    return Problem(domain, ["u"], conditions=equation | conditions, hard=set(conditions))
+
+
+@pytest.mark.parametrize("faces", [["x=-1"], ["x=2"], ["x=-1", "x=2"]])
+@pytest.mark.parametrize("values", [["x=-1", "x=2"], ["y=0", "x=2", "y=3", "x=-1"]])
+def test_slopes_hold_beside_values(faces: list[str], values: list[str]) -> None:
+    """u = g + ℓN meets the values, and on some faces the derivative across them, whatever N and the order of axes."""
+    domain = Box(x=(-1, 2), y=(0, 3))
+
+    def exact(x: Tensor, y: Tensor) -> Tensor:
+        return torch.sin(x + 2 * y) + x * y
+
+    slopes = {face: lambda x, y: torch.cos(x + 2 * y) + y for face in faces}
+    problem = with_slopes(domain, slopes, values, exact)
+    assert not [finding for finding in problem.check() if finding.fatal]
+    (lifting,) = problem.liftings
+    for name in values:
+        x = on_face(domain, name).requires_grad_()
+        u = lifting.offset(x) + lifting.distance(x) * 10 * torch.cos(7 * x.sum(1))
+        assert float((u - exact(*x.T)).detach().abs().max()) < 1e-13
+        if name in faces:
+            (gradient,) = torch.autograd.grad(u.sum(), x)
+            x = x.detach()
+            assert float((gradient[:, 0] - torch.cos(x[:, 0] + 2 * x[:, 1]) - x[:, 1]).abs().max()) < 1e-13
+    inside = torch.cartesian_prod(torch.linspace(-1, 2, 301), torch.linspace(0, 3, 61)).double()
+    assert abs(float(lifting.distance(inside).max()) - 1) < 1e-3
+
+
+def test_a_clamped_plate_has_no_slope_on_any_side() -> None:
+    domain = Box(x=(0, 1), y=(0, 2))
+    problem = with_slopes(domain, dict.fromkeys(domain.faces, 0.0), list(domain.faces), 0.0)
+    assert not [finding for finding in problem.check() if finding.fatal]
+    (lifting,) = problem.liftings
+    x = torch.tensor([[0.5, 1.0], [0.0, 0.3], [1e-4, 1.0]], dtype=torch.float64)
+    assert torch.equal(lifting.offset(x), torch.zeros(3, dtype=torch.float64))
+    torch.testing.assert_close(lifting.distance(x), x.new_tensor([1.0, 0.0, 16e-8 * (1 - 1e-4) ** 2]))
+
+
+def test_a_slope_that_disagrees_with_a_wall_is_found() -> None:
+    """The velocity at the start is one at walls that do not move."""
+    conditions: dict[str, Any] = {
+        "pde": Interior(lambda u_xx, u_yy: u_xx + u_yy),
+        "start": Value(u=0.0, on="x=0"),
+        "velocity": Derivative(u_x=1.0, on="x=0"),
+        "walls": Value(u=0.0, on=["y=0", "y=1"]),
+    }
+    hard = {"start", "velocity", "walls"}
+    findings = Problem(Box(x=(0, 1), y=(0, 1)), ["u"], conditions=conditions, hard=hard).check()
+    assert [finding.where for finding in findings] == ["hard condition 'walls'"]
+
+
+@pytest.mark.parametrize(
+    ("slopes", "values", "message"),
+    [
+        ({"x=0": 1.0}, ["x=1"], "without a hard Value on the same face"),
+        ({"x=0": 1.0, "y=0": 1.0}, ["x=0", "y=0"], "across several coordinates"),
+    ],
+)
+def test_slopes_without_an_extension_are_refused(slopes: dict[str, Any], values: list[str], message: str) -> None:
+    with pytest.raises(DeclarationError, match=f"No lifting can be derived .*{message}.*hand over lifting"):
+        with_slopes(Box(x=(0, 1), y=(0, 1)), slopes, values, 0.0)
+
+
+def test_a_slope_along_its_face_is_no_slope() -> None:
+    conditions: dict[str, Any] = {
+        "pde": Interior(lambda u_xx: u_xx),
+        "left": Value(u=0.0, on="x=0"),
+        "along": Derivative(u_y=0.0, on="x=0"),
+    }
+    with pytest.raises(DeclarationError, match="No lifting can be derived for a Derivative condition but the first"):
+        Problem(Box(x=(0, 1), y=(0, 1)), ["u"], conditions=conditions, hard={"left", "along"})
