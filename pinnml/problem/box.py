@@ -80,6 +80,16 @@ class Box(ComposableDomain):
         """Return the value of the coordinate that is constant on a face."""
         return self.upper[face.axis] if face.upper else self.lower[face.axis]
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return the distance from the face's plane."""
+        face = self.face(part, "part")
+        away = points[:, face.axis] - self.position(face)
+        return -away if face.upper else away
+
+    def axes_of(self, part: str) -> frozenset[int]:
+        """Return the axis of the coordinate that is constant on a face."""
+        return frozenset([self.face(part, "part").axis])
+
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Compare points (n, d) with the bounds, and with the position of a face."""
         slack = ROUNDING * points.new_tensor(self.lengths)

@@ -122,6 +122,26 @@ class Combination(AbstractDomain):
         number, own = self._origins[part]
         return self.operation.signs[number] * self.operands[number].normal(own, points)
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return the operand's, turned round for what is subtracted.
+
+        There is none where it may vanish inside: of unions, and of one among several parts of what is subtracted.
+        """
+        number, own = self._origins[part]
+        if self.operation.union or (self.operation.signs[number] < 0 and len(self.operands[number].parts) > 1):
+            return super().approximate_distance(part, points)
+        return self.operation.signs[number] * self.operands[number].approximate_distance(own, points)
+
+    def side(self, part: str) -> tuple[int, bool] | None:
+        """Return what the operand tells, where its bounds are those of the result."""
+        number, own = self._origins[part]
+        operand, found = self.operands[number], self.operands[number].side(own)
+        if found is None or self.operation.signs[number] < 0:
+            return None
+        axis, upper = found
+        same = operand.upper[axis] == self.upper[axis] if upper else operand.lower[axis] == self.lower[axis]
+        return found if same else None
+
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return min(d₁, d₂), max(d₁, d₂) or max(d₁, −d₂)."""
         pair = zip(self.operation.signs, self.operands, strict=True)

@@ -101,6 +101,18 @@ class Composed(ComposableDomain):
         """Return the domain's normals."""
         return self.domain.normal(self._old[part], points)
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return the domain's."""
+        return self.domain.approximate_distance(self._old[part], points)
+
+    def side(self, part: str) -> tuple[int, bool] | None:
+        """Return the domain's."""
+        return self.domain.side(self._old[part])
+
+    def axes_of(self, part: str) -> frozenset[int]:
+        """Return the domain's."""
+        return self.domain.axes_of(self._old[part])
+
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return the domain's distance."""
         return self.domain.signed_distance(points)

@@ -84,6 +84,23 @@ class AbstractDomain(ABC):
         Its sign is exact. For set operations it is no more than the distance, and equal to it near smooth parts.
         """
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return a smooth function (n,) that is zero on a part with a slope of about one, and above zero inside.
+
+        Raises `DeclarationError` for a domain that has none: values there cannot hold by construction.
+        """
+        remedy = "leave the condition out of hard, or hand over lifting=Lifting(u=(g, l))"
+        raise DeclarationError(f"No smooth distance is known from {part!r} of {self}", "hard condition", remedy)
+
+    def side(self, part: str) -> tuple[int, bool] | None:
+        """Return axis and end of a part on which a coordinate is its `lower`, False, or `upper`; None for others."""
+        sides = ((axis, self.sides(axis)) for axis in range(self.dimension))
+        return next(((axis, part == both[1]) for axis, both in sides if part in both), None)
+
+    def axes_of(self, part: str) -> frozenset[int]:
+        """Return the axes of the coordinates that tell whether a point lies on a part."""
+        return frozenset(range(self.dimension))
+
     def part(self, text: str, where: str) -> str:
         """Return the name of the part that a text names; raise `DeclarationError` where there is none."""
         if text not in self.parts:

@@ -31,22 +31,25 @@ AxisData = Sequence[Held]
 
 
 def extension(axes: Sequence[AxisData], domain: Box) -> PointFunction:
-    """Return g with these values and slopes, as far as they agree on the edges; slopes on one of the axes at most.
+    """Return g with these values and slopes, as far as they agree on the edges.
 
     A number that holds on all faces of some axes, with slopes of zero, extends itself. Each of the other axes corrects
-    what came before it by Hermite polynomials of its coordinate, g + Σ B·(value − g) (Gordon's Boolean sum, 1971); the
-    one with slopes comes first, where there is no slope of g yet.
+    what came before it by Hermite polynomials of its coordinate, g + Σ B·(value − g) (Gordon's Boolean sum, 1971).
     """
     constant, others = one_constant(axes)
-    offset: PointFunction = zero if constant == 0 else lambda x: torch.full_like(x[:, 0], constant)
-    for held in sorted(others, key=lambda held: not has_slopes(held)):
+    return corrected(constantly(constant), others, domain)
+
+
+def corrected(offset: PointFunction, axes: Sequence[AxisData], domain: Box) -> PointFunction:
+    """Correct an extension on the faces of some axes, one after the other; first where slopes are prescribed."""
+    for held in sorted(axes, key=lambda held: not any(one.order for one in held)):
         offset = _corrected(offset, held, domain)
     return offset
 
 
-def has_slopes(held: AxisData) -> bool:
-    """Return whether a derivative is prescribed across an axis."""
-    return any(one.order for one in held)
+def constantly(number: float) -> PointFunction:
+    """Return the function of points that is one number."""
+    return zero if number == 0 else lambda x: torch.full_like(x[:, 0], number)
 
 
 def one_constant(axes: Sequence[AxisData]) -> tuple[float, list[AxisData]]:
@@ -64,7 +67,7 @@ def _number(held: AxisData) -> float | None:
 
 
 def _corrected(inner: PointFunction, held: AxisData, domain: Box) -> PointFunction:
-    """Correct an extension on the faces of one axis, where its own slopes are zero if any are prescribed.
+    """Correct an extension on the faces of one axis.
 
     Where the data agree on the edges, earlier axes keep their values and slopes, so that all hold in the end.
     """
@@ -77,11 +80,22 @@ def _corrected(inner: PointFunction, held: AxisData, domain: Box) -> PointFuncti
         for one, blend in zip(held, blends, strict=True):
             position = torch.full_like(x[:, :1], domain.position(one.face))
             on_face = torch.cat([x[:, :axis], position, x[:, axis + 1 :]], 1)
-            prescribed = evaluated(one.value, on_face)
-            total = total + _polynomial(blend, s) * (length * prescribed if one.order else prescribed - inner(on_face))
+            present = length * _slope(inner, on_face, axis) if one.order else inner(on_face)
+            total = total + _polynomial(blend, s) * (length**one.order * evaluated(one.value, on_face) - present)
         return total
 
     return offset
+
+
+def _slope(function: PointFunction, x: Tensor, axis: int) -> Tensor:
+    """Return ∂g/∂x_axis at points (n, d), as a function that can be differentiated itself."""
+    with torch.enable_grad():
+        at = x if x.requires_grad else x.detach().clone().requires_grad_()
+        total = function(at).sum()
+        if not total.requires_grad:
+            return torch.zeros_like(x[:, 0])
+        (gradient,) = torch.autograd.grad(total, at, create_graph=True, allow_unused=True, materialize_grads=True)
+    return gradient[:, axis] if x.requires_grad else gradient[:, axis].detach()
 
 
 def _hermite(one: Held, held: AxisData) -> tuple[float, ...]:

@@ -78,6 +78,26 @@ class Product(AbstractDomain):
         pieces[1 - number] = torch.zeros_like(pieces[1 - number])
         return torch.cat(pieces, 1)
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return the factor's."""
+        number, own = self._origins[part]
+        return self.factors[number].approximate_distance(own, self._split(points)[number])
+
+    def side(self, part: str) -> tuple[int, bool] | None:
+        """Return what the factor tells, among all coordinates."""
+        number, own = self._origins[part]
+        found = self.factors[number].side(own)
+        return None if found is None else (found[0] + self._first(number), found[1])
+
+    def axes_of(self, part: str) -> frozenset[int]:
+        """Return the factor's, among all coordinates."""
+        number, own = self._origins[part]
+        return frozenset(axis + self._first(number) for axis in self.factors[number].axes_of(own))
+
+    def _first(self, number: int) -> int:
+        """Return the axis of a factor's first coordinate."""
+        return number * self.factors[0].dimension
+
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return ‖max(d, 0)‖ + min(max(d₁, d₂), 0), as of a box."""
         pair = zip(self.factors, self._split(points), strict=True)

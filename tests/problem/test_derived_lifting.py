@@ -172,9 +172,20 @@ def test_ten_dimensions_with_one_number_on_all_walls_take_no_time(number: float)
     torch.testing.assert_close(offset, bumps(*x[:, 1:].T), rtol=0, atol=1e-15)
 
 
-def test_functions_on_the_walls_of_ten_dimensions_are_refused() -> None:
+@pytest.mark.usefixtures("on_one_thread")
+def test_one_function_on_the_walls_of_ten_dimensions_extends_itself() -> None:
+    began = time.process_time()
+    problem = ten_dimensional(walls=Value(u=lambda position: position.square().prod(1), on=WALLS))
+    assert not [finding for finding in problem.check() if finding.fatal]
+    x = torch.rand(1000, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.equal(problem.liftings[0].offset(x), x[:, 1:].square().prod(1))
+    assert time.process_time() - began < 1
+
+
+def test_several_functions_on_the_walls_of_ten_dimensions_are_refused() -> None:
+    values = {f"wall {wall}": Value(u=lambda x0, x1: x0 * x1, on=wall) for wall in WALLS}
     with pytest.raises(DeclarationError, match=r"across 9 axes need 3\^9 terms .*lifting=Lifting"):
-        ten_dimensional(walls=Value(u=lambda x0, x1: x0 * x1, on=WALLS))
+        ten_dimensional(**values)
 
 
 def with_slopes(domain: Box, slopes: dict[str, Any], values: Sequence[str], exact: Any) -> Problem:
@@ -233,16 +244,17 @@ def test_a_slope_that_disagrees_with_a_wall_is_found() -> None:
     assert [finding.where for finding in findings] == ["hard condition 'walls'"]
 
 
-@pytest.mark.parametrize(
-    ("slopes", "values", "message"),
-    [
-        ({"x=0": 1.0}, ["x=1"], "without a hard Value on the same face"),
-        ({"x=0": 1.0, "y=0": 1.0}, ["x=0", "y=0"], "across several coordinates"),
-    ],
-)
-def test_slopes_without_an_extension_are_refused(slopes: dict[str, Any], values: list[str], message: str) -> None:
-    with pytest.raises(DeclarationError, match=f"No lifting can be derived .*{message}.*hand over lifting"):
-        with_slopes(Box(x=(0, 1), y=(0, 1)), slopes, values, 0.0)
+def test_a_slope_without_a_value_is_refused() -> None:
+    with pytest.raises(DeclarationError, match=r"No lifting can be derived .*without a hard Value on the same face"):
+        with_slopes(Box(x=(0, 1), y=(0, 1)), {"x=0": 1.0}, ["x=1"], 0.0)
+
+
+def test_slopes_across_two_coordinates_hold() -> None:
+    domain = Box(x=(0, 1), y=(0, 2))
+    slopes = {"x=0": lambda x, y: torch.cos(x + 2 * y), "y=2": lambda x, y: 2 * torch.cos(x + 2 * y)}
+    problem = with_slopes(domain, slopes, ["x=0", "y=2", "y=0"], lambda x, y: torch.sin(x + 2 * y))
+    assert not [finding for finding in problem.check() if finding.fatal]
+    assert with_slopes(domain, slopes | {"y=2": 0.0}, ["x=0", "y=2"], lambda x, y: torch.sin(x + 2 * y)).check()
 
 
 def test_a_slope_along_its_face_is_no_slope() -> None:

@@ -49,6 +49,10 @@ class Ball(ComposableDomain):
         """Return the direction from the centre."""
         return torch.nn.functional.normalize(points - points.new_tensor(self.centre), dim=1)
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return (r² − ‖x − c‖²)/2r."""
+        return (self.radius**2 - (points - points.new_tensor(self.centre)).square().sum(1)) / (2 * self.radius)
+
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return ‖x − c‖ − r."""
         return torch.linalg.vector_norm(points - points.new_tensor(self.centre), dim=1) - self.radius

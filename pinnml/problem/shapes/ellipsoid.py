@@ -75,6 +75,11 @@ class Ellipsoid(ComposableDomain):
         scaled = (points - points.new_tensor(self.centre)) / points.new_tensor(self.axes) ** 2
         return torch.nn.functional.normalize(scaled, dim=1)
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return (1 − Σ ((x_i − c_i)/a_i)²) a/2 with the smallest semi-axis a, a slope between a/max a_i and one."""
+        scaled = (points - points.new_tensor(self.centre)) / points.new_tensor(self.axes)
+        return (1 - scaled.square().sum(1)) * (min(self.axes) / 2)
+
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return the distance from the nearest point z_i = a_i² y_i/(t + a_i²), y = x − c, where Σ (z_i/a_i)² = 1.
 

@@ -77,6 +77,10 @@ class HalfSpace(ComposableDomain):
         """Return a/‖a‖."""
         return (points.new_tensor(self.coefficients) / self.size).expand_as(points).clone()
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return the distance from the plane."""
+        return -self.signed_distance(points)
+
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return (a·x − b)/‖a‖."""
         return (points @ points.new_tensor(self.coefficients) - self.offset) / self.size

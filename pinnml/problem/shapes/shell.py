@@ -59,6 +59,11 @@ class Shell(ComposableDomain):
         outwards = torch.nn.functional.normalize(points - points.new_tensor(self.centre), dim=1)
         return -outwards if part == "inner" else outwards
 
+    def approximate_distance(self, part: str, points: Tensor) -> Tensor:
+        """Return (R² − ‖x − c‖²)/2R, and the like from the inner sphere."""
+        radius, sign = (self.inner, 1) if part == "inner" else (self.outer, -1)
+        return sign * ((points - points.new_tensor(self.centre)).square().sum(1) - radius**2) / (2 * radius)
+
     def signed_distance(self, points: Tensor) -> Tensor:
         """Return max(r − ‖x − c‖, ‖x − c‖ − R)."""
         radius = self._radius(points)
