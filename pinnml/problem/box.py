@@ -135,13 +135,6 @@ class Box(ComposableDomain):
         return "Box(" + ", ".join(f"{name}=({low:g}, {high:g})" for name, low, high in sides) + ")"
 
 
-def as_box(domain: AbstractDomain, where: str, remedy: str) -> Box:
-    """Return a domain that is a box; raise `DeclarationError` where it has another shape."""
-    if not isinstance(domain, Box):
-        raise DeclarationError(f"{domain} is no Box", where, remedy)
-    return domain
-
-
 def _bounds(name: str, side: tuple[float, float]) -> tuple[float, float]:
     where = f"coordinate {name!r} of Box"
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.problem.boundary import evaluated
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.extension import PointFunction, constantly
@@ -26,13 +27,16 @@ class Piece:
     number: float | None = None  # where the values are one number
 
 
-def piece_on(part: str, value: BoundFunction | float, domain: AbstractDomain) -> Piece:
+def piece_on(part: str, value: BoundFunction | float, domain: AbstractDomain, where: str) -> Piece:
     """Return the piece of one part, with φ/√(φ² + L²) for ℓ: φ the approximate distance, L half the longest side.
 
     The value is taken as it stands away from the part, too. Raises `DeclarationError` where no distance is known.
     """
     middle = [(low + high) / 2 for low, high in zip(domain.lower, domain.upper, strict=True)]
-    domain.approximate_distance(part, torch.tensor([middle], dtype=torch.float64, device="cpu"))  # if there is one
+    try:
+        domain.approximate_distance(part, torch.tensor([middle], dtype=torch.float64, device="cpu"))
+    except DeclarationError as error:
+        raise DeclarationError(error.what, where, error.remedy) from None
     length = max(domain.lengths[axis] for axis in domain.axes_of(part)) / 2
 
     def distance(x: Tensor) -> Tensor:

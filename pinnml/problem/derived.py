@@ -30,7 +30,7 @@ def derived(
     in time, correct the whole. Raises `DeclarationError` where no lifting can be derived.
     """
     flat: dict[int, dict[tuple[Face, int], Held]] = {}
-    curved: dict[str, BoundFunction | float] = {}
+    curved: dict[str, Piece] = {}
     first = ""
     for name, condition in hard.items():
         if not isinstance(condition, Value | Derivative):
@@ -49,7 +49,7 @@ def derived(
                     what = f"No lifting can be derived for a Derivative condition on {part!r}"
                     raise DeclarationError(what, where, REMEDY)
                 else:
-                    curved[part] = value
+                    curved[part] = piece_on(part, value, domain, where)
     if not flat and not curved:
         return None
     axes = [tuple(held.values()) for held in flat.values()]
@@ -60,7 +60,7 @@ def derived(
     own = frozenset[int]().union(*(domain.axes_of(part) for part in curved))
     beside = [held for held in axes if held[0].face.axis in own]
     after = [held for held in axes if held[0].face.axis not in own]
-    pieces = [piece_on(part, value, domain) for part, value in curved.items()]
+    pieces = list(curved.values())
     if beside:
         constant, others = one_constant(beside)
         offset = _extended(beside, box, field, first)

@@ -161,10 +161,12 @@ def test_a_problem_on_a_product_gets_its_points(sampler: Sampler) -> None:
     assert all(torch.equal(again[name].x, part.x) for name, part in points.items())
 
 
-def test_hard_values_on_a_set_are_refused() -> None:
+def test_hard_values_hold_on_a_set() -> None:
     domain = Box(t=(0, 1)) * (SQUARE - hole(0.3, 0.3) - hole(0.7, 0.7)) * Box(z=(0, 2))
-    with pytest.raises(DeclarationError, match="is no Box; where: hard condition 'holes'"):
-        heat(domain, hard={"holes"})
+    problem = heat(domain, hard={"holes"})
+    assert not [finding for finding in problem.check() if finding.fatal]
+    rims = torch.cat([on_part(domain, part) for part in domain.parts if part.startswith("rim")])
+    assert float(problem.liftings[0].distance(rims).abs().max()) < 1e-14
 
 
 def test_a_union_of_many_operands_is_drawn_from_evenly() -> None:
@@ -198,3 +200,51 @@ def test_a_union_of_many_operands_is_drawn_from_evenly() -> None:
 def test_what_is_no_set_is_refused(build: Callable[[], Any], message: str) -> None:
     with pytest.raises(DeclarationError, match=message):
         build()
+
+
+def test_a_divided_part_is_two() -> None:
+    """Points, shares and normals of both, and the names of all."""
+    plate = SQUARE - Ball(0.2, x=0.5, y=0.5)
+    for domain in (SQUARE, plate, Box(t=(0, 1)) * plate):
+        divided = domain.divided("x=0", "inflow", lambda y: y > 0.75)
+        assert divided.parts == (*domain.parts, "inflow")
+        check_domain(divided, exact=False)
+        y = divided.names.index("y")
+        assert bool((on_part(divided, "inflow")[:, y] > 0.75).all()) and bool(
+            (on_part(divided, "x=0")[:, y] <= 0.75).all()
+        )
+        assert divided.share("inflow") == pytest.approx(0.25, abs=1e-3)
+        assert divided.sides(domain.names.index("x")) == ()
+        assert divided.divided("inflow", "top", lambda y: y > 0.9).parts == (*domain.parts, "inflow", "top")
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "where", "message"),
+    [
+        ("x=2", "inflow", lambda y: y > 0.5, "'x=2' is no face of the domain; where: divided"),
+        ("x=0", "x=1", lambda y: y > 0.5, "There is a part 'x=1'"),
+        ("x=0", "inflow", lambda y: y > 2, "'inflow' is all or nothing of 'x=0'"),
+        ("x=0", "inflow", lambda y: y < 2, "'inflow' is all or nothing of 'x=0'"),
+        ("x=0", "inflow", lambda y: y, r"The function of the part 'inflow' returns"),
+        ("x=0", "inflow", lambda z: z > 0, "Unknown name 'z'"),
+    ],
+)
+def test_a_part_that_cannot_be_divided_is_refused(part: str, name: str, where: Any, message: str) -> None:
+    with pytest.raises(DeclarationError, match=message):
+        SQUARE.divided(part, name, where)
+
+
+def test_conditions_hold_on_pieces_of_a_side() -> None:
+    """Heat comes in through a piece of the left side; the other sides are held by construction."""
+    domain = SQUARE.divided("x=0", "heater", lambda y: (y > 0.25) & (y < 0.75))
+    conditions = {
+        "pde": pm.Interior(lambda u_xx, u_yy: u_xx + u_yy),
+        "heater": pm.Boundary(lambda u_n: u_n - 1, on="heater"),
+        "left": pm.Boundary(lambda u_n: u_n, on="x=0"),
+        "walls": pm.Value(u=0.0, on=["x=1", "y=0", "y=1"]),
+    }
+    problem = pm.Problem(domain, ["u"], conditions=conditions, hard={"walls"})
+    assert not [finding for finding in problem.check() if finding.fatal]
+    with pytest.raises(DeclarationError, match="No smooth distance is known from 'heater'"):
+        hard = conditions | {"heater": pm.Value(u=1.0, on="heater")}
+        pm.Problem(domain, ["u"], conditions=hard, hard={"walls", "heater"})
