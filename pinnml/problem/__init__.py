@@ -6,6 +6,7 @@ from pinnml.problem.box import Box, Face
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, check_inside
+from pinnml.problem.integral import Integral
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
@@ -30,6 +31,7 @@ __all__ = [
     "FieldLifting",
     "Finding",
     "Given",
+    "Integral",
     "Interior",
     "Lifting",
     "MultiIndex",

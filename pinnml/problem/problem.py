@@ -33,7 +33,7 @@ class Problem:
         The names of the unknown fields.
     conditions : mapping of str to AbstractCondition
         The equation and all else that the fields fulfil, by a name for each: `Interior`, `Value`, `Derivative`,
-        `Boundary`, `Periodic` and `Data`.
+        `Boundary`, `Integral`, `Periodic` and `Data`.
     parameters : mapping of str to float, default {}
         Numbers that residuals and values may name, in the user's own units.
     hard : collection of str, default ()
@@ -100,7 +100,7 @@ class Problem:
             if not isinstance(condition, AbstractCondition):
                 what, remedy = (
                     f"A {type(condition).__name__} is no condition",
-                    "use Interior, Value, Derivative, Boundary, Periodic or Data",
+                    "use Interior, Value, Derivative, Boundary, Periodic or Data, or Integral",
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
