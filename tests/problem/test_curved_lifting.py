@@ -126,7 +126,7 @@ def test_a_slope_on_a_rim_is_refused() -> None:
         hard(DOMAINS["disc"], 0.0, ["rim"], flux=flux)
 
 
-def test_a_disc_with_hard_values_is_solved() -> None:
+def test_a_disc_with_hard_values_is_solved(on_one_thread: None) -> None:
     """Δu = 0 with u = exp(x) cos(y) on the rim, which is the solution."""
     domain = BALL(1.0, x=0.0, y=0.0)
     problem = hard(domain, lambda x, y: torch.exp(x) * torch.cos(y) + (x**2 + y**2 - 1) * torch.sin(5 * x))
