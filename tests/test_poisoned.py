@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from small_problems import TINY, heat
 import pinnml as pm
 from pinnml.cli.catalogue import SOLVERS
 from pinnml.loss import Discretisation, PinnObjective, whereabouts
+from pinnml.objective import Iterate
 from pinnml.optim import Iterations, Status
 from pinnml.points import given
 
@@ -112,3 +114,18 @@ def test_a_derivative_that_is_infinite_is_named_too() -> None:
     theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
     objective = PinnObjective(problem, Discretisation(network, points))
     assert whereabouts(objective, theta, torch.zeros_like(theta)) == "Condition 'pde' is not finite at (x=0)."
+
+
+def test_a_start_that_is_not_finite_once_is_evaluated_again() -> None:
+    """As any step is: one evaluation in twenty of a faulty machine may be the first."""
+    at, asked = PinnObjective.at, 0
+
+    def faulty(objective: PinnObjective, theta: torch.Tensor) -> Iterate:
+        nonlocal asked
+        asked += 1
+        found = at(objective, theta)
+        return Iterate(found.theta, found.f * math.nan, found.grad) if asked == 1 else found
+
+    with patch.object(PinnObjective, "at", faulty):
+        solution = pm.solve(heat(), TINY, pm.LBFGS(), points=pm.Sobol(8), stop=Iterations(2), device="cpu")
+    assert solution.result.nit == 2 and solution.result.success

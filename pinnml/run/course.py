@@ -12,7 +12,7 @@ from torch import Tensor
 from pinnml.adapt import Renewal
 from pinnml.loss import PinnObjective, check_start, whereabouts
 from pinnml.network import neurons_of
-from pinnml.objective import Meter, Watch
+from pinnml.objective import Iterate, Meter, Watch, metered
 from pinnml.optim import Progress, Result, Status, interim, minimise
 from pinnml.problem import Finding, Problem, raise_fatal
 from pinnml.run.beginning import begun
@@ -49,7 +49,7 @@ def run_of(
     if isinstance(start, Tensor):
         with reserve(objective.threads.count), objective.watched(Watch(add=first.add)):
             start = renewal.begin(start)
-    last: tuple[Tensor | Progress, PinnObjective] = start, renewal.objective
+    last: tuple[Tensor | Iterate | Progress, PinnObjective] = start, renewal.objective
 
     def left(result: Result) -> Run:
         state = generator.get_state()
@@ -69,6 +69,8 @@ def run_of(
     while result is None:
         try:
             with reserve(objective.threads.count):
+                if isinstance(last[0], Tensor):  # a meter asks again where a machine has failed once
+                    last = metered(last[1], first).at(last[0]), last[1]
                 result = minimise(
                     last[1], last[0], setup.solver, stop, callback=watch, renew=renewal, counts=first.counts,
                     assess=lambda progress: renewal.assess(progress, stop),
