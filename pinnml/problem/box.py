@@ -122,7 +122,7 @@ class Box(ComposableDomain):
 
     def __repr__(self) -> str:
         sides = zip(self.names, self.lower, self.upper, strict=True)
-        return "Box(" + ", ".join(f"{name}=({low:g}, {high:g})" for name, low, high in sides) + ")"
+        return "Box(" + ", ".join(f"{name}=({_digits(low)}, {_digits(high)})" for name, low, high in sides) + ")"
 
 
 def as_box(domain: AbstractDomain, where: str, remedy: str) -> Box:

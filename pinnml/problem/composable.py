@@ -68,6 +68,11 @@ class Composed(ComposableDomain):
         self._old = dict(zip(self.parts, domain.parts, strict=True))
         self._new = new
 
+    @property
+    def description(self) -> str:
+        """The domain's, with the names."""
+        return f"{self.domain.description}.named(**{self._new})" if self._new else self.domain.description
+
     def part(self, text: str, where: str) -> str:
         """Return a new name, or one that was kept as the domain writes it."""
         origins = {new: (0, old) for new, old in self._old.items()}

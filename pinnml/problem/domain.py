@@ -39,6 +39,14 @@ class AbstractDomain(ABC):
         """The side lengths upper_i − lower_i of the box that holds the domain."""
         return tuple(high - low for low, high in zip(self.lower, self.upper, strict=True))
 
+    @property
+    def description(self) -> str:
+        """A text that others with the same box do not have, as far as the domain writes down what it is.
+
+        It is kept with a run, so that the run is read on its own domain alone.
+        """
+        return type(self).__name__ if type(self).__repr__ is object.__repr__ else repr(self)
+
     @abstractmethod
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Return for each point (n, d) whether it lies in the closed domain, or on a part of its boundary.

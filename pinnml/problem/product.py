@@ -40,6 +40,11 @@ class Product(AbstractDomain):
         if not all(map(math.isfinite, (*self.lower, *self.upper))):
             raise DeclarationError(f"{self} is unbounded", "domain", "give bounded factors")
 
+    @property
+    def description(self) -> str:
+        """Both factors'."""
+        return f"({self.factors[0].description} * {self.factors[1].description})"
+
     def part(self, text: str, where: str) -> str:
         """Return the name of a part, also where a factor writes it otherwise."""
         return found_part(text, self._origins, self.factors, where)

@@ -209,7 +209,9 @@ def problem_of(config: Mapping[str, Any], problem: Problem | None, where: str) -
     differences = [
         f"{key} {printable(str(config.get(key)), 200)} against {value}"
         for key, value in declaration(problem).items()
-        if not (_same(config.get(key), value) or (key == "terms" and key not in config))  # as in older folders
+        if not (
+            _same(config.get(key), value) or (key in ("terms", "shape") and key not in config)
+        )  # as in older folders
     ]
     if differences:
         remedy = "hand over the problem that the run solved"

@@ -131,6 +131,11 @@ class Surface(ComposableDomain):
         self._text = f"{where}(<{len(facets)} facets>)"
         self.digest = digest(rows, points, facets)
 
+    @property
+    def description(self) -> str:
+        """The digest in place of all numbers."""
+        return f"{type(self).__name__}({self.digest})"
+
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Compare the signed distance, or that from a part's facets, with zero."""
         if part is None:
