@@ -61,6 +61,7 @@ class Composed(ComposableDomain):
     def __init__(self, domain: AbstractDomain, names: Mapping[str, str] = MappingProxyType({})) -> None:
         self.domain = domain
         self.names, self.lower, self.upper = domain.names, domain.lower, domain.upper
+        self.triangulation = domain.triangulation
         new = {domain.part(old, "named"): name for old, name in names.items()}
         self.parts = tuple(new.get(part, part) for part in domain.parts)
         if len(set(self.parts)) < len(self.parts) or len(new) < len(names):
@@ -81,6 +82,10 @@ class Composed(ComposableDomain):
     def sides(self, axis: int) -> tuple[str, ...]:
         """Return the new names of the domain's sides."""
         return tuple(self._new.get(side, side) for side in self.domain.sides(axis))
+
+    def across(self, name: str) -> AbstractDomain | None:
+        """Return what the domain is across."""
+        return self.domain.across(name)
 
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Ask the domain."""

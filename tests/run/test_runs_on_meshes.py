@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from xml.etree import ElementTree
 
+import meshio
+import numpy as np
 import pytest
 import torch
 from meshes import plate
 
 import pinnml as pm
-from pinnml.problem.domains import AbstractDomain, Ball, Box, Mesh, Polygon
+from pinnml.io.vtu import read_vtu
+from pinnml.problem.domains import AbstractDomain, Ball, Box, ComposableDomain, Mesh, Polygon
 from pinnml.run.folder import load, save
 
 PLATE = Mesh(*plate())
@@ -59,3 +63,54 @@ def test_a_run_is_loaded_on_its_own_domain_alone(domain: AbstractDomain, other: 
     assert (tmp_path / "config.json").stat().st_size < 10_000
     with pytest.raises(pm.DeclarationError, match="The run solved another problem: shape"):
         load(tmp_path, problem(other))
+
+
+def test_fields_are_written_on_the_mesh(tmp_path: Path) -> None:
+    solution = short(problem(PLATE.named(hole="rim")))
+    solution.to_vtu(tmp_path / "u.vtu")
+    mesh = meshio.vtu.read(str(tmp_path / "u.vtu"))
+    assert np.array_equal(mesh.points[:, :2], PLATE.points) and np.array_equal(mesh.cells[0].data, PLATE.cells)
+    assert mesh.cells[0].type == "triangle" and set(mesh.point_data) == {"x", "y", "u", "residual"}
+    x, y = PLATE.points.T
+    assert np.array_equal(mesh.point_data["u"], solution(x=x, y=y))
+    assert np.array_equal(mesh.point_data["residual"], solution.residual(x=x, y=y))
+
+
+SPACES: dict[str, AbstractDomain] = {"mesh": PLATE, "box": Box(x=(-1, 1), y=(-1, 1)), "line": Box(y=(-1, 1))}
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_series_of_times_is_written(space: str, tmp_path: Path) -> None:
+    time, there = Box(t=(0, 2)), SPACES[space]
+    domain = time * there if isinstance(there, ComposableDomain) else time
+    exact = pm.Reference({"u": lambda t, y, **x: t * y}, dict.fromkeys(domain.names, 3), "none", 0.0)
+    conditions = {"pde": pm.Interior(lambda u_t: u_t), "start": pm.Value(u=lambda y: y, on="t=0")}
+    heat = pm.Problem(domain=domain, fields=["u"], conditions=conditions, name="heat", reference=exact)
+    solution = short(heat)
+    solution.to_pvd(tmp_path / "heat.pvd", [0, 0.5, 2.0])
+    listed = ElementTree.parse(tmp_path / "heat.pvd").getroot().findall("Collection/DataSet")
+    assert [float(one.attrib["timestep"]) for one in listed] == [0.0, 0.5, 2.0]
+    for one in listed:
+        points, data = read_vtu(tmp_path / one.attrib["file"])
+        assert set(data) - {"u_estimated_error"} == {*there.names, "u", "residual", "u_error"}
+        u = solution(t=float(one.attrib["timestep"]), **{name: data[name] for name in there.names})
+        assert np.array_equal(data["u"], u)
+        assert np.array_equal(data["u_error"], u - float(one.attrib["timestep"]) * data["y"])
+        assert space != "mesh" or np.array_equal(points[:, :2], PLATE.points)
+    solution.to_pvd(tmp_path / "more.pvd", 2)
+    assert len(list(tmp_path.glob("more_*.vtu"))) == 2
+    for wrong in (1, [], [3.0], "0", [0.0, math.nan], None):
+        with pytest.raises(pm.DeclarationError, match=r"times is .*; where: to_pvd; give numbers between 0 and 2"):
+            solution.to_pvd(tmp_path / "heat.pvd", wrong)  # type: ignore[arg-type]
+    with pytest.raises(pm.DeclarationError, match="is no product of an interval of 's' and a domain"):
+        solution.to_pvd(tmp_path / "heat.pvd", along="s")
+
+
+def test_what_is_across_a_coordinate() -> None:
+    time = Box(t=(0, 2))
+    assert PLATE.across("x") is None and time.across("t") is None and (time * PLATE).across("x") is None
+    assert (time * PLATE).across("t") is PLATE and (PLATE * time).named(hole="a").across("t") is PLATE
+    both = (Box(t=(0, 2), z=(0, 1)) * PLATE).across("t")
+    assert both is not None and both.names == ("z", "x", "y")
+    found = (PLATE * Box(t=(0, 2), z=(0, 1))).across("t")
+    assert found is not None and found.names == ("x", "y", "z")

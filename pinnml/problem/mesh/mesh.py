@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pinnml.problem.domain import Triangulation
 from pinnml.problem.mesh.arrays import check_volumes, checked_names, checked_points, merged
 from pinnml.problem.mesh.closed import boundary_of
 from pinnml.problem.mesh.reading import read_mesh
@@ -58,6 +59,7 @@ class Mesh(Surface):
         nodes = checked_points(points, where)
         self.names = checked_names(names, nodes.shape[1], where)
         self.points, self.cells, number = merged(nodes, self._numbers(cells, nodes, "cells", nodes.shape[1] + 1))
+        self.triangulation = Triangulation(self.points, self.cells)
         check_volumes(self.points[self.cells], "cell", where)
         self._cells = Simplices(self.points[self.cells])
         self._enclose(self.points, boundary_of(self.points, self.cells, where), self._parts(parts, number))
