@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pinnml.errors import DeclarationError
-from pinnml.report.figures import PALETTE, Array, math_label, new_figure
+from pinnml.report.figures import PALETTE, Array, keep_shape, math_label, new_figure
 
 MOST = 5000  # points drawn of one condition
 LONGEST = 40  # letters of a condition's name in the legend
@@ -68,6 +68,10 @@ def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[i
     drawing.set_xlabel(math_label(names[axes[0] if dimension > 1 else 0]))
     if dimension > 1:
         drawing.set_ylabel(math_label(names[axes[1]]))
+        placed = [np.concatenate([array[:, axis] for array in map(np.asarray, points.values())]) for axis in axes]
+        if points and placed[0].size:
+            bounds = [(float(column.min()), float(column.max())) for column in placed]
+            keep_shape(drawing, dict(zip((names[axis] for axis in axes), bounds, strict=True)))
     else:
         drawing.set_yticks([])
     drawing.margins(x=0.02, y=0.02 if dimension > 1 else 0.3)

@@ -114,3 +114,30 @@ def test_what_is_across_a_coordinate() -> None:
     assert both is not None and both.names == ("z", "x", "y")
     found = (PLATE * Box(t=(0, 2), z=(0, 1))).across("t")
     assert found is not None and found.names == ("x", "y", "z")
+
+
+@pytest.mark.slow
+def test_figures_are_drawn_on_the_mesh() -> None:
+    solution = short(problem(PLATE))
+    made = solution.figures()
+    (drawn,) = made["residual"].axes[0].collections
+    x, y = PLATE.points.T
+    shown = np.maximum(np.abs(solution.residual(x=x, y=y)), drawn.norm.vmin or 0)
+    assert len(drawn.get_paths()) == len(PLATE.cells) and np.array_equal(np.asarray(drawn.get_array()), shown)
+    assert len(solution.plot().axes) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", [Box(t=(0, 2)) * PLATE, PLATE * Box(t=(0, 2))], ids=["before", "after"])
+def test_an_evolution_on_a_mesh_is_drawn_at_one_time(domain: ComposableDomain) -> None:
+    """u = t x varies most at the end."""
+    conditions = {"pde": pm.Interior(lambda u_t, x: u_t - x), "start": pm.Value(u=0.0, on="t=0")}
+    heat = pm.Problem(domain=domain, fields=["u"], conditions=conditions, name="heat")
+    solution = pm.solve(
+        heat, pm.MLP(width=6, depth=1), pm.LevenbergMarquardt(), points=pm.Hammersley(50), stop=pm.Iterations(10)
+    )
+    axes = solution.figures()["solution"].axes[0]
+    (drawn,) = axes.collections
+    assert axes.get_title() == "Solution u at t = 2" and axes.get_xlabel() == "$x$"
+    x, y = PLATE.points.T
+    assert np.array_equal(np.asarray(drawn.get_array()), solution(t=2.0, x=x, y=y))
