@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.grid import filled, grid_points, inside, uniform_axes
+from pinnml.approximation.grid import filled, inside, uniform_axes
 from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Estimate
 from pinnml.problem import Problem, check_inside
+from pinnml.problem.reference import grid_points
 from pinnml.settings import briefly
 
 
@@ -82,7 +83,7 @@ class Approximation:
         return Scorer(self.problem, self.problem.reference) if self.problem.reference is not None else None
 
     def error(self) -> Error | None:
-        """Compare with the reference on its grid; None where the problem has no reference."""
+        """Compare with the reference at its points; None where the problem has no reference."""
         return None if self.scorer is None else self.scorer.compared(self.network, self.theta)
 
     def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
@@ -129,7 +130,7 @@ class Approximation:
         """
         x, known, shape = self._grid()
         data = self._values(x)
-        if self.scorer is not None:
+        if self.scorer is not None and self.scorer.reference.everywhere:
             errors = self.scorer.errors(self.network, self.theta)
             data |= {f"{name}_error": part for name, part in zip(self.problem.fields, errors, strict=True)}
         return {name: filled(values, known, shape) for name, values in data.items()}
@@ -138,7 +139,7 @@ class Approximation:
         """Return what `on_grid` does at any points (n, d), such as the nodes of a mesh, NaN outside of the domain."""
         known = inside(self.problem.domain, points)
         data = self._values(torch.from_numpy(points[known]).to(self.theta))
-        if self.problem.reference is not None:
+        if self.problem.reference is not None and self.problem.reference.everywhere:
             exact = self.problem.reference(dict(zip(self.problem.domain.names, points[known].T, strict=True)))
             data |= {f"{name}_error": data[name] - exact[name] for name in self.problem.fields}
         return {name: filled(values, known, known.shape) for name, values in data.items()}

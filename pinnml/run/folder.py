@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pinnml.problems as problems
-from pinnml.approximation import Error
+from pinnml.approximation import Error, FieldError
 from pinnml.errors import DeclarationError, finite, printable
 from pinnml.io import path_of, prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
@@ -85,6 +85,7 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
             "gradient_norm": last.gradient_norm,
             "relative_l2": finite(error.relative_l2) if error else None,
             "max_error": error.maximum if error else None,
+            "errors": {name: _plain(one) for name, one in error.fields.items()} if error else None,
             "lifting_l2": finite(error.lifting_l2) if error else None,
             "estimate": _estimate(run.estimate),
             "success": result.success,
@@ -96,6 +97,10 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
         | _refinements(run)
         | dict(run.machine)
     )
+
+
+def _plain(error: FieldError) -> dict[str, float | None]:
+    return {name: finite(value) for name, value in asdict(error).items()}
 
 
 def _weights(run: Run) -> dict[str, Any]:

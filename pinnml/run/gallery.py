@@ -11,7 +11,7 @@ import numpy as np
 
 from pinnml.approximation import Approximation
 from pinnml.problem import Triangulation
-from pinnml.report import plot_convergence, plot_field, plot_mesh, plot_points, plot_slices
+from pinnml.report import plot_convergence, plot_field, plot_mesh, plot_points, plot_slices, plot_values
 from pinnml.report.figures import TIME, new_figure
 from pinnml.setup import Run
 
@@ -58,6 +58,7 @@ def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
     for name in _residuals(data):
         title = f"{name.capitalize().replace('_', ' ')}{place}"
         made[name.replace("_", "-")] = _field(section, np.abs(data[name]), title, "|residual|", log=True)
+    made |= _scattered(approximation)
     dimension = approximation.problem.domain.dimension
     points = {name: points.x[:, :dimension].double().cpu().numpy() for name, points in run.collocation.items()}
     made["points"] = plot_points(points, approximation.problem.domain.names).figure  # type: ignore[assignment]
@@ -83,6 +84,19 @@ def overview(approximation: Approximation) -> Figure:
 
 def _field(section: Section, values: np.ndarray, title: str, label: str, log: bool = False) -> Figure:
     return section.draw(values, title, label, log).figure  # type: ignore[return-value]
+
+
+def _scattered(approximation: Approximation) -> dict[str, Figure]:
+    """Return the errors in a plane where a reference is known at some points only."""
+    problem, scorer = approximation.problem, approximation.scorer
+    if scorer is None or scorer.reference.everywhere or problem.domain.dimension != 2:
+        return {}
+    made: dict[str, Figure] = {}
+    for field, error in zip(problem.fields, scorer.errors(approximation.network, approximation.theta), strict=True):
+        suffix, label = "" if len(problem.fields) == 1 else f"-{field}", f"|{field} − reference|"
+        drawn = plot_values(scorer.points, error, problem.domain.names, f"Error of {field}", label)
+        made[f"error{suffix}"] = drawn.figure  # type: ignore[assignment]
+    return made
 
 
 def _residuals(data: Mapping[str, np.ndarray]) -> list[str]:
@@ -137,7 +151,7 @@ def _slices(approximation: Approximation, field: str) -> Figure | None:
     mesh = dict(zip((TIME, space), np.meshgrid(times, axes[space], indexing="ij"), strict=True))
     values = approximation.in_domain(field, **mesh)
     exact = None
-    if approximation.problem.reference is not None:
+    if approximation.problem.reference is not None and approximation.problem.reference.everywhere:
         flat = {name: mesh[name].ravel() for name in names}
         exact = np.where(np.isnan(values), np.nan, approximation.problem.reference(flat)[field].reshape(values.shape))
     return plot_slices(axes[space], times, values, exact, (TIME, space, field))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pinnml.errors import DeclarationError
+from pinnml.errors import DeclarationError, suggestion
 
 Array = np.ndarray
 
@@ -59,6 +59,18 @@ def read_surface(path: str | os.PathLike[str]) -> Found:
     _check_kinds({block.type for block in mesh.cells}, ("triangle", *IGNORED), "triangle", path)
     simplices = np.concatenate([block.data for block in mesh.cells if block.type == "triangle"])
     return Found(np.asarray(mesh.points, dtype=np.float64), simplices, _groups(mesh, "triangle"))
+
+
+def read_point_data(path: str | os.PathLike[str], coordinates: Sequence[str], fields: Sequence[str]) -> list[Array]:
+    """Return columns of a VTU file: coordinates, of the points where no point data have their name, and point data."""
+    mesh = _read(path, (".vtu",), "give a VTU file")
+    known = {name: np.asarray(values) for name, values in mesh.point_data.items()}
+    places = dict(zip(coordinates, np.asarray(mesh.points, dtype=np.float64).T, strict=False))
+    columns = places | known
+    missing = [name for name in (*coordinates, *fields) if name not in (known if name in fields else columns)]
+    if missing:
+        raise DeclarationError(f"No point data {missing[0]!r}", str(path), suggestion(missing[0], known))
+    return [columns[name] for name in (*coordinates, *fields)]
 
 
 def _read(path: str | os.PathLike[str], suffixes: tuple[str, ...], remedy: str) -> Any:
