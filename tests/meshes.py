@@ -14,7 +14,7 @@ Array = np.ndarray
 
 
 def plate(around: int = 24, rings: int = 5, radius: float = 0.4) -> tuple[Array, Array, dict[str, Array]]:
-    """The square (−1, 1)² without a regular polygon about 0: points, triangles, and edges named hole and right.
+    """The square (−1, 1)² without a regular polygon about 0: points, triangles, and edges named hole, right and left.
 
     Cells grow from the hole outwards; `around` is a multiple of 8, so that the square's corners are nodes.
     """
@@ -30,7 +30,26 @@ def plate(around: int = 24, rings: int = 5, radius: float = 0.4) -> tuple[Array,
     edges = np.stack([number, np.roll(number, -1, 1)], -1)
     outer = edges[-1]
     right = outer[(points[outer][..., 0] > 1 - 1e-9).all(1)]
-    return points, cells, {"hole": edges[0], "right": right}
+    left = outer[(points[outer][..., 0] < -1 + 1e-9).all(1)]
+    return points, cells, {"hole": edges[0], "right": right, "left": left}
+
+
+def msh(points: Array, cells: Array, groups: dict[str, Array]) -> str:
+    """A mesh of triangles as gmsh 2.2 writes it, with groups of lines by name and seven digits."""
+    names = [f'1 {tag} "{name}"' for tag, name in enumerate(groups, 1)] + [f'2 {len(groups) + 1} "plate"']
+    kinds = [*((1, tag, facets) for tag, facets in enumerate(groups.values(), 1)), (2, len(groups) + 1, cells)]
+    elements = [
+        f"{kind} 2 {tag} {tag} {' '.join(map(str, corners + 1))}" for kind, tag, rows in kinds for corners in rows
+    ]
+    blocks = {
+        "PhysicalNames": names,
+        "Nodes": [f"{number} {x:.7g} {y:.7g} 0" for number, (x, y) in enumerate(points, 1)],
+        "Elements": [f"{number} {element}" for number, element in enumerate(elements, 1)],
+    }
+    lines = ["$MeshFormat", "2.2 0 8", "$EndMeshFormat"]
+    for name, block in blocks.items():
+        lines += [f"${name}", str(len(block)), *block, f"$End{name}"]
+    return "\n".join([*lines, ""])
 
 
 def cube(count: int = 3) -> tuple[Array, Array]:

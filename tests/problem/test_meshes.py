@@ -63,7 +63,7 @@ def test_inside_is_what_lies_in_a_cell(mesh: Mesh) -> None:
 
 
 def test_parts_are_named_groups_and_the_rest() -> None:
-    assert PLATE.parts == ("hole", "right", "boundary")
+    assert PLATE.parts == ("hole", "right", "left", "boundary")
     x = on_part(PLATE, "hole")
     assert ((PLATE.normal("hole", x) * x).sum(1) < 0).all()
     assert (on_part(PLATE, "right")[:, 0] - 1).abs().max() < 1e-15
