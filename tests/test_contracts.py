@@ -36,7 +36,16 @@ IMPORTED_LATE = {
     ("run/solution.py", "pinnml.run.gallery.figures"): "matplotlib takes as long to import as all the rest",
     ("run/solution.py", "pinnml.run.gallery.overview"): "matplotlib takes as long to import as all the rest",
     ("problem/table.py", "scipy.interpolate.make_interp_spline"): "SciPy takes as long to import as the package",
-    ("run/solution.py", "pinnml.io.vtu.write_vtu"): "meshio is for a format that few runs are written in",
+    ("run/solution.py", "pinnml.run.files.write_fields"): "meshio is for a format that few runs are written in",
+    ("run/solution.py", "pinnml.run.files.write_series"): "meshio is for a format that few runs are written in",
+    **{
+        (f"problem/mesh/{file}.py", name): "SciPy and meshio are for domains that few problems have"
+        for file, name in [
+            ("nearest", "scipy.spatial.cKDTree"), ("closed", "scipy.sparse.coo_array"),
+            ("closed", "scipy.sparse.csgraph.connected_components"),
+            ("reading", "meshio.gmsh"), ("reading", "meshio.stl"), ("reading", "meshio.vtu"),
+        ]
+    },
     **{
         (f"approximation/{file}.py", f"scipy.{name}"): "SciPy is for errors that are estimated at the end"
         for file, names in {

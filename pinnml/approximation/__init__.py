@@ -3,18 +3,20 @@
 from pinnml.approximation.approximation import Approximation
 from pinnml.approximation.confirmation import confirmed
 from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
-from pinnml.approximation.grid import grid_points, uniform_axes
+from pinnml.approximation.grid import uniform_axes
 from pinnml.approximation.linearised import can_be_linearised, linearised_error, linearised_storage
-from pinnml.approximation.scorer import Error, Scorer
+from pinnml.approximation.scorer import Error, FieldError, Scorer
 from pinnml.approximation.splines import SplineField
 from pinnml.approximation.surplus import Differences, NestedBest, decay, differences_of_last_step, hierarchical_surplus
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.loss import Threads
+from pinnml.problem.reference import grid_points
 
 __all__ = [
     "Approximation",
     "Differences",
     "Error",
+    "FieldError",
     "NestedBest",
     "Scorer",
     "SplineField",

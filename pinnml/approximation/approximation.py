@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.grid import filled, grid_points, inside, uniform_axes
+from pinnml.approximation.grid import filled, inside, uniform_axes
 from pinnml.approximation.scorer import Error, Scorer
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Estimate
 from pinnml.problem import Problem, check_inside
+from pinnml.problem.reference import grid_points
 from pinnml.settings import briefly
 
 
@@ -82,7 +83,7 @@ class Approximation:
         return Scorer(self.problem, self.problem.reference) if self.problem.reference is not None else None
 
     def error(self) -> Error | None:
-        """Compare with the reference on its grid; None where the problem has no reference."""
+        """Compare with the reference at its points; None where the problem has no reference."""
         return None if self.scorer is None else self.scorer.compared(self.network, self.theta)
 
     def residual(self, /, condition: str | None = None, **coordinates: Any) -> np.ndarray:
@@ -128,22 +129,37 @@ class Approximation:
         Outside of the domain all are NaN.
         """
         x, known, shape = self._grid()
+        data = self._values(x)
+        if self.scorer is not None and self.scorer.reference.everywhere:
+            errors = self.scorer.errors(self.network, self.theta)
+            data |= {f"{name}_error": part for name, part in zip(self.problem.fields, errors, strict=True)}
+        return {name: filled(values, known, shape) for name, values in data.items()}
+
+    def at(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what `on_grid` does at any points (n, d), such as the nodes of a mesh, NaN outside of the domain."""
+        known = inside(self.problem.domain, points)
+        data = self._values(torch.from_numpy(points[known]).to(self.theta))
+        if self.problem.reference is not None and self.problem.reference.everywhere:
+            exact = self.problem.reference(dict(zip(self.problem.domain.names, points[known].T, strict=True)))
+            data |= {f"{name}_error": data[name] - exact[name] for name in self.problem.fields}
+        return {name: filled(values, known, known.shape) for name, values in data.items()}
+
+    def _values(self, x: Tensor) -> dict[str, np.ndarray]:
+        """Return fields, residuals and estimated errors at points x (n, d) of the domain by name, shape (n,)."""
         names = list(self.problem.fields)
         fields = field_values(self.problem, self.network, self.theta, x, names).cpu().numpy()
-        data = dict(zip(names, filled(fields, known, shape), strict=True))
-        parts = [part for name in self._equations() for part in self.residual(name).reshape(-1, *shape)]
+        data = dict(zip(names, fields, strict=True))
+        residuals = [residual_values(self.problem, self.network, self.theta, name, x) for name in self._equations()]
+        parts = [part for residual in residuals for part in residual.cpu().numpy()]
         for number, part in enumerate(parts):
             data["residual" if len(parts) == 1 else f"residual_{number}"] = part
         if self.estimate is not None and self.estimate.nearby is not None:
             nearby = field_values(self.problem, self.network, self.estimate.nearby, x, names)
             for name, value, near in zip(names, fields, nearby.cpu().numpy(), strict=True):
-                data[f"{name}_estimated_error"] = filled(self._scaled(name, value, value - near), known, shape)
+                data[f"{name}_estimated_error"] = self._scaled(name, value, value - near)
         if self.estimate is not None and self.estimate.error is not None:
             for name, part in zip(names, self.estimate.error(x), strict=True):
-                data[f"{name}_estimated_error"] = filled(part.cpu().numpy(), known, shape)
-        if self.scorer is not None:
-            for name, part in zip(names, self.scorer.errors(self.network, self.theta), strict=True):
-                data[f"{name}_error"] = filled(part, known, shape)
+                data[f"{name}_estimated_error"] = part.cpu().numpy()
         return data
 
     def in_domain(self, name: str, **coordinates: np.ndarray) -> np.ndarray:

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.grid import grid_points
 from pinnml.approximation.normal import NormalEquations
 from pinnml.approximation.splines import SplineField, SplineSpace
 from pinnml.approximation.values import in_chunks
 from pinnml.loss import PlacedTerm
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.problem import Box, Everywhere, Pair, Parts, Problem, Term
+from pinnml.problem.reference import grid_points
 
 Array = np.ndarray
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.grid import grid_points
 from pinnml.approximation.values import field_values
 from pinnml.network import AbstractNetwork
 from pinnml.problem import Problem
+from pinnml.problem.reference import grid_points
 
 Array = np.ndarray
 

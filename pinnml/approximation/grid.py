@@ -20,14 +20,10 @@ MOST_POINTS = 200_000
 def uniform_axes(domain: AbstractDomain, reference: Reference | None) -> dict[str, np.ndarray]:
     """Return the coordinates of the grid for errors and figures: the reference's where there is one."""
     count = GRID_POINTS.get(domain.dimension, min(11, int(MOST_POINTS ** (1 / domain.dimension))))
-    counts: Mapping[str, int] = reference.grid if reference is not None else dict.fromkeys(domain.names, count)
+    given: Mapping[str, int] = {} if reference is None else reference.grid
+    counts = given or dict.fromkeys(domain.names, count)
     bounds = zip(domain.names, domain.lower, domain.upper, strict=True)
     return {name: np.linspace(low, high, counts[name]) for name, low, high in bounds}
-
-
-def grid_points(axes: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return all points of a tensor-product grid, shape (∏ n_i, d), the last coordinate running fastest."""
-    return np.stack([mesh.ravel() for mesh in np.meshgrid(*axes.values(), indexing="ij")], 1)
 
 
 def inside(domain: AbstractDomain, points: np.ndarray) -> np.ndarray:

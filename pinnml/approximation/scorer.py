@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.grid import grid_points, inside, uniform_axes
+from pinnml.approximation.grid import inside
 from pinnml.approximation.values import field_values
 from pinnml.errors import DeclarationError, Finding
 from pinnml.network import AbstractNetwork
@@ -18,18 +20,32 @@ from pinnml.problem import Problem, Reference
 
 
 @dataclass(frozen=True)
+class FieldError:
+    """How far one field is from its reference.
+
+    `relative_l1` = Σ|u − u_ref| / Σ|u_ref| and `relative_l2` (dimensionless, NaN where u_ref = 0 at all points), and
+    `maximum` = max |u − u_ref| (the field's units).
+    """
+
+    relative_l1: float
+    relative_l2: float
+    maximum: float
+
+
+@dataclass(frozen=True)
 class Error:
-    """How far a solution is from its reference on the reference's grid.
+    """How far a solution is from its reference at the reference's points, which are all taken alike.
 
     `relative_l2` = ‖u − u_ref‖₂/‖u_ref‖₂ (dimensionless, NaN where u_ref = 0 on all of the grid) and
     `maximum` = max |u − u_ref| (the field's units).
     `lifting_l2` = ‖g − u_ref‖₂/‖u_ref‖₂ is what g alone, which meets the hard conditions, has before anything is
-    trained; None without hard conditions, where g = 0.
+    trained; None without hard conditions, where g = 0. `fields` has the like of each field by name.
     """
 
     relative_l2: float
     maximum: float
     lifting_l2: float | None = None
+    fields: Mapping[str, FieldError] = dataclasses.field(default_factory=dict)
 
 
 class Scorer:
@@ -49,16 +65,16 @@ class Scorer:
     """
 
     def __init__(self, problem: Problem, reference: Reference) -> None:
-        self._problem = problem
-        self.axes = uniform_axes(problem.domain, reference)
-        points = grid_points(self.axes)
-        points = points[inside(problem.domain, points)]
+        self._problem, self.reference = problem, reference
+        places = reference.places(problem.domain)
+        kept = inside(problem.domain, places)
+        points = places[kept]
         if len(points) == 0:
-            what = f"No point of its grid lies in {problem.domain}"
-            raise DeclarationError(what, "reference", "give the grid more points")
-        self._x = torch.from_numpy(points)
+            what = f"None of its {len(places)} points lies in {problem.domain}"
+            raise DeclarationError(what, "reference", f"give it {reference.kind} with some in the domain")
+        self.points, self._x, self._outside = points, torch.from_numpy(points), len(places) - len(points)
         try:
-            exact = reference(dict(zip(problem.domain.names, points.T, strict=True)))
+            exact = reference.values(problem.domain, places, kept)
         except Exception as error:
             what = f"Its function raises {type(error).__name__}: {error}"
             raise DeclarationError(
@@ -81,10 +97,14 @@ class Scorer:
     @property
     def findings(self) -> list[Finding]:
         """What is suspicious of the reference."""
-        if self._norm > 0:
-            return []
-        what = "It is zero at all points of its grid, so that there is no relative error"
-        return [Finding(what, "reference", "look at max_error, in the field's units", fatal=False)]
+        found = []
+        if self._norm == 0:
+            what = "It is zero at all points where it is known, so that there is no relative error"
+            found.append(Finding(what, "reference", "look at max_error, in the field's units", fatal=False))
+        if self._outside and not self.reference.everywhere:
+            what = f"{self._outside} of its {self.reference.count} points lie outside of the domain and are left out"
+            found.append(Finding(what, "reference", "compare its units with the domain's", fatal=False))
+        return found
 
     def errors(self, network: AbstractNetwork, theta: Tensor) -> np.ndarray:
         """Return u − u_reference at the grid's points in the domain, shape (m, n)."""
@@ -107,7 +127,17 @@ class Scorer:
     def compared(self, network: AbstractNetwork, theta: Tensor) -> Error:
         """Return all that there is to say of a network's error."""
         errors = self.errors(network, theta)
-        return Error(self._relative(errors), float(np.abs(errors).max()), self.lifting_l2)
+        by_field = {
+            field: FieldError(_ratio(error, exact, 1), _ratio(error, exact, 2), float(np.abs(error).max()))
+            for field, error, exact in zip(self._problem.fields, errors, self.exact, strict=True)
+        }
+        return Error(self._relative(errors), float(np.abs(errors).max()), self.lifting_l2, by_field)
 
     def _relative(self, errors: np.ndarray) -> float:
         return float(np.linalg.norm(errors)) / self._norm if self._norm > 0 else math.nan
+
+
+def _ratio(error: np.ndarray, exact: np.ndarray, order: int) -> float:
+    """Return the ratio of two vectors' norms of an order, NaN where the second is zero."""
+    norm = float(np.linalg.norm(exact, order))
+    return float(np.linalg.norm(error, order)) / norm if norm > 0 else math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.settings import misfits
 from pinnml.setup import Run, Setup, located
+
+LONGEST = 1000
+"""Letters of a domain's description that are kept; of what follows a digest is."""
 
 
 def describe_run(run: Run) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def declaration(problem: Problem) -> dict[str, Any]:
         "domain": {
             n: [float(low), float(high)] for n, low, high in zip(domain.names, domain.lower, domain.upper, strict=True)
         },
+        "shape": _short(domain.description),
         "fields": list(problem.fields),
         "equation_parameters": dict(problem.parameters),
         "conditions": {name: type(condition).__name__ for name, condition in problem.conditions.items()},
@@ -50,6 +55,13 @@ def declaration(problem: Problem) -> dict[str, Any]:
             for name, term in problem.terms.items()
         },
     }
+
+
+def _short(text: str) -> str:
+    """Return a text, or its beginning with a digest where it is long, as that of a polygon of many corners."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def setup_of(

@@ -1,17 +1,18 @@
-"""Fields on tensor-product grids as VTU files, which ParaView and VisIt open."""
+"""Fields on grids and meshes as VTU files, which ParaView and VisIt open."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import meshio
 import numpy as np
 from meshio import vtu
 
 from pinnml.errors import DeclarationError
-from pinnml.io.files import atomic_path, path_of
+from pinnml.io.files import atomic_path, path_of, write_bytes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Fields = dict[str, Array]
@@ -96,11 +97,44 @@ def write_vtu(
     shape = tuple(axis.size for axis in axes)
     data = _checked_data(point_data, names, shape)
     grids = [np.ascontiguousarray(grid.reshape(-1)) for grid in np.meshgrid(*axes, indexing="ij")]
-    points = np.zeros((grids[0].size, 3))
-    for column, grid in enumerate(grids):
-        points[:, column] = grid
-    cells = [(_CELLS[len(shape)], _connectivity(shape))]
-    mesh = meshio.Mesh(points, cells, point_data=dict(zip(names, grids, strict=True)) | data)
+    _write(path, grids, names, _CELLS[len(shape)], _connectivity(shape), data)
+
+
+def write_mesh_vtu(
+    path: str | os.PathLike[str], points: Array, cells: Array, names: Sequence[str], point_data: Mapping[str, Array]
+) -> None:
+    """Write fields on a mesh of triangles or tetrahedra atomically as a binary VTU file.
+
+    `points` are its nodes (n, d), d = 2 or 3, with a name for each coordinate, `cells` (c, d + 1) the numbers of their
+    corners, and `point_data` arrays (n,) by name. Raises DeclarationError for arrays that do not fit, OSError.
+    """
+    data = _checked_data(point_data, names, (len(points),))
+    _write(path, list(points.T), names, {2: "triangle", 3: "tetra"}[points.shape[1]], cells, data)
+
+
+def write_pvd(path: str | os.PathLike[str], times: Sequence[float], files: Sequence[str]) -> None:
+    """Write atomically which VTU file, named as seen from this file's folder, holds which time of a series."""
+    lines = [
+        f'    <DataSet timestep="{time!r}" part="0" file={quoteattr(file)}/>'
+        for time, file in zip(times, files, strict=True)
+    ]
+    head, tail = '<VTKFile type="Collection" version="0.1">\n  <Collection>', "  </Collection>\n</VTKFile>\n"
+    write_bytes(path, "\n".join(['<?xml version="1.0"?>', head, *lines, tail]).encode())
+
+
+def _write(
+    path: str | os.PathLike[str],
+    columns: Sequence[Array],
+    names: Sequence[str],
+    kind: str,
+    cells: Array,
+    data: Mapping[str, Array],
+) -> None:
+    points = np.zeros((columns[0].size, 3))
+    for number, column in enumerate(columns):
+        points[:, number] = column
+    named = dict(zip(names, map(np.ascontiguousarray, columns), strict=True))
+    mesh = meshio.Mesh(points, [(kind, cells)], point_data=named | dict(data))
     with atomic_path(path) as temporary:
         vtu.write(os.fspath(temporary), mesh, binary=True)
 

@@ -5,7 +5,7 @@ from pinnml.problem.boundary import Boundary, Derivative, Value
 from pinnml.problem.box import Box, Face
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
-from pinnml.problem.domain import AbstractDomain, check_inside
+from pinnml.problem.domain import AbstractDomain, Triangulation, check_inside
 from pinnml.problem.integral import Integral
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.probe import probe_term
@@ -43,6 +43,7 @@ __all__ = [
     "Reference",
     "Table",
     "Term",
+    "Triangulation",
     "UnitPoints",
     "Value",
     "check_inside",

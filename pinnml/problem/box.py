@@ -76,6 +76,12 @@ class Box(ComposableDomain):
         """Return the names of the lower and the upper face of a coordinate."""
         return self.parts[2 * axis : 2 * axis + 2]
 
+    def across(self, name: str) -> Box | None:
+        """Return the box of the other coordinates."""
+        sides = zip(self.names, self.lower, self.upper, strict=True)
+        others = {other: (low, high) for other, low, high in sides if other != name}
+        return Box(**others) if 0 < len(others) < self.dimension else None
+
     def position(self, face: Face) -> float:
         """Return the value of the coordinate that is constant on a face."""
         return self.upper[face.axis] if face.upper else self.lower[face.axis]
@@ -132,7 +138,7 @@ class Box(ComposableDomain):
 
     def __repr__(self) -> str:
         sides = zip(self.names, self.lower, self.upper, strict=True)
-        return "Box(" + ", ".join(f"{name}=({low:g}, {high:g})" for name, low, high in sides) + ")"
+        return "Box(" + ", ".join(f"{name}=({_digits(low)}, {_digits(high)})" for name, low, high in sides) + ")"
 
 
 def _bounds(name: str, side: tuple[float, float]) -> tuple[float, float]:

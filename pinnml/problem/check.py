@@ -195,11 +195,12 @@ def check_reference(domain: AbstractDomain, vocabulary: Vocabulary, reference: R
     findings = []
     for what, named, known in (
         ("fields", set(reference.fields), set(vocabulary.fields)),
-        ("a grid", set(reference.grid), set(domain.names)),
+        (reference.kind, set(reference.names), set(domain.names)),
     ):
         if named != known:
             sentence = f"It has {what} for {sorted(named)}, the problem has {sorted(known)}"
             findings.append(Finding(sentence, "reference", "give every name of the problem, and no other"))
-    if (count := math.prod(reference.grid.values())) > MOST_SCORED:
-        findings.append(Finding(f"Its grid has {count:.1e} points", "reference", f"take at most {MOST_SCORED:.0e}"))
+    if (count := reference.count) > MOST_SCORED:
+        sentence = f"It has {count:.1e} points"
+        findings.append(Finding(sentence, "reference", f"take at most {MOST_SCORED:.0e}"))
     return findings

@@ -62,7 +62,7 @@ class Combination(AbstractDomain):
             what = f"{first} has the coordinates {', '.join(first.names)} and {second} has {', '.join(second.names)}"
             raise DeclarationError(what, f"operator {operation.symbol}", "give both the same, in the same order")
         self.names, self.operation = first.names, operation
-        self._text = f"({first} {operation.symbol} {second})"
+        self._whole = (first, second)
         self.lower, self.upper = _bounds(first, second, operation)
         if not all(map(math.isfinite, (*self.lower, *self.upper))):
             raise DeclarationError(f"{self} is unbounded", "domain", "begin with a bounded domain, and use & or -")
@@ -79,6 +79,12 @@ class Combination(AbstractDomain):
         }
         self._origins = {part: origin for part, origin in self._origins.items() if self._shares[part] > 0}
         self.parts = tuple(self._origins)
+
+    @property
+    def description(self) -> str:
+        """The operands', with what is done with them."""
+        first, second = (one.description for one in self._whole)
+        return f"({first} {self.operation.symbol} {second})"
 
     def part(self, text: str, where: str) -> str:
         """Return the name of a part of the result, also where an operand writes it otherwise."""
@@ -165,7 +171,8 @@ class Combination(AbstractDomain):
         return (beyond < -self._slack) | ((beyond <= self._slack) & (~along | ((cosine > 0) & (number == 0))))
 
     def __repr__(self) -> str:
-        return self._text
+        first, second = self._whole
+        return f"({first} {self.operation.symbol} {second})"
 
 
 def _bounds(

@@ -60,6 +60,7 @@ class Wrapped(ComposableDomain):
         self.domain = domain
         self.names, self.lower, self.upper = domain.names, domain.lower, domain.upper
         self.parts, self._old = tuple(old), dict(old)
+        self.triangulation = domain.triangulation
 
     def part(self, text: str, where: str) -> str:
         """Return a new name, or one that was kept as the domain writes it."""
@@ -69,6 +70,10 @@ class Wrapped(ComposableDomain):
         """Return the new names of the domain's sides."""
         new = {old: new for new, old in self._old.items()}
         return tuple(new.get(side, side) for side in self.domain.sides(axis))
+
+    def across(self, name: str) -> AbstractDomain | None:
+        """Return what the domain is across."""
+        return self.domain.across(name)
 
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Ask the domain."""
@@ -134,6 +139,11 @@ class Composed(Wrapped):
         super().__init__(domain, parts)
         self._new = new
 
+    @property
+    def description(self) -> str:
+        """The domain's, with the names."""
+        return f"{self.domain.description}.named(**{self._new})" if self._new else self.domain.description
+
     def within(self, lower: Sequence[float], upper: Sequence[float]) -> AbstractDomain:
         """Return what the domain is there, with the same names."""
         return Composed(self.domain.within(lower, upper), self._new)
@@ -172,6 +182,11 @@ class Divided(Wrapped):
         self._shares = {one: self._measured(one) for one in (self._divided, name)}
         if not all(self._shares.values()):
             raise DeclarationError(f"{name!r} is all or nothing of {part!r}", "divided", "mend the function")
+
+    @property
+    def description(self) -> str:
+        """The domain's, with the part."""
+        return f"{self.domain.description}.divided({self._divided!r}, {self._name!r})"
 
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Ask the domain, and on either of the two parts the function."""

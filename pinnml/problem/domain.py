@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.problem.sampling import UnitPoints, drawn
+
+
+@dataclass(frozen=True)
+class Triangulation:
+    """A mesh's nodes, shape (n, d), and the numbers of the corners of its triangles or tetrahedra, shape (c, d + 1)."""
+
+    points: np.ndarray
+    cells: np.ndarray
 
 
 class AbstractDomain(ABC):
@@ -22,12 +32,15 @@ class AbstractDomain(ABC):
         A box ∏ [lower_i, upper_i] that holds the domain, the smallest where it is known, in the user's units.
     parts : tuple of str
         The names of the parts of the boundary.
+    triangulation : Triangulation or None
+        What a mesh consists of; None for other domains.
     """
 
     names: tuple[str, ...]
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     parts: tuple[str, ...]
+    triangulation: Triangulation | None = None
 
     @property
     def dimension(self) -> int:
@@ -38,6 +51,14 @@ class AbstractDomain(ABC):
     def lengths(self) -> tuple[float, ...]:
         """The side lengths upper_i − lower_i of the box that holds the domain."""
         return tuple(high - low for low, high in zip(self.lower, self.upper, strict=True))
+
+    @property
+    def description(self) -> str:
+        """A text that others with the same box do not have, as far as the domain writes down what it is.
+
+        It is kept with a run, so that the run is read on its own domain alone.
+        """
+        return type(self).__name__ if type(self).__repr__ is object.__repr__ else repr(self)
 
     @abstractmethod
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
@@ -106,6 +127,10 @@ class AbstractDomain(ABC):
         if text not in self.parts:
             raise DeclarationError(f"No part of the boundary is called {text!r}", where, suggestion(text, self.parts))
         return text
+
+    def across(self, name: str) -> AbstractDomain | None:
+        """Return the domain of the other coordinates where it is the same at every value of one, such as time."""
+        return None
 
     def sides(self, axis: int) -> tuple[str, ...]:
         """Return the two parts on which a coordinate is constant, the lower one first; none for other shapes."""

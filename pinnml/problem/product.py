@@ -40,6 +40,11 @@ class Product(AbstractDomain):
         if not all(map(math.isfinite, (*self.lower, *self.upper))):
             raise DeclarationError(f"{self} is unbounded", "domain", "give bounded factors")
 
+    @property
+    def description(self) -> str:
+        """Both factors'."""
+        return f"({self.factors[0].description} * {self.factors[1].description})"
+
     def part(self, text: str, where: str) -> str:
         """Return the name of a part, also where a factor writes it otherwise."""
         return found_part(text, self._origins, self.factors, where)
@@ -49,6 +54,16 @@ class Product(AbstractDomain):
         number = int(axis >= self.factors[0].dimension)
         sides = self.factors[number].sides(axis - number * self.factors[0].dimension)
         return tuple(name for side in sides for name, origin in self._origins.items() if origin == (number, side))
+
+    def across(self, name: str) -> AbstractDomain | None:
+        """Return the other factor, and what is left of the one that has the coordinate."""
+        number = next((number for number, factor in enumerate(self.factors) if name in factor.names), None)
+        if number is None or self.factors[number].names == (name,):
+            return None if number is None else self.factors[1 - number]
+        left = self.factors[number].across(name)
+        if left is None:
+            return None
+        return Product(left, self.factors[1]) if number == 0 else Product(self.factors[0], left)
 
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Ask both factors."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
+from pinnml.problem.columns import finite_numbers, read_columns
 
 OUTSIDE = 1e-9
 """A point outside the grid by no more than this share of its length is inside; beyond, the table has no value."""
@@ -49,8 +48,8 @@ class Table:
     def __init__(self, axes: Mapping[str, Any], values: Any, *, degree: int = 3) -> None:
         if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 5:
             raise DeclarationError(f"degree is {degree!r}", "Table", "give a whole number from 1 to 5")
-        grid = {name: _numbers(axis, f"axis {name!r}") for name, axis in axes.items()}
-        coefficients, shape = _numbers(values, "values"), tuple(len(axis) for axis in grid.values())
+        grid = {name: finite_numbers(axis, f"axis {name!r}", "Table") for name, axis in axes.items()}
+        coefficients, shape = finite_numbers(values, "values", "Table"), tuple(len(axis) for axis in grid.values())
         if not grid or coefficients.shape != shape:
             what = f"The values have shape {coefficients.shape}, the axes {shape}"
             raise DeclarationError(what, "Table", "give one value for each point of the grid")
@@ -129,7 +128,7 @@ class Table:
             For a file that cannot be read, columns that are not there, and points that are no full grid.
         """
         names = [*axes, value]
-        columns = _columns(Path(path).expanduser(), names)
+        columns = read_columns(path, names)
         found = [np.unique(column, return_inverse=True) for column in columns[:-1]]
         shape = tuple(len(axis) for axis, _ in found)
         places = np.ravel_multi_index(tuple(place.ravel() for _, place in found), shape)
@@ -165,17 +164,6 @@ def _basis(x: Tensor, knots: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     return cell - degree, torch.stack(basis, 1)
 
 
-def _numbers(given: Any, where: str) -> np.ndarray:
-    """Return finite numbers in double precision."""
-    try:
-        found = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DeclarationError(f"The {where} are no numbers: {error}", "Table", "give an array") from error
-    if not np.isfinite(found).all():
-        raise DeclarationError(f"The {where} are not all finite", "Table", "leave out or fill what is missing")
-    return found
-
-
 def _along(axis: np.ndarray, values: np.ndarray, number: int, degree: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return knots and B-spline coefficients that interpolate values along one axis."""
     # scipy.interpolate takes longer to import than all of the package
@@ -186,16 +174,3 @@ def _along(axis: np.ndarray, values: np.ndarray, number: int, degree: int, name:
         raise DeclarationError(what, "Table", "give more than degree points in increasing order, or a lower degree")
     spline = make_interp_spline(axis, np.moveaxis(values, number, 0), k=degree)
     return np.asarray(spline.t), np.moveaxis(np.asarray(spline.c), 0, number)
-
-
-def _columns(path: Path, names: Sequence[str]) -> list[np.ndarray]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise DeclarationError(f"The table cannot be read: {error}", str(path), "give a CSV file") from error
-    missing = [name for name in names if not rows or name not in rows[0]]
-    if missing:
-        known = ", ".join(str(name) for name in rows[0]) if rows else "none"
-        raise DeclarationError(f"No column {missing[0]!r}", str(path), f"name one of: {known}")
-    return [_numbers([row[name] for row in rows], f"column {name!r}") for name in names]

@@ -7,7 +7,8 @@ from pinnml.report.comparison import Band, plot_comparison
 from pinnml.report.convergence import plot_convergence
 from pinnml.report.fields import plot_field
 from pinnml.report.letters import plain_letters
-from pinnml.report.points import plot_points
+from pinnml.report.meshes import plot_mesh
+from pinnml.report.points import plot_points, plot_values
 from pinnml.report.progress import ProgressLine
 from pinnml.report.refinement import refinement_table
 from pinnml.report.slices import plot_slices
@@ -20,8 +21,10 @@ __all__ = [
     "plot_comparison",
     "plot_convergence",
     "plot_field",
+    "plot_mesh",
     "plot_points",
     "plot_slices",
+    "plot_values",
     "refinement_table",
     "summary_table",
 ]

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 from matplotlib.colors import LogNorm, Normalize
 
 from pinnml.errors import DeclarationError
-from pinnml.report.figures import BLUE, GRID, Array, math_label, new_figure
+from pinnml.report.figures import BLUE, GRID, Array, keep_shape, math_label, new_figure
 
 SIGNED = "RdBu_r"  # white is zero
 SEQUENTIAL = "viridis"
@@ -61,22 +62,38 @@ def _line(axes: Axes, name: str, coordinate: Array, values: Array, label: str, l
 
 def _map(axes: Axes, axis_values: Mapping[str, Array], values: Array, label: str, log: bool) -> None:
     (first, horizontal), (second, vertical) = axis_values.items()
+    shown, scale, name = coloured(values, log)
+    mesh = axes.pcolormesh(
+        horizontal, vertical, np.ma.masked_invalid(shown).T, cmap=name, norm=scale, shading="nearest"
+    )
+    # Cells are centred on the grid's points; half of each border cell lies outside the domain and is cut off.
+    finish_map(axes, mesh, {first: horizontal, second: vertical}, values, label, log)
+
+
+def coloured(values: Array, log: bool) -> tuple[Array, Normalize, str]:
+    """Return what of values is shown, its scale and the name of its colours; values below a log scale take its end."""
     scale, name = colours(values, log)
     shown = np.abs(values) if log else values
-    # Values below a log scale, zeros among them, take its lowest colour.
-    shown = np.maximum(shown, scale.vmin) if log and scale.vmin is not None else shown
-    drawn = np.ma.masked_invalid(shown).T
-    mesh = axes.pcolormesh(horizontal, vertical, drawn, cmap=name, norm=scale, shading="nearest")
+    return np.maximum(shown, scale.vmin) if log and scale.vmin is not None else shown, scale, name
+
+
+def finish_map(
+    axes: Axes, mesh: Collection, axis_values: Mapping[str, Array], values: Array, label: str, log: bool
+) -> None:
+    """Give a map of colours its limits, labels, shape and colour bar."""
     mesh.set_rasterized(True)  # a vector file would hold every cell
     axes.set_facecolor("#bbbbbb")  # seen where values are not finite
-    # Cells are centred on the grid's points; half of each border cell lies outside the domain and is cut off.
-    axes.set_xlim(horizontal[0], horizontal[-1])
-    axes.set_ylim(vertical[0], vertical[-1])
+    (first, horizontal), (second, vertical) = axis_values.items()
+    bounds = [(float(np.min(axis)), float(np.max(axis))) for axis in (horizontal, vertical)]
+    axes.set_xlim(*bounds[0])
+    axes.set_ylim(*bounds[1])
     axes.set_xlabel(math_label(first))
     axes.set_ylabel(math_label(second))
+    keep_shape(axes, {first: bounds[0], second: bounds[1]})
     figure = axes.get_figure()
     if figure is not None:
-        below = log and bool(np.any(np.abs(values) < (scale.vmin or 0.0)))
+        lower = mesh.norm.vmin or 0.0
+        below = log and bool(np.any(np.abs(values) < lower))
         figure.colorbar(mesh, ax=axes, label=label, pad=0.02, extend="min" if below else "neither")
 
 

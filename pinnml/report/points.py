@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pinnml.errors import DeclarationError
-from pinnml.report.figures import PALETTE, Array, math_label, new_figure
+from pinnml.report.fields import coloured, finish_map
+from pinnml.report.figures import PALETTE, Array, keep_shape, math_label, new_figure
 
 MOST = 5000  # points drawn of one condition
 LONGEST = 40  # letters of a condition's name in the legend
@@ -31,6 +32,23 @@ def _size(count: int) -> float:
 def _label(condition: str) -> str:
     """Return a name that fits into a legend and is no formula."""
     return textwrap.shorten(condition, LONGEST, placeholder=" …").replace("$", r"\$")
+
+
+def plot_values(points: Array, values: Array, names: Sequence[str], title: str, label: str) -> Axes:
+    """Plot magnitudes |values| (n,) at points (n, 2) on a log scale; raise ValueError where the shapes do not fit."""
+    if np.ndim(points) != 2 or np.shape(points)[1] != 2 or np.shape(values) != np.shape(points)[:1]:
+        what = f"points have the shape {np.shape(points)} and values {np.shape(values)}"
+        raise DeclarationError(what, "plot_values", "give them the shapes (n, 2) and (n,)")
+    drawing = new_figure(6.4, 4.8).add_subplot()
+    shown, scale, colours = coloured(np.asarray(values, dtype=float), True)
+    order = np.argsort(shown)  # the largest are seen
+    x, y = points[order].T
+    dots = drawing.scatter(x, y, s=2 * _size(len(shown)), c=shown[order], cmap=colours, norm=scale, linewidths=0)
+    finish_map(drawing, dots, dict(zip(names, points.T, strict=True)), values, label, True)
+    drawing.set_facecolor("white")
+    drawing.margins(0.02)
+    drawing.set_title(title)
+    return drawing
 
 
 def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[int, int] = (0, 1)) -> Axes:
@@ -68,6 +86,10 @@ def plot_points(points: Mapping[str, Array], names: Sequence[str], axes: tuple[i
     drawing.set_xlabel(math_label(names[axes[0] if dimension > 1 else 0]))
     if dimension > 1:
         drawing.set_ylabel(math_label(names[axes[1]]))
+        placed = [np.concatenate([array[:, axis] for array in map(np.asarray, points.values())]) for axis in axes]
+        if points and placed[0].size:
+            bounds = [(float(column.min()), float(column.max())) for column in placed]
+            keep_shape(drawing, dict(zip((names[axis] for axis in axes), bounds, strict=True)))
     else:
         drawing.set_yticks([])
     drawing.margins(x=0.02, y=0.02 if dimension > 1 else 0.3)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pinnml.problems as problems
-from pinnml.approximation import Error
+from pinnml.approximation import Error, FieldError
 from pinnml.errors import DeclarationError, finite, printable
 from pinnml.io import path_of, prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
@@ -85,6 +85,7 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
             "gradient_norm": last.gradient_norm,
             "relative_l2": finite(error.relative_l2) if error else None,
             "max_error": error.maximum if error else None,
+            "errors": {name: _plain(one) for name, one in error.fields.items()} if error else None,
             "lifting_l2": finite(error.lifting_l2) if error else None,
             "estimate": _estimate(run.estimate),
             "success": result.success,
@@ -96,6 +97,10 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
         | _refinements(run)
         | dict(run.machine)
     )
+
+
+def _plain(error: FieldError) -> dict[str, float | None]:
+    return {name: finite(value) for name, value in asdict(error).items()}
 
 
 def _weights(run: Run) -> dict[str, Any]:
@@ -209,7 +214,9 @@ def problem_of(config: Mapping[str, Any], problem: Problem | None, where: str) -
     differences = [
         f"{key} {printable(str(config.get(key)), 200)} against {value}"
         for key, value in declaration(problem).items()
-        if not (_same(config.get(key), value) or (key == "terms" and key not in config))  # as in older folders
+        if not (
+            _same(config.get(key), value) or (key in ("terms", "shape") and key not in config)
+        )  # as in older folders
     ]
     if differences:
         remedy = "hand over the problem that the run solved"

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pinnml.approximation import Approximation
-from pinnml.report import plot_convergence, plot_field, plot_points, plot_slices
-from pinnml.report.figures import new_figure
+from pinnml.problem import Triangulation
+from pinnml.report import plot_convergence, plot_field, plot_mesh, plot_points, plot_slices, plot_values
+from pinnml.report.figures import TIME, new_figure
 from pinnml.setup import Run
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TIME = "t"
-"""A coordinate of this name makes a problem an evolution, whose solution is also shown in slices of time."""
+TIMES = 11
+"""Times of an evolution on a mesh among which the one that is drawn is chosen."""
+
+Draw = Callable[..., "Axes"]
+"""What draws values with a title and a label on the places where they are known, as `plot_field` without its grid."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Fields by name on two coordinates, what draws them there, and where the other coordinates stand."""
+
+    draw: Draw
+    data: Mapping[str, np.ndarray]
+    place: str
 
 
 def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
     """Return solution, residual, errors as far as known, slices (of an evolution), points and convergence."""
-    axes, data, place = _section(approximation)
+    section = _section(approximation)
+    data, place = section.data, section.place
     made: dict[str, Figure] = {}
     for field in approximation.problem.fields:
         suffix = "" if len(approximation.problem.fields) == 1 else f"-{field}"
-        made[f"solution{suffix}"] = _field(axes, data[field], f"Solution {field}{place}", field)
+        made[f"solution{suffix}"] = _field(section, data[field], f"Solution {field}{place}", field)
         if f"{field}_error" in data:
             error = np.abs(data[f"{field}_error"])
-            made[f"error{suffix}"] = _field(axes, error, f"Error of {field}{place}", f"|{field} − reference|", log=True)
+            made[f"error{suffix}"] = _field(
+                section, error, f"Error of {field}{place}", f"|{field} − reference|", log=True
+            )
         if f"{field}_estimated_error" in data:
             error = np.abs(data[f"{field}_estimated_error"])
             title = f"Estimated error of {field}{place}"
-            made[f"estimated-error{suffix}"] = _field(axes, error, title, f"|error of {field}|", log=True)
+            made[f"estimated-error{suffix}"] = _field(section, error, title, f"|error of {field}|", log=True)
         slices = _slices(approximation, field)
         if slices is not None:
             made[f"slices{suffix}"] = slices
     for name in _residuals(data):
         title = f"{name.capitalize().replace('_', ' ')}{place}"
-        made[name.replace("_", "-")] = _field(axes, np.abs(data[name]), title, "|residual|", log=True)
+        made[name.replace("_", "-")] = _field(section, np.abs(data[name]), title, "|residual|", log=True)
+    made |= _scattered(approximation)
     dimension = approximation.problem.domain.dimension
     points = {name: points.x[:, :dimension].double().cpu().numpy() for name, points in run.collocation.items()}
     made["points"] = plot_points(points, approximation.problem.domain.names).figure  # type: ignore[assignment]
@@ -48,7 +68,8 @@ def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
 
 def overview(approximation: Approximation) -> Figure:
     """Return one figure: the first field, the first residual, and the error where a reference exists, side by side."""
-    axes, data, place = _section(approximation)
+    section = _section(approximation)
+    data, place = section.data, section.place
     field = approximation.problem.fields[0]
     panels = [(data[field], f"Solution {field}{place}", field, False)]
     panels += [(np.abs(data[name]), f"Residual{place}", "|residual|", True) for name in _residuals(data)[:1]]
@@ -57,34 +78,66 @@ def overview(approximation: Approximation) -> Figure:
     figure = new_figure(4.6 * len(panels), 3.6)
     places = figure.subplots(1, len(panels), squeeze=False)[0]
     for drawing, (values, title, label, log) in zip(places, panels, strict=True):
-        plot_field(axes, values, title, label, log, axes=drawing)
+        section.draw(values, title, label, log, axes=drawing)
     return figure
 
 
-def _field(axes: Mapping[str, np.ndarray], values: np.ndarray, title: str, label: str, log: bool = False) -> Figure:
-    return plot_field(axes, values, title, label, log).figure  # type: ignore[return-value]
+def _field(section: Section, values: np.ndarray, title: str, label: str, log: bool = False) -> Figure:
+    return section.draw(values, title, label, log).figure  # type: ignore[return-value]
+
+
+def _scattered(approximation: Approximation) -> dict[str, Figure]:
+    """Return the errors in a plane where a reference is known at some points only."""
+    problem, scorer = approximation.problem, approximation.scorer
+    if scorer is None or scorer.reference.everywhere or problem.domain.dimension != 2:
+        return {}
+    made: dict[str, Figure] = {}
+    for field, error in zip(problem.fields, scorer.errors(approximation.network, approximation.theta), strict=True):
+        suffix, label = "" if len(problem.fields) == 1 else f"-{field}", f"|{field} − reference|"
+        drawn = plot_values(scorer.points, error, problem.domain.names, f"Error of {field}", label)
+        made[f"error{suffix}"] = drawn.figure  # type: ignore[assignment]
+    return made
 
 
 def _residuals(data: Mapping[str, np.ndarray]) -> list[str]:
     return [name for name in data if name.startswith("residual")]
 
 
-def _section(approximation: Approximation) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], str]:
-    """Return the first two coordinates, the fields on them, and where the others stand, as in " at z = 0.5".
+def _section(approximation: Approximation) -> Section:
+    """Return two coordinates, the fields on them, and where the others stand, as in " at z = 0.5".
 
-    They stand where the first field varies most: a fixed place may be one where the solution vanishes.
+    They are those of a mesh of triangles, also at one time, else the first two. The others stand where the first field
+    varies most: a fixed place may be one where the solution vanishes.
     """
-    axes, data = approximation.axes(), approximation.on_grid()
+    domain, field = approximation.problem.domain, approximation.problem.fields[0]
+    space = domain.across(TIME)
+    if (mesh := domain.triangulation) is not None and domain.dimension == 2:
+        return Section(_on_mesh(mesh, domain.names), approximation.at(mesh.points), "")
+    if space is not None and (mesh := space.triangulation) is not None and space.dimension == 2:
+        axis = domain.names.index(TIME)
+        times = np.linspace(domain.lower[axis], domain.upper[axis], TIMES)
+        data = [approximation.at(np.insert(mesh.points, axis, time, 1)) for time in times]
+        most = int(np.argmax([np.nanstd(one[field]) for one in data]))
+        return Section(_on_mesh(mesh, space.names), data[most], f" at {TIME} = {times[most]:.3g}")
+    axes, data_on_grid = approximation.axes(), approximation.on_grid()
     kept, others = dict(list(axes.items())[:2]), dict(list(axes.items())[2:])
+    draw = partial(plot_field, kept)
     if not others:
-        return kept, data, ""
-    variation = np.ma.masked_invalid(data[approximation.problem.fields[0]]).std((0, 1)).filled(0.0)
+        return Section(draw, data_on_grid, "")
+    variation = np.ma.masked_invalid(data_on_grid[field]).std((0, 1)).filled(0.0)
     index = tuple(int(number) for number in np.unravel_index(int(variation.argmax()), variation.shape))
     place = ", ".join(
         f"{name} = {axis[number]:.3g}" for (name, axis), number in zip(others.items(), index, strict=True)
     )
     whole = (slice(None), slice(None))
-    return kept, {name: values[whole + index] for name, values in data.items()}, f" at {place}"
+    return Section(draw, {name: values[whole + index] for name, values in data_on_grid.items()}, f" at {place}")
+
+
+def _on_mesh(mesh: Triangulation, names: Sequence[str]) -> Draw:
+    def draw(values: np.ndarray, title: str, label: str, log: bool = False, *, axes: Axes | None = None) -> Axes:
+        return plot_mesh(mesh.points, mesh.cells, values, names, title, label, log, axes=axes)
+
+    return draw
 
 
 def _slices(approximation: Approximation, field: str) -> Figure | None:
@@ -98,7 +151,7 @@ def _slices(approximation: Approximation, field: str) -> Figure | None:
     mesh = dict(zip((TIME, space), np.meshgrid(times, axes[space], indexing="ij"), strict=True))
     values = approximation.in_domain(field, **mesh)
     exact = None
-    if approximation.problem.reference is not None:
+    if approximation.problem.reference is not None and approximation.problem.reference.everywhere:
         flat = {name: mesh[name].ravel() for name in names}
         exact = np.where(np.isnan(values), np.nan, approximation.problem.reference(flat)[field].reshape(values.shape))
     return plot_slices(axes[space], times, values, exact, (TIME, space, field))

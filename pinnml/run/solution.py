@@ -229,9 +229,33 @@ class Solution:
             return Solution(load(folder, problem, network, solver, stop=stop))
 
     def to_vtu(self, path: str | os.PathLike[str]) -> None:
-        """Write solution, residual and error on the grid as point fields of a VTU file (up to three coordinates)."""
-        # meshio brings its own imports, for a format that few runs are written in
-        from pinnml.io.vtu import write_vtu
+        """Write solution, residual and error as point fields of a VTU file (up to three coordinates).
 
-        axes = self.axes()
-        write_vtu(path, list(axes.values()), list(axes), self.on_grid())
+        They are given on the nodes of a mesh where the domain is one, else on the grid.
+        """
+        # meshio brings its own imports, for a format that few runs are written in
+        from pinnml.run.files import write_fields
+
+        write_fields(path, self.approximation)
+
+    def to_pvd(self, path: str | os.PathLike[str], times: int | Sequence[float] = 21, along: str = "t") -> None:
+        """Write the same at several times as VTU files, and a PVD file of their times, which ParaView plays.
+
+        Parameters
+        ----------
+        path : path
+            The PVD file, as "runs/heat.pvd"; the others stand beside it, as "heat_0000.vtu", "heat_0001.vtu", ….
+        times : int or sequence of float, default 21
+            The values of the coordinate, or their number, at least 2, evenly from the first to the last.
+        along : str, default "t"
+            The coordinate.
+
+        Raises
+        ------
+        DeclarationError
+            For a domain that is no product of an interval of this coordinate and another domain of up to three, and for
+            times outside of it.
+        """
+        from pinnml.run.files import write_series  # as above
+
+        write_series(path, self.approximation, times, along)

@@ -65,6 +65,12 @@ def test_a_set_is_written_as_it_was_made(domain: AbstractDomain) -> None:
     assert repr(eval(repr(domain), vars(pm.domains))) == repr(domain)
 
 
+def test_a_box_is_written_with_all_its_digits() -> None:
+    box = Box(x=(0, math.pi), y=(-1e-9, 1 / 3))
+    again = eval(repr(box), {"Box": Box})
+    assert (again.lower, again.upper) == (box.lower, box.upper) and repr(Box(t=(0, 1.5))) == "Box(t=(0, 1.5))"
+
+
 def test_boxes_make_a_box() -> None:
     domain = Box(t=(0, 1)) * SQUARE
     assert isinstance(domain, Box) and repr(domain) == "Box(t=(0, 1), x=(0, 1), y=(0, 1))"
