@@ -62,6 +62,17 @@ def test_inside_is_what_lies_in_a_cell(mesh: Mesh) -> None:
     assert torch.equal(found, within_cells(mesh, x)) and 0.2 < found.double().mean() < 0.9
 
 
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_corners_and_middles_of_facets_are_on_the_boundary(size: float) -> None:
+    for corners in (plate(), (bent(POINTS), CELLS)):
+        mesh = Mesh(corners[0] * size, corners[1])
+        ends = torch.from_numpy(mesh.corners)
+        for x in (ends.flatten(0, 1), ends.mean(1), ends[:, :2].mean(1)):
+            assert mesh.signed_distance(x).abs().max() <= 1e-15 * size and mesh.contains(x, "boundary").all()
+        nodes = torch.from_numpy(mesh.points)
+        assert mesh.contains(nodes).all() and not mesh.contains(nodes + 3 * size).any()
+
+
 def test_parts_are_named_groups_and_the_rest() -> None:
     assert PLATE.parts == ("hole", "right", "left", "boundary")
     x = on_part(PLATE, "hole")
