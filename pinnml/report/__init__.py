@@ -7,7 +7,7 @@ from pinnml.report.comparison import Band, plot_comparison
 from pinnml.report.convergence import plot_convergence
 from pinnml.report.fields import plot_field
 from pinnml.report.letters import plain_letters
-from pinnml.report.meshes import plot_mesh
+from pinnml.report.meshes import plot_mesh, plot_mesh_slices
 from pinnml.report.points import plot_points, plot_values
 from pinnml.report.progress import ProgressLine
 from pinnml.report.refinement import refinement_table
@@ -22,6 +22,7 @@ __all__ = [
     "plot_convergence",
     "plot_field",
     "plot_mesh",
+    "plot_mesh_slices",
     "plot_points",
     "plot_slices",
     "plot_values",

@@ -14,6 +14,7 @@ from pinnml.report.figures import BLUE, GRID, Array, keep_shape, math_label, new
 
 SIGNED = "RdBu_r"  # white is zero
 SEQUENTIAL = "viridis"
+OUTSIDE = "#bbbbbb"  # seen where values are not finite
 DECADES = 6.0  # what is more decades below the maximum takes no part in choosing a log scale
 ZERO = 1e-200  # magnitudes no larger than this count as zero; scales cannot span the smallest floats
 
@@ -82,7 +83,7 @@ def finish_map(
 ) -> None:
     """Give a map of colours its limits, labels, shape and colour bar."""
     mesh.set_rasterized(True)  # a vector file would hold every cell
-    axes.set_facecolor("#bbbbbb")  # seen where values are not finite
+    axes.set_facecolor(OUTSIDE)
     (first, horizontal), (second, vertical) = axis_values.items()
     bounds = [(float(np.min(axis)), float(np.max(axis))) for axis in (horizontal, vertical)]
     axes.set_xlim(*bounds[0])

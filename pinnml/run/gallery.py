@@ -11,7 +11,15 @@ import numpy as np
 
 from pinnml.approximation import Approximation
 from pinnml.problem import Triangulation
-from pinnml.report import plot_convergence, plot_field, plot_mesh, plot_points, plot_slices, plot_values
+from pinnml.report import (
+    plot_convergence,
+    plot_field,
+    plot_mesh,
+    plot_mesh_slices,
+    plot_points,
+    plot_slices,
+    plot_values,
+)
 from pinnml.report.figures import TIME, new_figure
 from pinnml.setup import Run
 
@@ -141,8 +149,17 @@ def _on_mesh(mesh: Triangulation, names: Sequence[str]) -> Draw:
 
 
 def _slices(approximation: Approximation, field: str) -> Figure | None:
-    """Return u(t_k, x) for an evolution in one space coordinate, with the reference beside it."""
-    names = approximation.problem.domain.names
+    """Return u(t_k, x) for an evolution on a line, with the reference beside it, or on a mesh in the plane."""
+    domain, names = approximation.problem.domain, approximation.problem.domain.names
+    across = domain.across(TIME)
+    if across is not None and across.dimension == 2 and (nodes := across.triangulation) is not None:
+        axis = names.index(TIME)
+        times = np.linspace(domain.lower[axis], domain.upper[axis], 5)
+        columns = dict(zip(across.names, nodes.points.T, strict=True))
+        known = [
+            approximation.in_domain(field, **columns, **{TIME: np.full(len(nodes.points), time)}) for time in times
+        ]
+        return plot_mesh_slices(nodes.points, nodes.cells, times, np.stack(known), (TIME, *across.names), field)
     if TIME not in names or len(names) != 2:
         return None
     space = next(name for name in names if name != TIME)

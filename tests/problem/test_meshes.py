@@ -62,6 +62,17 @@ def test_inside_is_what_lies_in_a_cell(mesh: Mesh) -> None:
     assert torch.equal(found, within_cells(mesh, x)) and 0.2 < found.double().mean() < 0.9
 
 
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_corners_and_middles_of_facets_are_on_the_boundary(size: float) -> None:
+    for corners in (plate(), (bent(POINTS), CELLS)):
+        mesh = Mesh(corners[0] * size, corners[1])
+        ends = torch.from_numpy(mesh.corners)
+        for x in (ends.flatten(0, 1), ends.mean(1), ends[:, :2].mean(1)):
+            assert mesh.signed_distance(x).abs().max() <= 1e-15 * size and mesh.contains(x, "boundary").all()
+        nodes = torch.from_numpy(mesh.points)
+        assert mesh.contains(nodes).all() and not mesh.contains(nodes + 3 * size).any()
+
+
 def test_parts_are_named_groups_and_the_rest() -> None:
     assert PLATE.parts == ("hole", "right", "left", "boundary")
     x = on_part(PLATE, "hole")
@@ -168,6 +179,36 @@ def test_gmsh_4_1_is_read(tmp_path: Path) -> None:
     mesh = Mesh.read(str(tmp_path / "square.msh"))
     assert mesh.parts == ("floor", "roof", "boundary") and mesh.lower == (0, 0) and mesh.upper == (1, 1)
     assert (on_part(mesh, "roof")[:, 1] == 1).all()
+
+
+def test_groups_of_triangles_are_parts_in_space(tmp_path: Path) -> None:
+    """A tetrahedron with a named face, read by its cells and by its surface."""
+    points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    tags = {"triangle": np.array([5, 6, 6, 6]), "tetra": np.array([7])}
+    mesh = meshio.Mesh(
+        points,
+        [("triangle", faces), ("tetra", [[0, 1, 2, 3]])],
+        cell_data={"gmsh:physical": list(tags.values()), "gmsh:geometrical": list(tags.values())},
+    )
+    mesh.field_data = {"floor": np.array([5, 2]), "walls": np.array([6, 2]), "floor line": np.array([5, 1])}
+    meshio.gmsh.write(str(tmp_path / "a.msh"), mesh, "2.2", binary=False)
+    read = Mesh.read(tmp_path / "a.msh")
+    meshio.gmsh.write(
+        str(tmp_path / "b.msh"),
+        meshio.Mesh(
+            points,
+            mesh.cells[:1],
+            cell_data={name: arrays[:1] for name, arrays in mesh.cell_data.items()},
+            field_data=mesh.field_data,
+        ),
+        "2.2",
+        binary=False,
+    )
+    for domain in (read, Surface.read(tmp_path / "b.msh")):
+        assert domain.parts == ("floor", "walls")
+        assert (on_part(domain, "floor")[:, 2] == 0).all()
+        assert domain.normal("floor", on_part(domain, "floor"))[0].tolist() == [0, 0, -1]
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

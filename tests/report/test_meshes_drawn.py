@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm
 from meshes import plate
 
 from pinnml.errors import DeclarationError
-from pinnml.report import plot_field, plot_mesh, plot_points
+from pinnml.report import plot_field, plot_mesh, plot_mesh_slices, plot_points
 from pinnml.report.fields import magnitude_range
 
 POINTS, CELLS, _ = plate()
@@ -49,6 +49,14 @@ def test_values_that_are_not_finite_leave_their_triangles_empty() -> None:
 def test_what_does_not_fit_a_mesh_is_refused(points: Any, cells: Any, values: Any) -> None:
     with pytest.raises(DeclarationError, match="where: plot_mesh; give them the shapes"):
         plot_mesh(points, cells, values, ("x", "y"), "", "")
+
+
+@pytest.mark.parametrize(
+    ("times", "values"), [([0, 1], WAVE), ([], np.zeros((0, 9))), ([0, 1], [WAVE]), ([0], [WAVE[1:]])]
+)
+def test_slices_that_do_not_fit_a_mesh_are_refused(times: Any, values: Any) -> None:
+    with pytest.raises(DeclarationError, match="where: plot_mesh_slices; give them the shapes"):
+        plot_mesh_slices(POINTS, CELLS, times, values, ("t", "x", "y"), "u")
 
 
 @pytest.mark.parametrize(

@@ -136,8 +136,15 @@ def test_an_evolution_on_a_mesh_is_drawn_at_one_time(domain: ComposableDomain) -
     solution = pm.solve(
         heat, pm.MLP(width=6, depth=1), pm.LevenbergMarquardt(), points=pm.Hammersley(50), stop=pm.Iterations(10)
     )
-    axes = solution.figures()["solution"].axes[0]
+    made = solution.figures()
+    axes = made["solution"].axes[0]
     (drawn,) = axes.collections
     assert axes.get_title() == "Solution u at t = 2" and axes.get_xlabel() == "$x$"
     x, y = PLATE.points.T
     assert np.array_equal(np.asarray(drawn.get_array()), solution(t=2.0, x=x, y=y))
+    assert [panel.get_title() for panel in made["slices"].axes[:5]] == [
+        f"$t$ = {t}" for t in ("0", "0.5", "1", "1.5", "2")
+    ]
+    (third,) = made["slices"].axes[2].collections
+    (last,) = made["slices"].axes[4].collections
+    assert np.array_equal(np.asarray(third.get_array()), solution(t=1.0, x=x, y=y)) and third.norm is last.norm

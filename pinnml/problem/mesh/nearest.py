@@ -12,6 +12,9 @@ Array = np.ndarray
 PAIRS = 200_000
 """Pairs of a point and a segment or triangle that are compared at once."""
 
+ROUNDING = 1e-9
+"""The share by which distances may be off (dimensionless)."""
+
 FIRST = 4
 """Neighbours by their centres whose distance bounds that of the nearest one."""
 
@@ -31,7 +34,8 @@ class Facets:
 
         self.corners = corners
         self._centres = corners.mean(1)
-        self._reach = np.linalg.norm(corners - self._centres[:, None], axis=2).max(1)
+        # how far a facet reaches from its centre, and a little more, so that none is missed by rounding
+        self._reach = np.linalg.norm(corners - self._centres[:, None], axis=2).max(1) * (1 + ROUNDING)
         self._tree: Any = cKDTree(self._centres)
 
     def nearest(self, points: Array) -> tuple[Array, Array]:
@@ -50,14 +54,15 @@ class Facets:
 
     def _candidates(self, points: Array, bound: Array) -> Iterator[tuple[Array, Array, Array]]:
         """Yield numbers of some points, and pairs of one of these and a facet that may be as near as its bound (n,)."""
-        radius = bound * (1 + 1e-9) + self._reach.max()
+        bound = bound * (1 + ROUNDING)
+        radius = bound + self._reach.max()
         counts = self._tree.query_ball_point(points, radius, return_length=True)
         for few in np.split(np.arange(len(points)), np.flatnonzero(np.diff(counts.cumsum() // PAIRS)) + 1):
             found = self._tree.query_ball_point(points[few], radius[few])
             facet = np.concatenate(found).astype(np.int64)
             point = np.repeat(np.arange(few.size), counts[few])
             away = np.linalg.norm(points[few][point] - self._centres[facet], axis=1)
-            kept = away <= bound[few][point] * (1 + 1e-9) + self._reach[facet]
+            kept = away <= bound[few][point] + self._reach[facet]
             yield few, point[kept], facet[kept]
 
     def _compared(self, points: Array, point: Array, facet: Array) -> tuple[Array, Array, Array]:
