@@ -26,6 +26,7 @@ from pinnml.problem import (
     Problem,
     Reference,
     Table,
+    Unknown,
     Value,
     domains,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "Box",
     "Interior",
     "Table",
+    "Unknown",
     "Value",
     "Derivative",
     "Periodic",

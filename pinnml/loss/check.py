@@ -74,8 +74,7 @@ def _check_functions(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     for placed in objective.chunks:
         term, x = placed.term, placed.x[:PROBES]
         if term.name not in findings and not term.region.data:
-            drawn = partial(torch.rand, len(x), generator=generator, dtype=torch.float32, device="cpu")
-            values = {symbol: drawn().to(theta) for symbol in term.derivatives}
+            values = {symbol: value.to(theta) for symbol, value in term.drawn(len(x), generator).items()}
             findings[term.name] = probe_term(term, x, values)
     return [finding for found in findings.values() for finding in found]
 

@@ -13,6 +13,7 @@ from pinnml.problem.reference import Reference
 from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Parts, PointData
 from pinnml.problem.sampling import UnitPoints, spread
 from pinnml.problem.table import Table
+from pinnml.problem.unknown import Unknown
 from pinnml.problem.vocabulary import FieldDerivative, MultiIndex
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Table",
     "Term",
     "UnitPoints",
+    "Unknown",
     "Value",
     "check_inside",
     "probe_term",

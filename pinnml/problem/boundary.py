@@ -22,7 +22,7 @@ from pinnml.problem.conditions import (
 )
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import Parts, PointData
-from pinnml.problem.vocabulary import BoundFunction, FieldDerivative, Vocabulary, as_column
+from pinnml.problem.vocabulary import BoundFunction, FieldDerivative, UnknownParameter, Vocabulary, as_column
 
 FieldValue = Callable[..., Any] | float
 
@@ -44,11 +44,11 @@ class BoundaryCondition(AbstractCondition):
         parts = bound_parts(self.on, domain, where)
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
-            return torch.stack([values[symbol] - evaluated(value, x) for symbol, value in prescribed])
+            return torch.stack([values[symbol] - evaluated(value, x, values) for symbol, value in prescribed])
 
-        derivatives = tuple(symbol for symbol, _ in prescribed)
-        weight = factor(self.weight, name)
-        return Term(name, weight, Parts(parts), derivatives, residual, balanced=self.weight is None)
+        derivatives, unknowns = tuple(symbol for symbol, _ in prescribed), unknowns_of(prescribed)
+        weight, balanced = factor(self.weight, name), self.weight is None
+        return Term(name, weight, Parts(parts), derivatives, residual, balanced=balanced, unknowns=unknowns)
 
     @abstractmethod
     def _check(self, symbol: FieldDerivative, where: str) -> None:
@@ -145,8 +145,9 @@ class Boundary(AbstractCondition):
             normals = normals_on(parts, domain, x) if function.needs_normals else None
             return stacked(function(x, values, normals), x, function.where)
 
-        weight, balanced = factor(self.weight, name), self.weight is None
-        return Term(name, weight, Parts(parts), function.derivatives, residual, balanced=balanced, tied=True)
+        region, weight, balanced = Parts(parts), factor(self.weight, name), self.weight is None
+        known = function.derivatives, residual, balanced, True, function.unknowns
+        return Term(name, weight, region, *known)
 
 
 def listed(on: str | Sequence[str]) -> tuple[Any, ...]:
@@ -195,6 +196,12 @@ def bind_values(
     return bound
 
 
-def evaluated(value: BoundFunction | float, x: Tensor) -> Tensor:
-    """Return prescribed values at points (n, d) as a tensor of shape (n,)."""
-    return as_column(value(x), x, value.where) if isinstance(value, BoundFunction) else as_column(value, x, "")
+def unknowns_of(prescribed: Iterable[tuple[FieldDerivative, BoundFunction | float]]) -> tuple[UnknownParameter, ...]:
+    """Return the unknown parameters that prescribed values name, without repetition."""
+    functions = [value for _, value in prescribed if isinstance(value, BoundFunction)]
+    return tuple(dict.fromkeys(symbol for function in functions for symbol in function.unknowns))
+
+
+def evaluated(value: BoundFunction | float, x: Tensor, values: Values | None = None) -> Tensor:
+    """Return prescribed values at points (n, d), and with unknown parameters, as a tensor of shape (n,)."""
+    return as_column(value(x, values), x, value.where) if isinstance(value, BoundFunction) else as_column(value, x, "")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, shown, suggestion
+from pinnml.problem.unknown import Unknown
 
 MultiIndex = tuple[int, ...]
 """Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
@@ -47,6 +48,14 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class UnknownParameter:
+    """A parameter that is learned, by its number among those of the problem."""
+
+    number: int
+    unknown: Unknown
+
+
+@dataclass(frozen=True)
 class Normal:
     """A component of the outward unit normal by its axis (dimensionless)."""
 
@@ -60,7 +69,10 @@ class NormalDerivative:
     field: int
 
 
-Symbol = FieldDerivative | Coordinate | Parameter | Normal | NormalDerivative
+Symbol = FieldDerivative | Coordinate | Parameter | UnknownParameter | Normal | NormalDerivative
+
+Learned = FieldDerivative | UnknownParameter
+"""What θ decides: at every point a field's derivative, or a parameter."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ class Vocabulary:
 
     coordinates: tuple[str, ...]
     fields: tuple[str, ...]
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, float | Unknown]
     on_boundary: bool = False
 
     def __post_init__(self) -> None:
@@ -89,6 +101,11 @@ class Vocabulary:
             if name in seen:
                 raise DeclarationError(f"The name {name!r} is given twice", "Problem", "rename one of the two")
             seen.add(name)
+
+    @property
+    def unknowns(self) -> dict[str, Unknown]:
+        """The parameters that are learned, by name."""
+        return {name: value for name, value in self.parameters.items() if isinstance(value, Unknown)}
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
@@ -112,7 +129,11 @@ class Vocabulary:
         if name in self.coordinates:
             found.add(Coordinate(self.coordinates.index(name)))
         if name in self.parameters:
-            found.add(Parameter(self.parameters[name]))
+            value = self.parameters[name]
+            if isinstance(value, Unknown):
+                found.add(UnknownParameter(list(self.unknowns).index(name), value))
+            else:
+                found.add(Parameter(value))
         if self.on_boundary:
             found |= {Normal(axis) for axis, x in enumerate(self.coordinates) if name == f"n_{x}"}
             found |= {NormalDerivative(number) for number, field in enumerate(self.fields) if name == f"{field}_n"}
@@ -198,6 +219,11 @@ class BoundFunction:
         return tuple(dict.fromkeys(needed))
 
     @property
+    def unknowns(self) -> tuple[UnknownParameter, ...]:
+        """The learned parameters that the function names."""
+        return tuple(symbol for symbol in self.symbols.values() if isinstance(symbol, UnknownParameter))
+
+    @property
     def needs_normals(self) -> bool:
         """Whether the function asks for the normal, or for a derivative along it."""
         return any(isinstance(symbol, Normal | NormalDerivative) for symbol in self.symbols.values())
@@ -206,10 +232,8 @@ class BoundFunction:
         axes = range(self.dimension)
         return [FieldDerivative(field, tuple(int(axis == along) for axis in axes)) for along in axes]
 
-    def __call__(
-        self, x: Tensor, values: Mapping[FieldDerivative, Tensor] | None = None, normals: Tensor | None = None
-    ) -> Any:
-        """Evaluate at points x (n, d) with field derivatives of shape (n,) each, and with normals (n, d)."""
+    def __call__(self, x: Tensor, values: Mapping[Any, Tensor] | None = None, normals: Tensor | None = None) -> Any:
+        """Evaluate at points x (n, d) with what is learned of shape (n,) each, and with normals (n, d)."""
         arguments: dict[str, Any] = {}
         for name, symbol in self.symbols.items():
             if isinstance(symbol, Coordinate):

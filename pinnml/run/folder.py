@@ -149,7 +149,7 @@ def load(
     bound = regrown(bind(problem, setup).scaled(kept.scales or ()), kept.growth)
     check_fit(problem, setup.dtype, bound, kept, collocation, where)
     check_room(bound, collocation, setup.device, where)
-    check_methods(setup, bound, kept, where)
+    check_methods(setup, problem, bound, kept, where)
     check_kept(setup, problem, bound, kept, where)
     result = _result(kept)
     discretisation = Discretisation(bound, collocation, kept.weights)

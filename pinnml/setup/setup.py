@@ -123,6 +123,12 @@ def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
     return _bound(problem, setup.network)
 
 
+def initial(problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator) -> Tensor:
+    """Return θ (p,) to begin with: the network's as it draws it, and every unknown parameter at its start."""
+    own = network.initial(generator, setup.dtype, torch.device(setup.device))
+    return torch.cat([own, own.new_zeros(len(problem.unknowns))])
+
+
 def parameters(problem: Problem, network: Architecture) -> int:
     """Return how many parameters a network has for a problem's coordinates and fields."""
     return _bound(problem, network).size
