@@ -240,6 +240,17 @@ class PinnObjective(ChunkedLeastSquares):
                 parts[name, number] = before[0] + loss, before[1] + gradient
         return parts
 
+    def linearised(self, name: str, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weighted residuals (q,) of a condition and their rows (q, p) of J."""
+
+        def rows(chunk: PlacedTerm, workspace: Workspace) -> tuple[Tensor, Tensor]:
+            term = chunk.at(theta, workspace)
+            return term.residual.flatten(), term.rows(0, self._size).clone()
+
+        found = self.threads.map(rows, [chunk for chunk in self.chunks if chunk.term.name == name])
+        residuals, jacobians = zip(*found, strict=True)
+        return torch.cat(residuals), torch.cat(jacobians)
+
     def traces(self, theta: Tensor) -> dict[str, float]:
         """Return ‖J_c‖², the trace of each condition's block J_c J_cᵀ of JJᵀ, by name; J is never whole in memory."""
         parts = {name: 0.0 for name in self.problem.soft_terms}

@@ -37,6 +37,7 @@ class Term:
     `residual(x, values, data)` maps points (n, d), derivatives of fields with the `unknowns` among the parameters, and
     named point data, of shape (n,) each, to residuals of shape (q, n'). The weight of a term that is `balanced` may be
     replaced by a run's rule of balance. Derivatives are prescribed each by itself, or tied to one another, `tied`.
+    Residuals of a term that is `noisy` have a variance of one.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Term:
     balanced: bool = False
     tied: bool = False
     unknowns: tuple[UnknownParameter, ...] = ()
+    noisy: bool = False
 
     @property
     def learned(self) -> tuple[Learned, ...]:

@@ -73,12 +73,13 @@ class Data(AbstractCondition):
         check_inside(points, domain, where)
         symbols = {field: field_symbol(field, vocabulary, where) for field in measured}
         exact, noise = self._noise(where)
+        noisy = self.sigma is not None and not exact
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
             return torch.stack([(values[symbol] - data[field]) / noise[field] for field, symbol in symbols.items()])
 
         region, weight = Given(points, measured), factor(self.weight, name)
-        return Term(name, weight, region, tuple(symbols.values()), residual, balanced=exact)
+        return Term(name, weight, region, tuple(symbols.values()), residual, balanced=exact, noisy=noisy)
 
     def _noise(self, where: str) -> tuple[bool, dict[str, float]]:
         """Return whether the values are exact, and what the residual of each field is divided by."""

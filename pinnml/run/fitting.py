@@ -140,6 +140,9 @@ def _misfits(problem: Problem, network: AbstractNetwork, stored: Stored, colloca
         yield f"The gradient is not that of {len(theta)} parameters"
     if not _is_of(stored.growth, theta.dtype):
         yield "The network has grown in another precision"
+    shape, wanted = () if stored.learned is None else tuple(stored.learned.shape), len(problem.unknowns)
+    if shape != ((len(stored.history), wanted) if wanted else ()):
+        yield f"The history holds {shape} values of {wanted} unknown parameters"
     if stored.scales is not None and len(stored.scales) != len(fields):
         yield f"There are {len(stored.scales)} sizes for {len(fields)} fields"
     if set(collocation) != set(problem.soft_terms):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from small_problems import heat
+from small_problems import heat, tiny
 
 import pinnml as pm
 from pinnml.adapt import Insertion, Readouts, Widening, freeze, insert, widen, without
 from pinnml.approximation import NestedBest
+from pinnml.io import read_history
+from pinnml.io.checkpoint import write_checkpoint
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.optim import Renewed, minimise, readout_solver
 from pinnml.points import sample
@@ -124,8 +128,31 @@ def test_a_run_goes_on_to_the_bit(name: str, tmp_path: Path) -> None:
 
 
 def test_a_folder_of_other_unknowns_is_refused(tmp_path: Path) -> None:
-    pm.solve(measured(), stop=pm.Iterations(1), device="cpu", solver=pm.LBFGS(), out=tmp_path)
+    tiny(measured(), 1, out=tmp_path)
     with pytest.raises(pm.DeclarationError, match="another problem: equation_parameters"):
         pm.load(tmp_path, measured(parameters={"kappa": pm.Unknown(2.0)}))
     with pytest.raises(pm.DeclarationError, match="another problem: equation_parameters"):
         pm.load(tmp_path, measured(parameters={"kappa": 2.0}))
+
+
+def test_a_run_tells_what_it_learns_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solution = tiny(measured(), 4, solver=pm.LevenbergMarquardt(), out=tmp_path, device="cpu", progress=True)
+    value = found(solution)
+    assert [row.parameters["kappa"] for row in solution.history][-1] == value != 2.0
+    assert f"kappa {value:.4g}" in capsys.readouterr().err
+    assert f"learned kappa = {value:.6g}" in repr(solution)
+    assert read_history(tmp_path / "history.csv") == solution.history
+    (told,) = json.loads((tmp_path / "summary.json").read_text())["equation_parameters"].values()
+    known = solution.parameters["kappa"]
+    assert told == {"value": value, "deviation": known.deviation, "interval": list(known.interval or ())}
+    again = pm.load(tmp_path, measured())
+    assert again.history == solution.history and again.parameters == solution.parameters
+    assert pm.run.summary(solution.run, None)["equation_parameters"]["kappa"]["value"] == value
+
+
+def test_a_checkpoint_without_values_of_the_unknown_is_refused(tmp_path: Path) -> None:
+    solved = tiny(measured(), 1)
+    rows = [replace(row, parameters={}) for row in solved.history]
+    write_checkpoint(replace(solved.run, history=rows), tmp_path)
+    with pytest.raises(pm.DeclarationError, match=r"'learned' of the checkpoint|values of 1 unknown"):
+        pm.load(tmp_path, measured())
