@@ -35,6 +35,7 @@ SAMPLES: dict[str, Any] = {
     "insertion": pm.adapt.Insertion(pm.adapt.Fixed(20), wanted=1e-3),
     "assessed": pm.adapt.Assessed(pm.adapt.Fixed(20), every=5),
     "pruning": pm.adapt.Pruning(pm.adapt.Insertion()),
+    "discrepancy": pm.adapt.Discrepancy(pm.adapt.Fixed(20)),
     "balance": pm.adapt.EqualTraces(),
     "scales": pm.adapt.LinearisedSizes({"u": 2.0}),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),

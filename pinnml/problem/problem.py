@@ -12,6 +12,7 @@ from pinnml.errors import DeclarationError, Finding, finite, shown, suggestion
 from pinnml.problem.boundary import Value
 from pinnml.problem.check import check_declaration, check_reference
 from pinnml.problem.conditions import AbstractCondition, Periodic, Term
+from pinnml.problem.data import alike
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
 from pinnml.problem.reference import Reference
@@ -106,7 +107,7 @@ class Problem:
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
-        return terms
+        return terms | alike(terms)
 
     def _check_unknowns(self) -> None:
         for number, name in enumerate(self.unknowns):

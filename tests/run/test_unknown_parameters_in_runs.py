@@ -116,6 +116,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_goes_on_to_the_bit(name: str, tmp_path: Path) -> None:
     solver = pm.optim.WhereLinear(pm.LevenbergMarquardt())
@@ -127,6 +128,7 @@ def test_a_run_goes_on_to_the_bit(name: str, tmp_path: Path) -> None:
     assert [row.loss for row in last.history] == [row.loss for row in whole.history]
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_unknowns_is_refused(tmp_path: Path) -> None:
     tiny(measured(), 1, out=tmp_path)
     with pytest.raises(pm.DeclarationError, match="another problem: equation_parameters"):
@@ -135,6 +137,7 @@ def test_a_folder_of_other_unknowns_is_refused(tmp_path: Path) -> None:
         pm.load(tmp_path, measured(parameters={"kappa": 2.0}))
 
 
+@pytest.mark.slow
 def test_a_run_tells_what_it_learns_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solution = tiny(measured(), 4, solver=pm.LevenbergMarquardt(), out=tmp_path, device="cpu", progress=True)
     value = found(solution)
@@ -150,9 +153,9 @@ def test_a_run_tells_what_it_learns_and_keeps_it(tmp_path: Path, capsys: pytest.
     assert pm.run.summary(solution.run, None)["equation_parameters"]["kappa"]["value"] == value
 
 
-def test_a_checkpoint_without_values_of_the_unknown_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("values", [{}, {"kappa": 1.0, "mu": 2.0}])
+def test_a_checkpoint_with_values_of_other_unknowns_is_refused(values: dict[str, float], tmp_path: Path) -> None:
     solved = tiny(measured(), 1)
-    rows = [replace(row, parameters={}) for row in solved.history]
-    write_checkpoint(replace(solved.run, history=rows), tmp_path)
+    write_checkpoint(replace(solved.run, history=[replace(row, parameters=values) for row in solved.history]), tmp_path)
     with pytest.raises(pm.DeclarationError, match=r"'learned' of the checkpoint|values of 1 unknown"):
         pm.load(tmp_path, measured())
