@@ -10,9 +10,6 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, finite
 from pinnml.settings import setting
 
-ONE = math.log(math.e - 1)
-"""Where ln(1 + eˣ) is one."""
-
 
 @setting
 class Unknown:
@@ -21,9 +18,10 @@ class Unknown:
     θ holds a number y (dimensionless) for it, 0 at the start, so that no step of any solver can leave the bounds:
 
     - without bounds the parameter is start + |start| y, or y for a start of zero;
-    - with one it is lower + (start − lower) s(y), or upper − (upper − start) s(−y), with s(y) = ln(1 + (e − 1)eʸ);
-    - with two it is lower + (upper − lower)/(1 + exp(−y − c)), with c such that it is the start at y = 0.
+    - with one it is lower + (start − lower) s(y), or upper − (upper − start) s(−y), with s(y) = y/2 + √(1 + y²/4);
+    - with two it is lower + (upper − lower)(1 + z/√(1 + z²))/2 for z = y + c, with c such that y = 0 is the start.
 
+    Near a bound slopes fall like 1/y² and not exponentially, so that a step that was far too long can be taken back.
     Residuals get the parameter itself, as a tensor of shape (n,).
 
     Parameters
@@ -61,31 +59,38 @@ class Unknown:
     def value(self, y: Tensor) -> Tensor:
         """Return the parameter, in its units, for numbers y of any shape."""
         if self.lower is not None and self.upper is not None:
-            return self.lower + (self.upper - self.lower) * torch.sigmoid(y + self._middle)
+            return self.lower + (self.upper - self.lower) * _share(y + self._middle)
         if self.lower is not None:
-            return self.lower + (self.start - self.lower) * _softplus(y)
+            return self.lower + (self.start - self.lower) * _bent(y)
         if self.upper is not None:
-            return self.upper - (self.upper - self.start) * _softplus(-y)
+            return self.upper - (self.upper - self.start) * _bent(-y)
         return self.start + self.size * y
 
     def slope(self, y: Tensor) -> Tensor:
         """Return the derivative of `value` by y, in the parameter's units."""
         if self.lower is not None and self.upper is not None:
-            share = torch.sigmoid(y + self._middle)
-            return (self.upper - self.lower) * share * (1 - share)
+            return 0.5 * (self.upper - self.lower) * (1 + (y + self._middle).square()) ** -1.5
         if self.lower is not None:
-            return (self.start - self.lower) * torch.sigmoid(y + ONE)
+            return (self.start - self.lower) * _bent(y) / (4 + y * y).sqrt()
         if self.upper is not None:
-            return (self.upper - self.start) * torch.sigmoid(ONE - y)
+            return (self.upper - self.start) * _bent(-y) / (4 + y * y).sqrt()
         return torch.full_like(y, self.size)
 
     @property
     def _middle(self) -> float:
-        """Where the logistic function is the start."""
+        """c, the z of the start."""
         assert self.lower is not None and self.upper is not None
-        return math.log((self.start - self.lower) / (self.upper - self.start))
+        below, above = self.start - self.lower, self.upper - self.start
+        return (below - above) / (2 * math.sqrt(below) * math.sqrt(above))
 
 
-def _softplus(y: Tensor) -> Tensor:
-    """Return ln(1 + exp(y + c)), which is one at y = 0 and y + c for large y."""
-    return torch.logaddexp(y + ONE, torch.zeros_like(y))
+def _bent(y: Tensor) -> Tensor:
+    """Return y/2 + √(1 + y²/4), which is one at y = 0, and without cancellation for y < 0."""
+    root = (1 + y * y / 4).sqrt()
+    return torch.where(y > 0, root + y / 2, 1 / (root - y.clamp(max=0) / 2))
+
+
+def _share(z: Tensor) -> Tensor:
+    """Return (1 + z/√(1 + z²))/2 without cancellation for z < 0."""
+    root = (1 + z * z).sqrt()
+    return torch.where(z > 0, root + z, 1 / (root - z.clamp(max=0))) / (2 * root)

@@ -27,6 +27,7 @@ def test_the_start_is_at_zero_bounds_hold_and_slopes_are_those_of_the_values(nam
     y = torch.linspace(-30, 30, 241, dtype=torch.float64)
     value, slope = unknown.value(y), unknown.slope(y)
     assert float(value[120]) == pytest.approx(unknown.start, rel=1e-14)
+    assert bool((slope > 1e-5 * slope.max()).all())  # however far a step has led, there is a way back
     assert bool((value.diff() > 0).all())
     assert unknown.lower is None or bool((value >= unknown.lower).all())
     assert unknown.upper is None or bool((value <= unknown.upper).all())
