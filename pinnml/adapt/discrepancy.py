@@ -44,9 +44,10 @@ class Discrepancy(AbstractAround):
     ½Σ(r/σ)² of N measurements is their negative log-likelihood, and its mean M = Σ(r/σ)²/N is 1 ± √(2/N) where all that
     is left of them is noise. A network can follow the noise itself, where the equations weigh little: then M is less.
     Every so often the weight of all of them is divided by `factor` while M is below 1 − 3√(2/N), and from there on
-    while that still changes M by a quarter of √(2/N), so that what is left is what the equations do not allow. Where M
-    is below and stays the same, the noise is less than `sigma` says. The weight is never raised: the equations are
-    exact. Where there are no such measurements it does nothing.
+    while that still changes M by a quarter of √(2/N) and leaves the measurements more of the loss than the equations
+    have, so that what is left of them is what the equations do not allow. Where M is below and stays the same, the
+    noise is less than `sigma` says. The weight is never raised: the equations are exact. Where there are no such
+    measurements it does nothing.
     Source: the discrepancy principle (Morozov, Soviet Math. Dokl. 7, 1966), with the plateau of the L-curve (Hansen,
     O'Leary, SIAM J. Sci. Comput. 14, 1993) in place of an upper bound.
 
@@ -100,7 +101,18 @@ class Discrepancy(AbstractAround):
         follows = value < 1 - FITTED * deviation
         if is_flat and (not follows or state.flat >= FLAT):
             return state, False
+        if not follows and not self._determines(objective, progress.iterate.theta):
+            return state, False
         return replace(state, before=value, flat=state.flat + 1 if is_flat else 0), True
+
+    def _determines(self, objective: PinnObjective, theta: Tensor) -> bool:
+        """Return whether measurements of a lower weight would still weigh more than what is left of the equations.
+
+        A network cannot meet these exactly; what is left must not decide about parameters.
+        """
+        losses, measured = objective.losses(theta), noisy(objective)
+        others = sum(loss for name, loss in losses.items() if name not in measured)
+        return others < sum(losses[name] for name in measured) / self.factor
 
 
 def noisy(objective: PinnObjective) -> list[str]:

@@ -54,7 +54,8 @@ def learned_parameters(objective: PinnObjective, theta: Tensor) -> dict[str, Lea
     The covariance of θ is s²(JᵀJ)⁻¹, where J has all weighted residuals, those of the equations included, and s² is the
     variance of a weighted measurement: known from `sigma`, else estimated from what is left of it,
     s² = Σr²/(n − tr H), with H = J_d(JᵀJ)⁻¹J_dᵀ for the rows J_d of the measurements, so that what a network can follow
-    of noise is not taken for less noise. Of several conditions with measurements the largest s² counts. With J = QR and
+    of noise is not taken for less noise. Of several conditions the largest s² counts, and so do the equations, of which
+    a network leaves something, by the mean of theirs. With J = QR and
     the unknowns behind all other columns, their block of (JᵀJ)⁻¹ is that of the last corner of R alone. The slope of
     `Unknown.value` takes deviations to the parameters' units.
     """
@@ -62,8 +63,9 @@ def learned_parameters(objective: PinnObjective, theta: Tensor) -> dict[str, Lea
     measured = [name for name, term in objective.problem.soft_terms.items() if term.region.data]
     if not values or not measured or len(theta) > MOST:
         return {name: LearnedParameter(value) for name, value in values.items()}
-    model, count = objective.square_root(theta), len(values)
-    variance = max(_variance(objective, theta, name, model) for name in measured)
+    model, count, losses = objective.square_root(theta), len(values), objective.losses(theta)
+    left = [2 * losses[name] / len(objective.collocation[name].weights) for name in objective.problem.equations]
+    variance = max(*left, *(_variance(objective, theta, name, model) for name in measured), 0.0)
     inverse = torch.linalg.pinv(model.triangle[-count:, -count:].double())
     deviations = (variance * inverse.square().sum(1)).sqrt().cpu()
     ends, found = theta.detach()[-count:].double().cpu(), dict[str, LearnedParameter]()
