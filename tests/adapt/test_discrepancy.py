@@ -11,10 +11,11 @@ import torch
 from small_problems import heat, tiny
 
 import pinnml as pm
-from pinnml.adapt import Discrepancy, Fixed, misfit
+from pinnml.adapt import Discrepancy, DiscrepancyState, Fixed, misfit
 from pinnml.adapt.discrepancy import LOWEST, measurements, noisy, weighed
 from pinnml.loss import PinnObjective
-from pinnml.optim import LevenbergMarquardt
+from pinnml.objective import Counts
+from pinnml.optim import LevenbergMarquardt, Progress
 
 GRID = torch.cartesian_prod(torch.linspace(0.2, 1, 5), torch.linspace(0.3, 2.7, 9)).double()
 NOISE = 0.01
@@ -96,3 +97,19 @@ def test_a_run_that_is_resumed_goes_on_to_the_bit(tmp_path: Path) -> None:
     last = pm.resume(tmp_path, measured(), stop=pm.Iterations(12))
     assert torch.equal(last.theta, whole.theta) and last.run.adaptation == whole.run.adaptation
     assert dict(last.run.discretisation.weights) == dict(whole.run.discretisation.weights)
+
+
+@pytest.mark.parametrize(("share", "divided"), [(1e4, True), (1e-4, False)])
+def test_what_is_left_of_the_equations_does_not_decide(share: float, divided: bool) -> None:
+    """Measurements that are met but for their noise lose weight while they have more of the loss than the equations."""
+    solution = tiny(measured(sigma=0.05), 30, solver=LevenbergMarquardt(), refine=Fixed(40))
+    met = weighed(objective_of(solution), share)
+    assert met is not None
+    wide = math.sqrt(misfit(met, solution.theta)) * 0.05  # the noise of which this θ leaves M = 1
+    problem = measured(sigma=wide)
+    objective = PinnObjective(problem, met.discretisation)
+    progress = Progress(8, objective.at(solution.theta), 0.0, Counts())
+    assert misfit(objective, solution.theta) == pytest.approx(1.0)
+    rule, generator = Discrepancy(Fixed(40)), torch.Generator()
+    found, state = rule.adapted(progress, objective, generator, DiscrepancyState(8))
+    assert (found is not None) == divided and state.due == 16

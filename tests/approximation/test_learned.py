@@ -101,3 +101,12 @@ def test_without_measurements_there_is_a_value_and_nothing_else() -> None:
     found = learned_parameters(*solved(problem))["a"]
     assert found == LearnedParameter(found.value) and found.value == pytest.approx(SLOPE, rel=1e-4)
     assert str(found) == "1.7" and str(LearnedParameter(1.7, 0.02, (1.66, 1.74))) == "1.7 ± 0.02"
+
+
+def test_what_a_network_leaves_of_the_equations_counts_as_their_noise() -> None:
+    objective, theta = solved(line(pm.Unknown(1.0), sigma=0.1))
+    moved = theta + 0.01  # the equation, with its weight of 1e6, is far from being met
+    corner = float(objective.square_root(moved).triangle[-1, -1])
+    left = math.sqrt(2 * objective.losses(moved)["pde"] / 32)
+    found = learned_parameters(objective, moved)["a"].deviation
+    assert left > 0.1 / math.sqrt(30) and found == pytest.approx(left / abs(corner))
