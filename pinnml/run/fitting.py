@@ -134,15 +134,17 @@ def _is_of(growth: Growth | None, dtype: torch.dtype) -> bool:
 
 def _misfits(problem: Problem, network: AbstractNetwork, stored: Stored, collocation: Collocation) -> Iterator[str]:
     theta, fields = stored.theta, problem.fields
-    if (size := structure_of(problem, network).size) != len(theta):
-        yield f"The checkpoint holds {len(theta)} parameters, the network with the unknown ones has {size}"
+    learned = len(problem.unknowns)
+    if network.size + learned != len(theta):
+        more = f", the equation {learned} unknown" if learned else ""
+        yield f"The checkpoint holds {len(theta)} parameters, the network has {network.size}{more}"
     if not _is_vector(stored.grad, len(theta), theta.dtype):
         yield f"The gradient is not that of {len(theta)} parameters"
     if not _is_of(stored.growth, theta.dtype):
         yield "The network has grown in another precision"
-    shape, wanted = () if stored.learned is None else tuple(stored.learned.shape), len(problem.unknowns)
-    if shape != ((len(stored.history), wanted) if wanted else ()):
-        yield f"The history holds {shape} values of {wanted} unknown parameters"
+    shape = () if stored.learned is None else tuple(stored.learned.shape)
+    if shape != ((len(stored.history), learned) if learned else ()):
+        yield f"The history holds {shape} values of {learned} unknown parameters"
     if stored.scales is not None and len(stored.scales) != len(fields):
         yield f"There are {len(stored.scales)} sizes for {len(fields)} fields"
     if set(collocation) != set(problem.soft_terms):
