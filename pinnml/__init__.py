@@ -27,6 +27,7 @@ from pinnml.problem import (
     Problem,
     Reference,
     Table,
+    Unknown,
     Value,
     domains,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "Integral",
     "Interior",
     "Table",
+    "Unknown",
     "Value",
     "Derivative",
     "Periodic",

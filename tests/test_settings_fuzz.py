@@ -35,6 +35,7 @@ SAMPLES: dict[str, Any] = {
     "insertion": pm.adapt.Insertion(pm.adapt.Fixed(20), wanted=1e-3),
     "assessed": pm.adapt.Assessed(pm.adapt.Fixed(20), every=5),
     "pruning": pm.adapt.Pruning(pm.adapt.Insertion()),
+    "discrepancy": pm.adapt.Discrepancy(pm.adapt.Fixed(20)),
     "balance": pm.adapt.EqualTraces(),
     "scales": pm.adapt.LinearisedSizes({"u": 2.0}),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),
@@ -44,6 +45,7 @@ SAMPLES: dict[str, Any] = {
     "torus": pm.MLP(embedding=pm.PeriodicEmbedding(("t", "x"), 2)),
     "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.stop.Work(3) | pm.stop.GradientNorm(1) | pm.stop.Evaluations(4),
     "accuracy": pm.Accuracy(1e-6),
+    "unknown": pm.Unknown(0.5, 0.0, 1.0),
     **{
         kind.__name__: kind()
         for kind in (pm.Sobol, pm.points.Uniform, pm.Hammersley, pm.points.LatinHypercube, pm.points.Grid)

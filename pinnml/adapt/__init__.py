@@ -3,6 +3,7 @@
 from pinnml.adapt.around import AbstractAround, Fixed
 from pinnml.adapt.assessed import Assessed, AssessedState
 from pinnml.adapt.climb import ReadoutsState
+from pinnml.adapt.discrepancy import Discrepancy, DiscrepancyState, misfit
 from pinnml.adapt.insertion import Insertion, InsertionState, insert, sensitivities
 from pinnml.adapt.more_points import joined
 from pinnml.adapt.pruning import Pruning, residual_blocks, without
@@ -24,6 +25,8 @@ __all__ = [
     "AbstractScaling",
     "Assessed",
     "AssessedState",
+    "Discrepancy",
+    "DiscrepancyState",
     "Discretisation",
     "EqualTraces",
     "Fixed",
@@ -43,6 +46,7 @@ __all__ = [
     "freeze",
     "insert",
     "joined",
+    "misfit",
     "narrowed",
     "residual_blocks",
     "sensitivities",

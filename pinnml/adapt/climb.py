@@ -85,7 +85,7 @@ def residual_foreseen(solved: Sequence[tuple[int, float]], neurons: int, objecti
     """
     if len(solved) < 2:
         return 1.0
-    dimension, zero = objective.problem.domain.dimension, objective.chunks[0].x.new_zeros(objective.network.size)
+    dimension, zero = objective.problem.domain.dimension, objective.chunks[0].x.new_zeros(objective.size)
     (before, higher), (now, f) = solved[-2:]
     objective.count()
     x = [count ** (1 / dimension) for count in (before, now, neurons)]

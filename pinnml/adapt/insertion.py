@@ -162,11 +162,16 @@ def insert(objective: PinnObjective, theta: Tensor, places: Sequence[int]) -> Re
     order: list[int | Layer] = []
     for number in range(len(network.layers)):
         order += [blocks[number], number] if number in places else [number]
-    deeper, sources = arranged(network, order)
-    sources = sources.to(theta.device)
+    deeper, own = arranged(network, order)
+    sources = with_unknowns(own, objective).to(theta.device)
     objective.threads.release()  # chunks need other memory
     following = objective.on(replace(objective.discretisation, network=deeper))
     return Renewed(following, moved(theta, sources), sources)
+
+
+def with_unknowns(sources: Tensor, objective: PinnObjective) -> Tensor:
+    """Return where each entry of θ was before, given that of each parameter of the network: unknowns stay the last."""
+    return torch.cat([sources, torch.arange(objective.network.size, objective.size, device="cpu")])
 
 
 def _value(found: Renewed) -> float:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.around import AbstractAround
+from pinnml.adapt.insertion import with_unknowns
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, arranged
@@ -73,7 +74,7 @@ def without(objective: PinnObjective, theta: Tensor, number: int) -> Renewed:
         raise DeclarationError(what, "without", f"name one of {residual_blocks(objective)}")
     network = objective.network
     assert isinstance(network, ChainNetwork)
-    shorter, sources = arranged(network, [other for other in range(len(network.layers)) if other != number])
-    sources = sources.to(theta.device)
+    shorter, own = arranged(network, [other for other in range(len(network.layers)) if other != number])
+    sources = with_unknowns(own, objective).to(theta.device)
     objective.threads.release()  # chunks need other memory
     return Renewed(objective.on(replace(objective.discretisation, network=shorter)), moved(theta, sources), sources)

@@ -121,7 +121,8 @@ def widen(
     rule = rule.sized(sum(old.neurons for old in wide.levels) + rule.neurons, objective.problem.domain.dimension)
     level = rule.draw(states, rule.rows(wide.states), generator)
     wider = WidenedNetwork(wide.body, [*wide.levels, level])
-    longer = torch.cat([theta, theta.new_zeros(level.neurons * wide.readout.outputs)])
+    own, ends = theta[: network.size], theta[network.size :]  # unknown parameters stay behind all weights
+    longer = torch.cat([own, theta.new_zeros(level.neurons * wide.readout.outputs), ends])
     network = wider
     if frozen:
         network = frozen_on(wider, below, objective, collocation)

@@ -4,6 +4,7 @@ from pinnml.approximation.approximation import Approximation
 from pinnml.approximation.confirmation import confirmed
 from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
 from pinnml.approximation.grid import uniform_axes
+from pinnml.approximation.learned import LearnedParameter, as_numbers, learned_parameters, parameters_at
 from pinnml.approximation.linearised import can_be_linearised, linearised_error, linearised_storage
 from pinnml.approximation.scorer import Error, FieldError, Scorer
 from pinnml.approximation.splines import SplineField
@@ -17,10 +18,12 @@ __all__ = [
     "Differences",
     "Error",
     "FieldError",
+    "LearnedParameter",
     "NestedBest",
     "Scorer",
     "SplineField",
     "Threads",
+    "as_numbers",
     "can_be_linearised",
     "confirmed",
     "decay",
@@ -29,9 +32,11 @@ __all__ = [
     "fresh_points",
     "grid_points",
     "hierarchical_surplus",
+    "learned_parameters",
     "linearised_error",
     "linearised_storage",
     "losses_elsewhere",
+    "parameters_at",
     "residual_values",
     "uniform_axes",
 ]

@@ -134,9 +134,10 @@ def _on(box: Box, nodes: Sequence[tuple[Array, Array]], part: str | None) -> tup
 
 
 def is_linearised(problem: Problem) -> bool:
-    """Return whether all conditions hold inside a box, on its faces, or between two of them."""
+    """Return whether all conditions hold inside a box, on its faces, or between two, and all parameters are known."""
     kinds = Everywhere | Parts | Pair
-    return isinstance(problem.domain, Box) and all(isinstance(term.region, kinds) for term in problem.terms.values())
+    in_box = isinstance(problem.domain, Box) and all(isinstance(term.region, kinds) for term in problem.terms.values())
+    return in_box and not problem.unknowns
 
 
 class Defect:

@@ -103,9 +103,9 @@ def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tens
     network, names = objective.network, list(objective.problem.fields)
     assert isinstance(network, FrozenNetwork)
     neurons = neurons_of(network)
-    begin, best = len(theta) - len(names) * neurons, NestedBest(at, model)
+    begin, best = network.size - len(names) * neurons, NestedBest(at, model, network.size)
     counts = [begin + len(names) * max(1, round(share * neurons)) for share in SHARES]
-    thetas = [*(best.first(count) for count in (*counts, len(theta))), theta]
+    thetas = [*(best.first(count) for count in (*counts, network.size)), theta]
     objective.count(points=len(thetas) * len(x))
     values = field_values(objective.problem, network, torch.stack(thetas), x, names)
     linear, norms = values[-2], values[-1].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
@@ -154,13 +154,19 @@ def _gaps(losses: Mapping[str, float], elsewhere: Mapping[str, float]) -> list[s
 class NestedBest:
     """The best θ in every space V_k of the first k parameters, as a model at some θ sees it: R(θ' − θ) + z is least.
 
-    The triangle of the first k columns of J is the leading block of R.
+    The triangle of the first k columns of J is the leading block of R. What is behind the parameters of a network of
+    `size` is free in every space.
     """
 
-    def __init__(self, theta: Tensor, model: RootModel) -> None:
+    def __init__(self, theta: Tensor, model: RootModel, size: int | None = None) -> None:
         self._upper, self._right = model.triangle, model.triangle @ theta - model.turned
+        self._size = len(theta) if size is None else size
 
     def first(self, count: int) -> Tensor:
-        """Return the best θ, shape (p,), whose parameters from `count` on are zero."""
-        solved = torch.linalg.solve_triangular(self._upper[:count, :count], self._right[:count, None], upper=True)
-        return torch.cat([solved[:, 0], solved.new_zeros(len(self._upper) - count)])
+        """Return the best θ, shape (p,), whose parameters from `count` on, up to the network's last, are zero."""
+        columns, right = self._upper[:, self._size :], self._right
+        # below the triangle of the first ones there is nothing else than the free columns
+        ends = torch.linalg.pinv(columns[count:]) @ right[count:]
+        upper = right[:count] - columns[:count] @ ends
+        solved = torch.linalg.solve_triangular(self._upper[:count, :count], upper[:, None], upper=True)
+        return torch.cat([solved[:, 0], solved.new_zeros(self._size - count), ends])

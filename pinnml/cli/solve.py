@@ -25,7 +25,7 @@ from pinnml.network import Architecture
 from pinnml.optim import Loss, Status
 from pinnml.problem import Problem
 from pinnml.report import ProgressLine, refinement_table, summary_table
-from pinnml.run import Solution, rerun, resume, summary, train
+from pinnml.run import Solution, rerun, resume, train
 from pinnml.setup import DEFAULT_SECONDS, Recipe, Setup, arrange, parameters, predict_memory, size_of, size_text, within
 
 SHOWN = (
@@ -198,7 +198,7 @@ def _plot(parsed: argparse.Namespace, console: Console) -> int:
 
 
 def _finish(solution: Solution, folder: Path, console: Console) -> int:
-    shown = summary(solution.run, solution.error())
+    shown = solution.summary()
     console.print(summary_table({key: shown[key] for key in SHOWN if key in shown}))
     if solution.refinements:
         console.print(refinement_table(solution.refinements, console.width))

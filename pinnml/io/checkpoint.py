@@ -123,6 +123,7 @@ def _content(run: Run) -> dict[str, Any]:
         "refinements": encode(run.refinements),
         "generator": run.generator,
         "history": _table(run.history),
+        "learned": _learned(run),
     }
 
 
@@ -197,12 +198,19 @@ def _table(rows: Sequence[HistoryRow]) -> Tensor:
     return torch.tensor(cells, dtype=torch.float64, device="cpu").reshape(len(rows), len(COLUMNS))
 
 
-def history_of(table: Tensor) -> list[HistoryRow]:
-    """Return the rows that a checkpoint holds as numbers."""
-    rows = []
-    for cells in table.tolist():
+def _learned(run: Run) -> Tensor | None:
+    """The values of the unknown parameters after each iteration, shape (rows, k); None without any."""
+    if not run.problem.unknowns:
+        return None
+    return torch.tensor([list(row.parameters.values()) for row in run.history], dtype=torch.float64, device="cpu")
+
+
+def history_of(table: Tensor, names: Sequence[str] = (), learned: Tensor | None = None) -> list[HistoryRow]:
+    """Return the rows that a checkpoint holds as numbers, with the parameters of these names that were learned."""
+    rows, values = [], [[]] * len(table) if learned is None else learned.tolist()
+    for cells, own in zip(table.tolist(), values, strict=True):
         named = dict(zip(COLUMNS[: max(len(cells), NEEDED)], cells, strict=True))
         row = {name: int(cell) if name in INTEGERS else cell for name, cell in named.items()}
         known = {name: None if math.isnan(row[name]) else row[name] for name in ("relative_l2", "estimate")}
-        rows.append(HistoryRow(**row | known))
+        rows.append(HistoryRow(**row | known, parameters=dict(zip(names, own, strict=True))))
     return rows

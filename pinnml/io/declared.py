@@ -47,7 +47,7 @@ def declaration(problem: Problem) -> dict[str, Any]:
         },
         "shape": _short(domain.description),
         "fields": list(problem.fields),
-        "equation_parameters": dict(problem.parameters),
+        "equation_parameters": encode(problem.parameters),
         "conditions": {name: type(condition).__name__ for name, condition in problem.conditions.items()},
         "hard": sorted(problem.hard),
         "terms": {

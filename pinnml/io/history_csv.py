@@ -13,6 +13,9 @@ from pinnml.io.files import path_of, write_bytes
 from pinnml.io.untrusted import read_text
 from pinnml.setup import COLUMNS, INTEGERS, LATER, HistoryRow
 
+LEARNED = "parameter_"
+"""What the columns of learned parameters begin with, so that no name is taken for another column's."""
+
 
 def _cells(row: HistoryRow) -> list[str]:
     """The row as text; `repr` of a Python float is the shortest text that reads back to the same number."""
@@ -23,7 +26,7 @@ def _cells(row: HistoryRow) -> list[str]:
             cells.append("")
         else:
             cells.append(str(int(value)) if name in INTEGERS else repr(float(value)))
-    return cells
+    return cells + [repr(float(value)) for value in row.parameters.values()]
 
 
 def write_history(path: str | os.PathLike[str], rows: Iterable[HistoryRow]) -> None:
@@ -31,9 +34,9 @@ def write_history(path: str | os.PathLike[str], rows: Iterable[HistoryRow]) -> N
 
     Raises OSError.
     """
-    text = io.StringIO()
+    text, rows = io.StringIO(), list(rows)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, *(LEARNED + name for name in (rows[0].parameters if rows else ()))])
     writer.writerows(_cells(row) for row in rows)
     write_bytes(path, text.getvalue().encode("utf-8"))
 
@@ -49,6 +52,7 @@ def _row(cells: dict[str, str]) -> HistoryRow:
         relative_l2=float(cells["relative_l2"]) if cells["relative_l2"] else None,
         estimate=float(cells["estimate"]) if cells.get("estimate") else None,
         neurons=int(cells.get("neurons", 0)),
+        parameters={key.removeprefix(LEARNED): float(cells[key]) for key in cells if key.startswith(LEARNED)},
     )
 
 

@@ -121,10 +121,11 @@ class Stored:
     unassessed: bool = False
     adaptation: Any = None
     refinements: tuple[Refinement, ...] | None = None
+    learned: Annotated[Tensor, Finite(2)] | None = None
     identity: str = ""
 
 
-PLAIN = ("config", "theta", "f", "grad", "points", "history", "generator")
+PLAIN = ("config", "theta", "f", "grad", "points", "history", "learned", "generator")
 """Fields that are not records, and hold names that are compared with others."""
 
 

@@ -46,8 +46,9 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
             findings.append(Finding(what, f"condition {name!r}", "mend its function, or choose another seed"))
     for name, term in objective.problem.hard_terms.items():
         findings += _check_held(objective, theta, name, term)
-    # a loss that was weighed by a rule says nothing about the declaration
-    own = {name: loss for name, loss in losses.items() if name not in objective.discretisation.weights}
+    # a loss that was weighed by a rule, or by the noise of measurements, says nothing about the declaration
+    soft, weighed = objective.problem.soft_terms, objective.discretisation.weights
+    own = {name: loss for name, loss in losses.items() if not (name in weighed or soft[name].noisy)}
     told = _check_scales(own, torch.finfo(theta.dtype).eps) + _check_light(objective, theta)
     return findings or _check_solved(objective, theta) + told
 
@@ -74,8 +75,7 @@ def _check_functions(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     for placed in objective.chunks:
         term, x = placed.term, placed.x[:PROBES]
         if term.name not in findings and not term.region.data:
-            drawn = partial(torch.rand, len(x), generator=generator, dtype=torch.float32, device="cpu")
-            values = {symbol: drawn().to(theta) for symbol in term.derivatives}
+            values = {symbol: value.to(theta) for symbol, value in term.drawn(len(x), generator).items()}
             findings[term.name] = probe_term(term, x, values)
     return [finding for found in findings.values() for finding in found]
 
@@ -155,7 +155,7 @@ def _check_scales(losses: dict[str, float], eps: float) -> list[Finding]:
 def _check_light(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     """Find soft conditions whose residuals descent would change a thousand times more slowly than another's."""
     problem = objective.problem
-    light_ones = [name for name in problem.soft_terms if name not in problem.equations]
+    light_ones = [n for n, term in problem.soft_terms.items() if n not in problem.equations and not term.noisy]
     if not light_ones:
         return []
     found, balanced = traces(objective, theta, SAMPLE), objective.discretisation.weights

@@ -77,7 +77,7 @@ class Threads:
 
 
 class ChunkedLeastSquares(AbstractLeastSquares):
-    """½‖r‖² with r from chunks of points, as a function of the first `size` parameters of the chunks' network."""
+    """½‖r‖² with r from chunks of points, as a function of the first `size` entries of the chunks' θ."""
 
     def __init__(self, chunks: Sequence[PlacedTerm], size: int, threads: Threads) -> None:
         self.chunks = chunks
@@ -86,7 +86,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
 
     @abstractmethod
     def _complete(self, theta: Tensor) -> Tensor:
-        """Return all parameters of the chunks' network, given the first `size` of them."""
+        """Return all entries of the chunks' θ, given the first `size` of them."""
 
     def _map(self, function: Callable[[LinearisedTerm], T], theta: Tensor) -> list[T]:
         whole = self._complete(theta)
@@ -108,14 +108,14 @@ class ChunkedLeastSquares(AbstractLeastSquares):
 
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Return J·direction, shape (q,)."""
-        still = direction.new_zeros(self.chunks[0].network.size - self._size)
+        still = direction.new_zeros(self.chunks[0].size - self._size)
         whole = torch.cat([direction, still])
         return torch.cat(self._map(lambda term: term.along(whole), theta))
 
     @cached_property
     def _sizes(self) -> list[int]:
         """The number of residuals of each chunk."""
-        zero = self.chunks[0].x.new_zeros(self.chunks[0].network.size)
+        zero = self.chunks[0].x.new_zeros(self.chunks[0].size)
         return self.threads.map(lambda chunk, workspace: chunk.at(zero, workspace).residual.numel(), self.chunks)
 
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:

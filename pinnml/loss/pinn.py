@@ -47,6 +47,8 @@ KEPT_BYTES = 8 << 30
 class PinnObjective(ChunkedLeastSquares):
     """f(θ) = ½ Σ_conditions λ_c Σ_i w_i r_c(x_i)², with r the weighted residuals of all soft conditions.
 
+    θ holds the parameters of the network, then one number for each parameter of the problem that is unknown.
+
     On a CPU, chunks of points run side by side, one on each of torch's threads, and are summed in their order: for
     one size of `chunk` results do not depend on the number of threads. Residual functions must therefore be pure.
 
@@ -90,7 +92,8 @@ class PinnObjective(ChunkedLeastSquares):
         self._unit = unit
         self.jets = jets
         threads = threads or Threads(torch.get_num_threads() if network.thread_safe else 1)
-        super().__init__(placed_chunks(problem, discretisation, chunk, threads), network.size, threads)
+        size = network.size + len(problem.unknowns)
+        super().__init__(placed_chunks(problem, discretisation, chunk, threads), size, threads)
         self._kept: Entering | None = None
         self.factorised: tuple[Tensor, RootModel] | None = None
         self._coarse, self._tests = dict[AbstractCoarsening, CoarseProblem](), dict[CosineModes, Tensor]()
@@ -106,6 +109,11 @@ class PinnObjective(ChunkedLeastSquares):
         return self.discretisation.collocation
 
     @property
+    def size(self) -> int:
+        """The number p of entries of θ."""
+        return self._size
+
+    @property
     def points(self) -> int:
         """How many points all soft conditions have."""
         return sum(len(chunk.x) for chunk in self.chunks)
@@ -119,24 +127,24 @@ class PinnObjective(ChunkedLeastSquares):
 
     @property
     def structure(self) -> Structure:
-        """The network's layers."""
-        return structure_of(self.network)
+        """The network's layers, and the unknown parameters."""
+        return structure_of(self.problem, self.network)
 
     def cost(self, kind: Evaluation) -> float:
         """Return the usual cost on its share of the points, and with JᵀJ n p² multiplications more.
 
         Of JᵀJ half is formed, against 6·4·n·p multiplications of a gradient with jets of four channels: p/24 units.
         """
-        products = self.network.size / 24 if kind is Evaluation.MODEL else 0.0
+        products = self._size / 24 if kind is Evaluation.MODEL else 0.0
         return self._unit * (COSTS[kind] + products)
 
     def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
         """Return the loss on a share of every condition's points, each weighing as before, or tested with modes."""
-        same = everything(self.network.size)
+        same = everything(self._size)
         if isinstance(rule, CosineModes):
             if (tests := self._tests.get(rule)) is None:
                 tests = self._tests[rule] = residual_tests(self.chunks, self._sizes, rule.count)
-            return CoarseProblem(TestedLeastSquares(self, tests, self.network.size), same, same, len(tests))
+            return CoarseProblem(TestedLeastSquares(self, tests, self._size), same, same, len(tests))
         if isinstance(rule, ShareOfPoints) and rule not in self._coarse:
             fewer = {name: self.collocation[name].thinned(rule.share) for name in self.problem.soft_terms}
             objective = self.on(replace(self.discretisation, collocation=fewer), unit=rule.share * self._unit)
@@ -162,7 +170,7 @@ class PinnObjective(ChunkedLeastSquares):
             block = self.restricted(restriction.first, theta)
             if isinstance(block, LayersObjective):
                 return block.restricted(restriction.second, restriction.first(theta), start)
-        stops = {block.stop for block in self.network.blocks}
+        stops = {part.stop for part in self.structure.parts}
         as_it_is = start is None or torch.equal(start, restriction(theta))
         if as_it_is and isinstance(restriction, Range) and restriction.stop in stops:
             tail = self.network.part(restriction.start, self.network.size)
@@ -232,6 +240,17 @@ class PinnObjective(ChunkedLeastSquares):
                 parts[name, number] = before[0] + loss, before[1] + gradient
         return parts
 
+    def linearised(self, name: str, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weighted residuals (q,) of a condition and their rows (q, p) of J."""
+
+        def rows(chunk: PlacedTerm, workspace: Workspace) -> tuple[Tensor, Tensor]:
+            term = chunk.at(theta, workspace)
+            return term.residual.flatten(), term.rows(0, self._size).clone()
+
+        found = self.threads.map(rows, [chunk for chunk in self.chunks if chunk.term.name == name])
+        residuals, jacobians = zip(*found, strict=True)
+        return torch.cat(residuals), torch.cat(jacobians)
+
     def traces(self, theta: Tensor) -> dict[str, float]:
         """Return ‖J_c‖², the trace of each condition's block J_c J_cᵀ of JJᵀ, by name; J is never whole in memory."""
         parts = {name: 0.0 for name in self.problem.soft_terms}
@@ -268,9 +287,11 @@ class Entering:
         return same or torch.equal(self.below, theta[: self.start])
 
 
-def structure_of(network: AbstractNetwork) -> Structure:
-    """Return the layers of a network as the parts of θ."""
-    return Structure(tuple(Part(b.name, b.start, b.stop, b.shape, b.kind) for b in network.blocks))
+def structure_of(problem: Problem, network: AbstractNetwork) -> Structure:
+    """Return the parts of θ: the layers of a network, then the unknown parameters of a problem, where it has some."""
+    layers, count = [Part(b.name, b.start, b.stop, b.shape, b.kind) for b in network.blocks], len(problem.unknowns)
+    ends = [Part("unknown parameters", network.size, network.size + count, (count,), "parameter")] if count else []
+    return Structure((*layers, *ends))
 
 
 def _carried(parameters: Tensor, fed: PlacedTerm, workspace: Workspace) -> Tensor:

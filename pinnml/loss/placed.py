@@ -10,14 +10,15 @@ from torch import Tensor
 
 from pinnml.loss.lifted import AbstractLifted, lift
 from pinnml.network import AbstractLinearisation, AbstractNetwork, Workspace, closure
-from pinnml.problem import MultiIndex, PointData, Problem, Term
+from pinnml.problem import MultiIndex, PointData, Problem, Term, Unknown
 
 
 @dataclass(frozen=True)
 class PlacedTerm:
     """A term, its points x (n, d) with their named data, and all that depends on the points and not on θ.
 
-    `scale` (n',) multiplies the residuals: √(condition weight × quadrature weight).
+    `scale` (n',) multiplies the residuals: √(condition weight × quadrature weight). θ holds the parameters of the
+    network, then one number for each of the `unknowns` of the problem.
     """
 
     term: Term
@@ -28,6 +29,12 @@ class PlacedTerm:
     embedded: Tensor
     lifted: AbstractLifted | None
     data: PointData
+    unknowns: tuple[Unknown, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number p of entries of θ."""
+        return self.network.size + len(self.unknowns)
 
     @property
     def device(self) -> torch.device:
@@ -40,7 +47,8 @@ class PlacedTerm:
 
     def fields(self, theta: Tensor, workspace: Workspace) -> tuple[AbstractLinearisation, Tensor]:
         """Return the network's linearisation and the jets of the fields, shape (C, m, n)."""
-        linearisation = self.network.linearise(theta, self.embedded, self.indices, workspace)
+        own = theta[: self.network.size] if self.unknowns else theta
+        linearisation = self.network.linearise(own, self.embedded, self.indices, workspace)
         jet = linearisation.values
         return linearisation, jet if self.lifted is None else self.lifted.fields(jet)
 
@@ -52,20 +60,29 @@ class PlacedTerm:
                 jet[self.indices.index(symbol.index), symbol.field].detach().requires_grad_()
                 for symbol in self.term.derivatives
             ]
-            values = dict(zip(self.term.derivatives, leaves, strict=True))
+            ends = theta.detach()[self.network.size :]
+            leaves += [
+                symbol.unknown.value(ends[symbol.number]).expand(len(self.x)).clone().requires_grad_()
+                for symbol in self.term.unknowns
+            ]
+            values = dict(zip(self.term.learned, leaves, strict=True))
             residual = self.term.residual(self.x, values, self.data) * self.scale
-        return LinearisedTerm(self, linearisation, leaves, residual, jet.shape)
+        return LinearisedTerm(self, linearisation, leaves, residual, jet.shape, ends)
 
 
 @dataclass(frozen=True)
 class LinearisedTerm:
-    """Scaled residuals (q, n') of a term at some θ, and the linear map from θ to them there."""
+    """Scaled residuals (q, n') of a term at some θ, and the linear map from θ to them there.
+
+    `unknowns` (k,) are the last entries of θ, which stand for the parameters that are learned.
+    """
 
     placed: PlacedTerm
     linearisation: AbstractLinearisation
     leaves: list[Tensor]
     graph: Tensor
     shape: torch.Size
+    unknowns: Tensor
 
     @property
     def residual(self) -> Tensor:
@@ -75,16 +92,16 @@ class LinearisedTerm:
     @property
     def values(self) -> Tensor:
         """The derivatives of fields that the term names, in its order, shape (k, n)."""
-        return torch.stack(self.leaves).detach()
+        return torch.stack(self.leaves[: len(self.placed.term.derivatives)]).detach()
 
     def coefficients(self) -> Tensor:
         """Return ∂r/∂(∂^αu) of every residual, shape (q, k, n): every point's residual is its own."""
-        zero = torch.zeros_like(self.leaves[0])
-        rows = [[zero if part is None else part for part in self._gradients(unit)] for unit in self._units()]
+        zero, count = torch.zeros_like(self.leaves[0]), len(self.placed.term.derivatives)
+        rows = [[zero if part is None else part for part in self._gradients(unit)[:count]] for unit in self._units()]
         return torch.stack([torch.stack(row) for row in rows]).detach()
 
     def _gradients(self, weights: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradient by each named derivative, None where it does not matter."""
+        """Return the gradient by each named derivative, then by each unknown, None where it does not matter."""
         return torch.autograd.grad(self.graph, self.leaves, weights, retain_graph=True, allow_unused=True)
 
     def _units(self) -> list[Tensor]:
@@ -92,16 +109,21 @@ class LinearisedTerm:
         units = torch.eye(len(self.graph), dtype=self.graph.dtype, device=self.graph.device)
         return [unit[:, None].expand_as(self.graph) for unit in units]
 
-    def _adjoint(self, weights: Tensor) -> Tensor:
-        """Return the adjoint of the network's jet (C, m, n) for weights (q, n') on the residuals."""
+    def _adjoint(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the adjoints of the network's jet (C, m, n) and of the unknowns (k, n) for weights (q, n')."""
+        term, gradients = self.placed.term, self._gradients(weights)
         cotangent = weights.new_zeros(self.shape)
-        for symbol, gradient in zip(self.placed.term.derivatives, self._gradients(weights), strict=True):
+        for symbol, gradient in zip(term.derivatives, gradients, strict=False):
             if gradient is not None:
                 cotangent[self.placed.indices.index(symbol.index), symbol.field] = gradient
-        return cotangent if self.placed.lifted is None else self.placed.lifted.adjoint(cotangent)
+        ends = weights.new_zeros(len(self.unknowns), self.shape[-1])
+        for unknown, gradient in zip(term.unknowns, gradients[len(term.derivatives) :], strict=True):
+            if gradient is not None:
+                ends[unknown.number] = gradient * unknown.unknown.slope(self.unknowns[unknown.number])
+        return cotangent if self.placed.lifted is None else self.placed.lifted.adjoint(cotangent), ends
 
-    def _unit_adjoints(self) -> list[Tensor]:
-        """Return the adjoint for unit weights on each of the q residuals: every point's residual is its own."""
+    def _unit_adjoints(self) -> list[tuple[Tensor, Tensor]]:
+        """Return the adjoints for unit weights on each of the q residuals: every point's residual is its own."""
         return [self._adjoint(unit) for unit in self._units()]
 
     def _per_residual(self, per_point: Tensor) -> Tensor:
@@ -112,17 +134,32 @@ class LinearisedTerm:
 
     def pullback(self, weights: Tensor, stop: int) -> Tensor:
         """Return the entries below `stop` of Jᵀ·weights, for weights of shape (q, n')."""
-        return self.linearisation.pullback(self._adjoint(weights), stop)
+        cotangent, ends = self._adjoint(weights)
+        size = self.placed.network.size
+        gradient = self.linearisation.pullback(cotangent, min(stop, size))
+        return gradient if stop <= size else torch.cat([gradient, ends[: stop - size].sum(1)])
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """Return the columns start … stop − 1 of J, shape (q·n', stop − start)."""
-        blocks = [self._per_residual(self.linearisation.rows(a, start, stop)) for a in self._unit_adjoints()]
+        """Return the columns start … stop − 1 of J, shape (q·n', stop − start); some of them are the network's."""
+        size = self.placed.network.size
+
+        def columns(cotangent: Tensor, ends: Tensor) -> Tensor:
+            own = self.linearisation.rows(cotangent, start, min(stop, size))
+            # points run fastest in memory, as in the network's own
+            return own if stop <= size else torch.cat([own.T, ends[: stop - size]]).T
+
+        blocks = [self._per_residual(columns(*adjoints)) for adjoints in self._unit_adjoints()]
         return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
 
     def along(self, direction: Tensor) -> Tensor:
         """Return J·direction, shape (q·n',)."""
-        parts = [self._per_residual(self.linearisation.along(a, direction)) for a in self._unit_adjoints()]
-        return torch.cat(parts)
+        own, ends = direction[: self.placed.network.size], direction[self.placed.network.size :]
+
+        def product(cotangent: Tensor, adjoint: Tensor) -> Tensor:
+            found = self.linearisation.along(cotangent, own)
+            return found + ends @ adjoint if len(ends) else found
+
+        return torch.cat([self._per_residual(product(*adjoints)) for adjoints in self._unit_adjoints()])
 
 
 def place(
@@ -136,4 +173,4 @@ def place(
     """Prepare a term at points x (n, d): embedding and lifting with the derivatives that the term needs."""
     indices = closure((symbol.index for symbol in term.derivatives), problem.domain.dimension)
     embedded, lifted = network.embed(x, indices), lift(problem.liftings, x, indices, network.scales)
-    return PlacedTerm(term, network, indices, x, scale, embedded, lifted, data)
+    return PlacedTerm(term, network, indices, x, scale, embedded, lifted, data, tuple(problem.unknowns.values()))

@@ -132,7 +132,8 @@ def linearised(objective: PinnObjective, points: int, functions: int) -> LinearS
     weight, bias = _drawn(phi, functions)
     fields = len(objective.problem.fields)
     trial = ChainNetwork(features, [Layer(len(phi), functions, Tanh()), Layer(functions, fields)])
-    theta = torch.cat([weight.flatten(), bias, phi.new_zeros(fields * (functions + 1))])
+    ends = fields * (functions + 1) + len(objective.problem.unknowns)  # which stay at their starts
+    theta = torch.cat([weight.flatten(), bias, phi.new_zeros(ends)])
     rows, residuals, groups = [], [], []
     numbers: dict[tuple[str, int], int] = {}
     for chunk in few.on(Discretisation(trial, double)).chunks:

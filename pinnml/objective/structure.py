@@ -7,8 +7,8 @@ from itertools import groupby, pairwise
 
 from pinnml.settings import record
 
-LINEAR = {"head", "readout"}
-"""The kinds of parts that enter the fields linearly."""
+LINEAR = {"head", "readout", "parameter"}
+"""The kinds of parts that enter the fields linearly, or not at all."""
 
 Span = tuple[int, int]
 """The entries start … stop − 1 of a vector."""
@@ -55,6 +55,11 @@ class Structure:
     """The parts of θ in their order; none where nothing is known of them."""
 
     parts: tuple[Part, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of entries of all parts."""
+        return self.parts[-1].stop if self.parts else 0
 
     @property
     def is_linear(self) -> bool:

@@ -15,6 +15,7 @@ from pinnml.problem.regions import AbstractRegion, Everywhere, Given, Pair, Part
 from pinnml.problem.sampling import UnitPoints, spread
 from pinnml.problem.symbols import FieldDerivative, MultiIndex
 from pinnml.problem.table import Table
+from pinnml.problem.unknown import Unknown
 
 __all__ = [
     "AbstractCondition",
@@ -45,6 +46,7 @@ __all__ = [
     "Term",
     "Triangulation",
     "UnitPoints",
+    "Unknown",
     "Value",
     "check_inside",
     "probe_term",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from pinnml.problem.conditions import (
 )
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import Parts, PointData
-from pinnml.problem.symbols import FieldDerivative
+from pinnml.problem.symbols import FieldDerivative, UnknownParameter
 from pinnml.problem.vocabulary import BoundFunction, Vocabulary, as_column
 
 FieldValue = Callable[..., Any] | float
@@ -45,11 +46,11 @@ class BoundaryCondition(AbstractCondition):
         parts = bound_parts(self.on, domain, where)
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
-            return torch.stack([values[symbol] - evaluated(value, x) for symbol, value in prescribed])
+            return torch.stack([values[symbol] - evaluated(value, x, values) for symbol, value in prescribed])
 
-        derivatives = tuple(symbol for symbol, _ in prescribed)
-        weight = factor(self.weight, name)
-        return Term(name, weight, Parts(parts), derivatives, residual, balanced=self.weight is None)
+        derivatives, unknowns = tuple(symbol for symbol, _ in prescribed), unknowns_of(prescribed)
+        weight, balanced = factor(self.weight, name), self.weight is None
+        return Term(name, weight, Parts(parts), derivatives, residual, balanced=balanced, unknowns=unknowns)
 
     @abstractmethod
     def _check(self, symbol: FieldDerivative, where: str) -> None:
@@ -146,8 +147,9 @@ class Boundary(AbstractCondition):
             normals = normals_on(parts, domain, x) if function.needs_normals else None
             return stacked(function(x, values, normals), x, function.where)
 
-        weight, balanced = factor(self.weight, name), self.weight is None
-        return Term(name, weight, Parts(parts), function.derivatives, residual, balanced=balanced, tied=True)
+        region, weight, balanced = Parts(parts), factor(self.weight, name), self.weight is None
+        known = function.derivatives, residual, balanced, True, function.unknowns
+        return Term(name, weight, region, *known)
 
 
 def listed(on: str | Sequence[str]) -> tuple[Any, ...]:
@@ -196,6 +198,12 @@ def bind_values(
     return bound
 
 
-def evaluated(value: BoundFunction | float, x: Tensor) -> Tensor:
-    """Return prescribed values at points (n, d) as a tensor of shape (n,)."""
-    return as_column(value(x), x, value.where) if isinstance(value, BoundFunction) else as_column(value, x, "")
+def unknowns_of(prescribed: Iterable[tuple[FieldDerivative, BoundFunction | float]]) -> tuple[UnknownParameter, ...]:
+    """Return the unknown parameters that prescribed values name, without repetition."""
+    functions = [value for _, value in prescribed if isinstance(value, BoundFunction)]
+    return tuple(dict.fromkeys(symbol for function in functions for symbol in function.unknowns))
+
+
+def evaluated(value: BoundFunction | float, x: Tensor, values: Values = MappingProxyType({})) -> Tensor:
+    """Return prescribed values at points (n, d), and with unknown parameters, as a tensor of shape (n,)."""
+    return as_column(value(x, values), x, value.where) if isinstance(value, BoundFunction) else as_column(value, x, "")

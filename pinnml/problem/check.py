@@ -84,10 +84,7 @@ def _check_derivatives(
 def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[Finding]:
     """Evaluate a residual on a random field: shapes, dtypes, devices, finite numbers, derivatives."""
     where = f"condition {term.name!r}"
-    values = {
-        symbol: torch.rand(len(x), generator=generator, dtype=torch.float64, device="cpu")
-        for symbol in term.derivatives
-    }
+    values = term.drawn(len(x), generator)
     try:
         residual = term.residual(x, values, term.region.data)
     except DeclarationError as error:
@@ -162,7 +159,8 @@ def _check_coverage(domain: AbstractDomain, vocabulary: Vocabulary, terms: Mappi
             counted = [(term, number * term.region.conditions_across(sides)) for term, number in each]
             given = sum(count for _, count in counted)
             held = sum(count for term, count in counted if term.region.parts)
-            if sides and 0 < order < held and len(vocabulary.fields) == 1:  # of systems the orders are not told apart
+            alone = len(vocabulary.fields) == 1  # of systems the orders are not told apart
+            if sides and 0 < order < held and alone and not vocabulary.unknowns:  # which such conditions may determine
                 findings.append(_too_many(order, held, coordinate, field, sides))
             if not sides or given >= order:
                 continue

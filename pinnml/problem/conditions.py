@@ -13,19 +13,24 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, finite, suggestion
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import AbstractRegion, Everywhere, Pair, PointData
-from pinnml.problem.symbols import FieldDerivative
+from pinnml.problem.symbols import FieldDerivative, Learned, UnknownParameter
 from pinnml.problem.vocabulary import MAX_ORDER, BoundFunction, Vocabulary, as_column
 
-Values = Mapping[FieldDerivative, Tensor]
+NEAR = 0.1
+"""Functions are tried with unknown parameters that differ from their starts by about this share."""
+
+Values = Mapping[Any, Tensor]
+"""Derivatives of fields and unknown parameters, shape (n,) each, by `Learned`."""
 
 
 @dataclass(frozen=True)
 class Term:
     """A condition whose names are bound: where its points lie, what it needs, and its residual.
 
-    `residual(x, values, data)` maps points (n, d), derivatives of fields and named point data, of shape (n,) each, to
-    residuals of shape (q, n'). The weight of a term that is `balanced` may be replaced by a run's rule of balance.
-    Derivatives are prescribed each by itself, or tied to one another, `tied`.
+    `residual(x, values, data)` maps points (n, d), derivatives of fields with the `unknowns` among the parameters, and
+    named point data, of shape (n,) each, to residuals of shape (q, n'). The weight of a term that is `balanced` may be
+    replaced by a run's rule of balance. Derivatives are prescribed each by itself, or tied to one another, `tied`.
+    Residuals of a term that is `noisy` have a variance of one.
     """
 
     name: str
@@ -35,6 +40,22 @@ class Term:
     residual: Callable[[Tensor, Values, PointData], Tensor]
     balanced: bool = False
     tied: bool = False
+    unknowns: tuple[UnknownParameter, ...] = ()
+    noisy: bool = False
+
+    @property
+    def learned(self) -> tuple[Learned, ...]:
+        """All that the residual needs and θ decides: derivatives of fields, then unknown parameters."""
+        return (*self.derivatives, *self.unknowns)
+
+    def drawn(self, count: int, generator: torch.Generator) -> dict[Learned, Tensor]:
+        """Return random values to try the residual with, shape (n,) each: parameters near their starts."""
+
+        def numbers() -> Tensor:
+            return torch.rand(count, generator=generator, dtype=torch.float64, device="cpu")
+
+        fields: dict[Learned, Tensor] = {symbol: numbers() for symbol in self.derivatives}
+        return fields | {symbol: symbol.unknown.value(NEAR * numbers()) for symbol in self.unknowns}
 
 
 class AbstractCondition(ABC):
@@ -55,7 +76,8 @@ class Interior(AbstractCondition):
     ----------
     residual : callable
         A function whose argument names say what it gets: fields, derivatives such as `u_xx`, coordinates (tensors of
-        shape (n,)) and parameters (numbers). It returns a tensor of shape (n,), or a tuple of them for a system.
+        shape (n,)) and parameters (numbers, or tensors of shape (n,) where they are `Unknown`). It returns a tensor of
+        shape (n,), or a tuple of them for a system.
     weight : float or None, default None
         The factor of ½‖r‖² in the loss, above 0; it makes up for the units of r. None is 1.
 
@@ -76,7 +98,8 @@ class Interior(AbstractCondition):
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
             return stacked(function(x, values), x, function.where)
 
-        return Term(name, factor(self.weight, name), Everywhere(), function.derivatives, residual)
+        weight, unknowns = factor(self.weight, name), function.unknowns
+        return Term(name, weight, Everywhere(), function.derivatives, residual, unknowns=unknowns)
 
 
 def bound_residual(residual: Callable[..., Any], vocabulary: Vocabulary, name: str) -> BoundFunction:

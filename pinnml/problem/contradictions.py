@@ -14,7 +14,7 @@ from pinnml.problem.conditions import Term
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import Pair
 from pinnml.problem.sampling import UnitPoints
-from pinnml.problem.symbols import FieldDerivative
+from pinnml.problem.symbols import FieldDerivative, Learned
 
 PROBES = 16
 LINEAR = 1e-9
@@ -27,8 +27,8 @@ FATAL = 1e-2
 ROUNDING = 1e-8
 """Data are expanded about values of one, so that their own size is known no better."""
 
-Unknown = tuple[FieldDerivative, int]
-"""A field's derivative at a point, or at its image."""
+Sought = tuple[Learned, int]
+"""A field's derivative at a point, or at its image; or an unknown parameter, which is the same at both."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Rows:
     """Linear equations A v + b = 0 at n points: A (n, q, k) for k unknowns, b (n, q)."""
 
     name: str
-    unknowns: tuple[Unknown, ...]
+    unknowns: tuple[Sought, ...]
     matrix: Tensor
     offset: Tensor
 
@@ -83,16 +83,13 @@ def _rows(term: Term, x: Tensor, image: int, generator: torch.Generator) -> Rows
     if float((matrix - again).abs().max()) > LINEAR * float(1 + matrix.abs().max()):
         return None
     images = range(2) if isinstance(term.region, Pair) else [image]
-    unknowns = tuple((symbol, i) for i in images for symbol in term.derivatives)
-    return Rows(term.name, unknowns, matrix, offset)
+    at_image = [(symbol, i if isinstance(symbol, FieldDerivative) else 0) for i in images for symbol in term.learned]
+    return Rows(term.name, tuple(at_image), matrix, offset)
 
 
 def _expanded(term: Term, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return A (n, q, k) and b (n, q) of a term that is expanded about random values."""
-    values = {
-        symbol: torch.rand(len(x), generator=generator, dtype=torch.float64, device="cpu").requires_grad_()
-        for symbol in term.derivatives
-    }
+    values = {symbol: value.requires_grad_() for symbol, value in term.drawn(len(x), generator).items()}
     with torch.enable_grad():
         residual = term.residual(x, values, term.region.data)
     leaves, count = list(values.values()), residual.shape[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,10 @@ class Data(AbstractCondition):
         The points: n numbers for every coordinate of the domain, in its units.
     sigma : float, mapping from str to float, or None, default None
         The standard deviation of the noise in the measurements, in the field's units, above 0: one number, or one for
-        each field by its name. Residuals are divided by it. 0 says that the values are exact: then they are balanced as
-        other conditions are. None says nothing about the noise; measurements are never balanced.
+        each field by its name. Residuals are divided by it, and every measurement of every condition with a `sigma`
+        counts alike; how much all of them count against the equations is found on the way (`Discrepancy`). 0 says that
+        the values are exact: then they are balanced as other conditions are. None says nothing about the noise;
+        measurements are never balanced.
     weight : float or None, default None
         The factor of ½‖r‖² in the loss, above 0, in place of `sigma`; None is 1.
     **fields : array
@@ -73,12 +76,13 @@ class Data(AbstractCondition):
         check_inside(points, domain, where)
         symbols = {field: field_symbol(field, vocabulary, where) for field in measured}
         exact, noise = self._noise(where)
+        noisy = self.sigma is not None and not exact
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
             return torch.stack([(values[symbol] - data[field]) / noise[field] for field, symbol in symbols.items()])
 
         region, weight = Given(points, measured), factor(self.weight, name)
-        return Term(name, weight, region, tuple(symbols.values()), residual, balanced=exact)
+        return Term(name, weight, region, tuple(symbols.values()), residual, balanced=exact, noisy=noisy)
 
     def _noise(self, where: str) -> tuple[bool, dict[str, float]]:
         """Return whether the values are exact, and what the residual of each field is divided by."""
@@ -95,6 +99,17 @@ class Data(AbstractCondition):
                 what = f"The noise {given[field]!r} of {field!r} is not positive"
                 raise DeclarationError(what, where, "give a standard deviation > 0, or sigma=0 for exact values")
         return False, {field: value for field, value in noise.items() if value is not None}
+
+
+def alike(terms: Mapping[str, Term]) -> dict[str, Term]:
+    """Return the noisy terms with weights by which every measurement counts alike, whatever condition it is in.
+
+    Their losses are means over their points; with weights in proportion to the numbers of points, of mean one, their
+    sum is in proportion to Σ(r/σ)²/2, the negative log-likelihood of all measurements.
+    """
+    counts = {name: len(next(iter(term.region.data.values()))) for name, term in terms.items() if term.noisy}
+    mean = sum(counts.values()) / max(1, len(counts))
+    return {name: replace(terms[name], weight=count / mean) for name, count in counts.items()}
 
 
 def as_numbers(values: Any, where: str, what: str) -> Tensor:

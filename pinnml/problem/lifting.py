@@ -76,6 +76,8 @@ def _bind(function: Callable[..., Any], where: str, vocabulary: Vocabulary) -> P
     bound = vocabulary.bind(function, where)
     if bound.derivatives:
         raise DeclarationError("It depends on a field", where, "use coordinates and parameters only")
+    if bound.unknowns:
+        raise DeclarationError("It depends on an Unknown", where, "leave the condition out of hard")
     return lambda x: as_column(bound(x), x, where)
 
 

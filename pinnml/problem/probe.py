@@ -5,18 +5,16 @@ A residual that mixes points, changes its arguments, or leaves torch on the way 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, Finding
-from pinnml.problem.conditions import Term
+from pinnml.problem.conditions import Term, Values
 from pinnml.problem.lifting import FieldLifting
 from pinnml.problem.regions import PointData
-from pinnml.problem.symbols import FieldDerivative
-
-Values = Mapping[FieldDerivative, Tensor]
+from pinnml.problem.symbols import UnknownParameter
 
 DISAGREEMENT = 0.03
 """Derivatives and difference quotients that differ by this share of their size are not those of one function."""
@@ -84,7 +82,7 @@ def _mixing(term: Term, x: Tensor, values: Values, whole: Tensor, where: str) ->
 
 
 def _not_followed(residual: Callable[[Tensor, Values], Tensor], x: Tensor, values: Values, where: str) -> list[Finding]:
-    """Compare derivatives by each named field with difference quotients."""
+    """Compare derivatives by each named field, and each unknown parameter, with difference quotients."""
     with torch.enable_grad():
         leaves = {symbol: value.detach().clone().requires_grad_() for symbol, value in values.items()}
         found = residual(x, leaves)
@@ -94,8 +92,9 @@ def _not_followed(residual: Callable[[Tensor, Values], Tensor], x: Tensor, value
         rows = [
             torch.autograd.grad(row.sum(), list(leaves.values()), retain_graph=True, allow_unused=True) for row in found
         ]
-    step = torch.finfo(x.dtype).eps ** (1 / 3)
     for number, (symbol, value) in enumerate(values.items()):
+        size = symbol.unknown.size if isinstance(symbol, UnknownParameter) else 1.0
+        step = size * torch.finfo(x.dtype).eps ** (1 / 3)
         shifted = [residual(x, dict(values) | {symbol: value + sign * step}) for sign in (1, -1)]
         quotient = (shifted[0] - shifted[1]) / (2 * step)
         zero = torch.zeros_like(value)

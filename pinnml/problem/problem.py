@@ -12,9 +12,11 @@ from pinnml.errors import DeclarationError, Finding, finite, shown, suggestion
 from pinnml.problem.boundary import Derivative, Value
 from pinnml.problem.check import check_declaration, check_reference
 from pinnml.problem.conditions import AbstractCondition, Periodic, Term
+from pinnml.problem.data import alike
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
 from pinnml.problem.reference import Reference
+from pinnml.problem.unknown import Unknown
 from pinnml.problem.vocabulary import Vocabulary
 
 
@@ -34,8 +36,8 @@ class Problem:
     conditions : mapping of str to AbstractCondition
         The equation and all else that the fields fulfil, by a name for each: `Interior`, `Value`, `Derivative`,
         `Boundary`, `Integral`, `Periodic` and `Data`.
-    parameters : mapping of str to float, default {}
-        Numbers that residuals and values may name, in the user's own units.
+    parameters : mapping of str to float or Unknown, default {}
+        Numbers that residuals and values may name, in the user's own units; those that are `Unknown` are learned.
     hard : collection of str, default ()
         The names of the conditions that hold by construction.
     lifting : Lifting, optional
@@ -59,7 +61,7 @@ class Problem:
         fields: Sequence[str],
         *,
         conditions: Mapping[str, AbstractCondition],
-        parameters: Mapping[str, float] = MappingProxyType({}),
+        parameters: Mapping[str, float | Unknown] = MappingProxyType({}),
         hard: Collection[str] = (),
         lifting: Lifting | None = None,
         reference: Reference | None = None,
@@ -78,7 +80,7 @@ class Problem:
         self.fields = () if isinstance(fields, str) or not isinstance(fields, Iterable) else tuple(fields)
         if not self.fields:
             raise DeclarationError(f"fields is {fields!r}", "Problem", "give a list of names such as ['u']")
-        self.parameters = {key: _finite(key, value) for key, value in _mapping("parameters", parameters).items()}
+        self.parameters = {key: _parameter(key, value) for key, value in _mapping("parameters", parameters).items()}
         self.conditions = dict(_mapping("conditions", conditions))
         self.hard = frozenset(hard if isinstance(hard, Iterable) and not isinstance(hard, str) else [hard])
         self.reference = reference
@@ -86,6 +88,7 @@ class Problem:
         self.description = description
         self.vocabulary = Vocabulary(domain.names, self.fields, self.parameters)
         self.terms: dict[str, Term] = self._bind_terms()
+        self._check_unknowns()
         self._check_hard(lifting)
         hard_conditions = {key: self.conditions[key] for key in self.conditions if key in self.hard}
         self.liftings: tuple[FieldLifting, ...] = bind_lifting(lifting, hard_conditions, domain, self.vocabulary)
@@ -104,7 +107,18 @@ class Problem:
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
-        return terms
+        return terms | alike(terms)
+
+    def _check_unknowns(self) -> None:
+        for number, name in enumerate(self.unknowns):
+            known = [term for term in self.terms.values() if number in {symbol.number for symbol in term.unknowns}]
+            if not known:
+                what, remedy = f"No condition names the Unknown {name!r}", "name it in a residual, or leave it out"
+                raise DeclarationError(what, "parameters", remedy)
+            for term in known:
+                if term.name in self.hard:
+                    what, remedy = f"Its value depends on the Unknown {name!r}", "leave it out of hard"
+                    raise DeclarationError(what, f"hard condition {term.name!r}", remedy)
 
     def _check_hard(self, lifting: Lifting | None) -> None:
         if lifting is not None and not isinstance(lifting, Lifting):
@@ -122,6 +136,11 @@ class Problem:
                 raise DeclarationError(what, where, "hand over lifting=Lifting(u=(g, l)), or leave it out of hard")
         if not self.soft_terms:
             raise DeclarationError("Every condition is hard", "Problem", "leave the equation itself out of hard")
+
+    @property
+    def unknowns(self) -> dict[str, Unknown]:
+        """The parameters that are learned, by name, in the order in which θ ends with them."""
+        return self.vocabulary.unknowns
 
     @property
     def equations(self) -> dict[str, Term]:
@@ -162,8 +181,10 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _finite(name: str, value: Any) -> float:
+def _parameter(name: str, value: Any) -> float | Unknown:
+    if isinstance(value, Unknown):
+        return value
     number = finite(value)
     if number is None:
-        raise DeclarationError(f"The parameter {name!r} is {value!r}", "parameters", "give a finite number")
+        raise DeclarationError(f"The parameter {name!r} is {value!r}", "parameters", "give a finite number or Unknown")
     return number

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from pinnml.problem.unknown import Unknown
 
 MultiIndex = tuple[int, ...]
 """Orders of differentiation by coordinate: (1, 2) is ∂³/∂t∂x² where the coordinates are (t, x)."""
@@ -45,10 +48,10 @@ class FieldDerivative(Symbol):
 
 @dataclass(frozen=True)
 class At:
-    """Points x (n, d), derivatives of fields there, shape (n,) each, and on the boundary outward normals (n, d)."""
+    """Points x (n, d), what is learned there, shape (n,) each, and on the boundary outward normals (n, d)."""
 
     x: Tensor
-    values: Mapping[FieldDerivative, Tensor]
+    values: Mapping[Any, Tensor]
     normals: Tensor | None = None
 
 
@@ -83,6 +86,22 @@ class Parameter(Symbol):
     def of(self, at: At) -> float:
         """Return the number."""
         return self.value
+
+
+@dataclass(frozen=True)
+class UnknownParameter(Symbol):
+    """A parameter that is learned, by its number among those of the problem."""
+
+    number: int
+    unknown: Unknown
+
+    def of(self, at: At) -> Tensor:
+        """Return its value at every point."""
+        return at.values[self]
+
+
+Learned = FieldDerivative | UnknownParameter
+"""What θ decides: at every point a field's derivative, or a parameter."""
 
 
 @dataclass(frozen=True)

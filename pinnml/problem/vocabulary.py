@@ -26,7 +26,9 @@ from pinnml.problem.symbols import (
     Parameter,
     Position,
     Symbol,
+    UnknownParameter,
 )
+from pinnml.problem.unknown import Unknown
 
 MAX_ORDER = 4
 """The highest order of a derivative that a name may ask for."""
@@ -48,7 +50,7 @@ class Vocabulary:
 
     coordinates: tuple[str, ...]
     fields: tuple[str, ...]
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, float | Unknown]
     on_boundary: bool = False
 
     def __post_init__(self) -> None:
@@ -63,6 +65,11 @@ class Vocabulary:
             if name in seen:
                 raise DeclarationError(f"The name {name!r} is given twice", "Problem", "rename one of the two")
             seen.add(name)
+
+    @property
+    def unknowns(self) -> dict[str, Unknown]:
+        """The parameters that are learned, by name."""
+        return {name: value for name, value in self.parameters.items() if isinstance(value, Unknown)}
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
@@ -86,7 +93,11 @@ class Vocabulary:
         if name in self.coordinates:
             found.add(Coordinate(self.coordinates.index(name)))
         if name in self.parameters:
-            found.add(Parameter(self.parameters[name]))
+            value = self.parameters[name]
+            if isinstance(value, Unknown):
+                found.add(UnknownParameter(list(self.unknowns).index(name), value))
+            else:
+                found.add(Parameter(value))
         if self.on_boundary:
             found |= {Normal(axis) for axis, x in enumerate(self.coordinates) if name == f"n_{x}"}
             all_axes = tuple(range(len(self.coordinates)))
@@ -178,14 +189,19 @@ class BoundFunction:
         return tuple(dict.fromkeys(part for symbol in self.symbols.values() for part in symbol.needs))
 
     @property
+    def unknowns(self) -> tuple[UnknownParameter, ...]:
+        """The learned parameters that the function names."""
+        return tuple(symbol for symbol in self.symbols.values() if isinstance(symbol, UnknownParameter))
+
+    @property
     def needs_normals(self) -> bool:
         """Whether the function asks for the normal, or for a derivative along it."""
         return any(isinstance(symbol, Normal | NormalDerivative) for symbol in self.symbols.values())
 
     def __call__(
-        self, x: Tensor, values: Mapping[FieldDerivative, Tensor] = MappingProxyType({}), normals: Tensor | None = None
+        self, x: Tensor, values: Mapping[Any, Tensor] = MappingProxyType({}), normals: Tensor | None = None
     ) -> Any:
-        """Evaluate at points x (n, d) with field derivatives of shape (n,) each, and with normals (n, d)."""
+        """Evaluate at points x (n, d) with what is learned of shape (n,) each, and with normals (n, d)."""
         at = At(x, values, normals)
         return self.function(**{name: symbol.of(at) for name, symbol in self.symbols.items()})
 

@@ -109,6 +109,7 @@ class ProgressLine:
             (f"loss {row.loss:.2e}", "bold"),
             ("" if self._error is None else f"rel L2 {self._error:.2e}", "bold green"),
             ("" if row.estimate is None else f"estimated {row.estimate:.1e}", "green"),
+            *((f"{name} {value:.4g}", "magenta") for name, value in row.parameters.items()),
             (f"work {row.work:.0f}", ""),
             (f"{_rate(row.evaluations, row.seconds)} ev/s", "dim"),
         ]

@@ -11,7 +11,7 @@ from pinnml.loss import Discretisation, balanced, measured
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Progress
 from pinnml.problem import Problem
-from pinnml.setup import Run, Setup, draw_points
+from pinnml.setup import Run, Setup, draw_points, initial
 
 
 def begun(
@@ -23,7 +23,7 @@ def begun(
             generator.set_state(before.generator)
         return before.result.progress, before.discretisation
     generator.manual_seed(setup.seed)
-    theta = network.initial(generator, setup.dtype, torch.device(setup.device))
+    theta = initial(problem, setup, network, generator)
     drawn = Discretisation(network, draw_points(problem, setup, generator))
     # traces are those of scaled fields
     scaled = replace(drawn, network=measured(problem, drawn, setup.scales))

@@ -21,13 +21,16 @@ def facts(run: Run) -> dict[str, str]:
         known["relative L2 error"] = f"{last.relative_l2:.2e}"
     if last.estimate is not None:
         known["estimated"] = f"{last.estimate:.1e}"
+    if last.parameters:
+        known["learned"] = ", ".join(f"{name} = {value:.6g}" for name, value in last.parameters.items())
     return known | {"end": result.message}
 
 
 def in_three_lines(run: Run) -> str:
     """Return what was solved by what, how far it has come, and why it ended."""
     known = facts(run)
-    errors = ", ".join(f"{name} {known[name]}" for name in ("loss", "relative L2 error", "estimated") if name in known)
+    told = ("loss", "relative L2 error", "estimated", "learned")
+    errors = ", ".join(f"{name} {known[name]}" for name in told if name in known)
     return (
         f"{known['solution']}, {known['parameters']} parameters\n"
         f"{known['time']}, {known['iterations']} iterations: {errors}\n{known['end']}"

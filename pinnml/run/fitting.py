@@ -80,9 +80,10 @@ def check_room(network: AbstractNetwork, collocation: Collocation, device: str, 
         raise DeclarationError(what, where, "read it on a larger machine")
 
 
-def check_methods(setup: Setup, network: AbstractNetwork, stored: Stored, where: str) -> None:
+def check_methods(setup: Setup, problem: Problem, network: AbstractNetwork, stored: Stored, where: str) -> None:
     """Raise `DeclarationError` where what solver and rule remember is another method's, or of another network."""
-    whole = Inside(setup.solver, stored.state, structure_of(network), network.size)
+    structure = structure_of(problem, network)
+    whole = Inside(setup.solver, stored.state, structure, structure.size)
     for what in _strange_states(whole, setup.dtype):
         raise DeclarationError(what, where, "restore the file, or hand over the run's solver")
     for what in _strange_memories(setup.refine, stored.adaptation):
@@ -94,7 +95,7 @@ def check_kept(setup: Setup, problem: Problem, network: AbstractNetwork, stored:
     kept = None if setup.refine is None else setup.refine.kept(stored.adaptation)
     if kept is None:
         return
-    size = regrown(network, kept.growth).size
+    size = structure_of(problem, regrown(network, kept.growth)).size
     faults = [*_strange_estimate(problem, kept.estimate)]
     if not _is_vector(kept.theta, size, stored.theta.dtype):
         faults.append(f"The approximation that was put aside does not have {size} finite parameters")
@@ -133,12 +134,17 @@ def _is_of(growth: Growth | None, dtype: torch.dtype) -> bool:
 
 def _misfits(problem: Problem, network: AbstractNetwork, stored: Stored, collocation: Collocation) -> Iterator[str]:
     theta, fields = stored.theta, problem.fields
-    if network.size != len(theta):
-        yield f"The checkpoint holds {len(theta)} parameters, the network has {network.size}"
+    learned = len(problem.unknowns)
+    if network.size + learned != len(theta):
+        more = f", the equation {learned} unknown" if learned else ""
+        yield f"The checkpoint holds {len(theta)} parameters, the network has {network.size}{more}"
     if not _is_vector(stored.grad, len(theta), theta.dtype):
         yield f"The gradient is not that of {len(theta)} parameters"
     if not _is_of(stored.growth, theta.dtype):
         yield "The network has grown in another precision"
+    shape = () if stored.learned is None else tuple(stored.learned.shape)
+    if shape != ((len(stored.history), learned) if learned else ()):
+        yield f"The history holds {shape} values of {learned} unknown parameters"
     if stored.scales is not None and len(stored.scales) != len(fields):
         yield f"There are {len(stored.scales)} sizes for {len(fields)} fields"
     if set(collocation) != set(problem.soft_terms):

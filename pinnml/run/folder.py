@@ -6,13 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import pinnml.problems as problems
-from pinnml.approximation import Error, FieldError
+from pinnml.approximation import Error, FieldError, LearnedParameter, as_numbers, parameters_at
 from pinnml.errors import DeclarationError, finite, printable
 from pinnml.io import path_of, prepare_folder, read_json, write_history, write_json
 from pinnml.io.checkpoint import CHECKPOINT, history_of, read_checkpoint, write_checkpoint
@@ -47,9 +48,9 @@ def save(run: Run, folder: str | os.PathLike[str]) -> Path:
     return path
 
 
-def conclude(run: Run, error: Error | None, folder: Path) -> None:
+def conclude(run: Run, error: Error | None, learned: Mapping[str, LearnedParameter], folder: Path) -> None:
     """Write summary.json, which is last of all: where it tells of this run's end, nothing is missing."""
-    write_json(folder / SUMMARY, summary(run, error))
+    write_json(folder / SUMMARY, summary(run, error, learned))
 
 
 def is_complete(run: Run, folder: str | os.PathLike[str]) -> bool:
@@ -62,8 +63,13 @@ def is_complete(run: Run, folder: str | os.PathLike[str]) -> bool:
     return (found.get("identity", ""), found.get("iterations")) == (run.identity, run.result.nit)
 
 
-def summary(run: Run, error: Error | None) -> dict[str, Any]:
-    """Return what summary.json holds: the run, and its error where it has one, in two dozen numbers and words."""
+def summary(
+    run: Run, error: Error | None, learned: Mapping[str, LearnedParameter] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return what summary.json holds: the run, and its error where it has one, in two dozen numbers and words.
+
+    `learned` are the unknown parameters with their deviations, by name.
+    """
     problem, setup, result, last = run.problem, run.setup, run.result, run.history[-1]
     return (
         {
@@ -71,7 +77,7 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
             "identity": run.identity,
             "network": repr(setup.network),
             "parameters": run.network.parameters,
-            "equation_parameters": problem.parameters,
+            "equation_parameters": as_numbers(problem, learned or _values(run)),
             "solver": repr(setup.solver),
             "points": {name: len(points.weights) for name, points in run.collocation.items()},
             "device": setup.device,
@@ -101,6 +107,11 @@ def summary(run: Run, error: Error | None) -> dict[str, Any]:
 
 def _plain(error: FieldError) -> dict[str, float | None]:
     return {name: finite(value) for name, value in asdict(error).items()}
+
+
+def _values(run: Run) -> dict[str, LearnedParameter]:
+    """Return the unknown parameters without deviations."""
+    return {name: LearnedParameter(value) for name, value in parameters_at(run.problem, run.theta).items()}
 
 
 def _weights(run: Run) -> dict[str, Any]:
@@ -154,12 +165,12 @@ def load(
     bound = regrown(bind(problem, setup).scaled(kept.scales or ()), kept.growth)
     check_fit(problem, setup.dtype, bound, kept, collocation, where)
     check_room(bound, collocation, setup.device, where)
-    check_methods(setup, bound, kept, where)
+    check_methods(setup, problem, bound, kept, where)
     check_kept(setup, problem, bound, kept, where)
     result = _result(kept)
     discretisation = Discretisation(bound, collocation, kept.weights)
     _check_loss(problem, discretisation, setup.chunk, result, str(path))
-    rows, machine = history_of(kept.history), machine_of(kept.config, where)
+    rows, machine = history_of(kept.history, list(problem.unknowns), kept.learned), machine_of(kept.config, where)
     known = kept.generator, kept.adaptation, machine, kept.assessed, kept.refinements or (), kept.identity
     return Run(problem, setup, discretisation, result, rows, *known)
 

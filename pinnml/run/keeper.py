@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pinnml.approximation import Scorer
+from pinnml.approximation import Scorer, parameters_at
 from pinnml.errors import Finding, finite, sentence
 from pinnml.io.checkpoint import CheckpointWarning, UnsavedWarning, left_out, write_checkpoint
 from pinnml.network import AbstractNetwork
@@ -41,6 +41,7 @@ class History:
         earlier: list[HistoryRow],
     ) -> None:
         self._scorer = Scorer(problem, problem.reference) if problem.reference is not None else None
+        self._problem = problem
         self._callback = callback
         self._due = 0.0
         self.rows = earlier
@@ -64,6 +65,7 @@ class History:
             self._score(progress, best),
             None if best[2] is None else best[2].largest,
             neurons,
+            parameters_at(self._problem, best[1]),
         )
         self.rows.append(row)
         self._callback(row)

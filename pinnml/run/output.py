@@ -23,7 +23,7 @@ def written(solution: Solution, folder: str | os.PathLike[str]) -> list[Path]:
     """Write the run's folder, and return the paths of its figures; of those that fail a warning tells."""
     path = save(solution.run, folder)
     made = _drawn(solution, path)
-    conclude(solution.run, solution.error(), path)
+    conclude(solution.run, solution.error(), solution.parameters, path)
     return made
 
 

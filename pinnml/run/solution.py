@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from pinnml.adapt import Refinement
-from pinnml.approximation import Approximation, Error, Scorer, confirmed, hierarchical_surplus
+from pinnml.approximation import (
+    Approximation,
+    Error,
+    LearnedParameter,
+    Scorer,
+    confirmed,
+    hierarchical_surplus,
+    learned_parameters,
+)
 from pinnml.io.checkpoint import CheckpointWarning, left_out
 from pinnml.io.claim import claim_folder
 from pinnml.loss import PinnObjective
@@ -83,7 +91,20 @@ class Solution:
 
     def summary(self) -> dict[str, Any]:
         """Return what summary.json holds: the run, its error and estimate, and how it was refined."""
-        return summary(self.run, self.error())
+        return summary(self.run, self.error(), self.parameters)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, LearnedParameter]:
+        """The parameters of the equation that were `Unknown`, by name, with intervals where there are measurements.
+
+        It costs one factorisation of the Jacobian, as much as a step does (`learned_parameters`).
+        """
+        if not self.problem.unknowns:
+            return {}
+        discretisation = replace(self.run.discretisation, network=self.network)
+        with torch.inference_mode(False):
+            objective = PinnObjective(self.problem, discretisation, chunk=self.setup.chunk)
+            return learned_parameters(objective, self.theta)
 
     @property
     def collocation(self) -> Collocation:

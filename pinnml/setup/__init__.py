@@ -8,7 +8,7 @@ from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, sweeps_recipe
 from pinnml.setup.room import machine_memory
 from pinnml.setup.run import Run, new_identity
-from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, draw_points, parameters
+from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, draw_points, initial, parameters
 
 __all__ = [
     "COLUMNS",
@@ -27,6 +27,7 @@ __all__ = [
     "draw_points",
     "expect",
     "fit_network",
+    "initial",
     "machine",
     "machine_memory",
     "new_identity",

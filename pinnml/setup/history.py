@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import field, fields
 
 from pinnml.settings import record
 
@@ -20,9 +21,10 @@ class HistoryRow:
     relative_l2: float | None  # |u - u_ref| / |u_ref| of the best u so far, None where it was not computed
     estimate: float | None = None  # the same as estimated without a reference, None where nothing was estimated
     neurons: int = 0  # outgoing weights of how many random neurons the run solves for, 0 while it trains the network
+    parameters: Mapping[str, float] = field(default_factory=dict)  # those of the equation that are learned, by name
 
 
-COLUMNS = tuple(field.name for field in fields(HistoryRow))
+COLUMNS = tuple(part.name for part in fields(HistoryRow) if part.name != "parameters")
 INTEGERS = ("iteration", "evaluations", "neurons")
 LATER = ("estimate", "neurons")
 """Columns that older histories do not have."""

@@ -19,7 +19,7 @@ from pinnml.optim import QR
 from pinnml.points import ConditionPoints, Sampler
 from pinnml.problem import Problem
 from pinnml.setup.room import check_room, machine_memory, point_counts
-from pinnml.setup.setup import Setup, bind, draw_points
+from pinnml.setup.setup import Setup, bind, draw_points, initial
 
 SAMPLE = 48
 """Points on which one step of the solver is taken to see what an evaluation of a point needs."""
@@ -72,7 +72,7 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
     """
     check_room(problem, setup)
     network, generator = bind(problem, setup), torch.Generator().manual_seed(setup.seed)
-    theta = network.initial(generator, setup.dtype, torch.device("cpu"))
+    theta = initial(problem, replace(setup, device="cpu"), network, generator)
     collocation = draw_points(problem, replace(_with_few_points(setup), device="cpu"), generator)
     counts = point_counts(problem, setup)
     sample = {name: points.thinned(_share(points)) for name, points in collocation.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import torch
@@ -89,9 +89,13 @@ def _lines(problem: Problem, term: Term, axis: int) -> Tensor:
     return lines
 
 
-def _residual(term: Term, x: Tensor, values: dict[FieldDerivative, Tensor]) -> Tensor:
-    """Return a term's residuals (q, n), zero where they are not finite: checks of the declaration tell of these."""
-    return term.residual(x, values, {}).detach().nan_to_num(0.0, 0.0, 0.0)
+def _residual(term: Term, x: Tensor, values: Mapping[FieldDerivative, Tensor]) -> Tensor:
+    """Return a term's residuals (q, n), with unknown parameters at their starts.
+
+    They are zero where they are not finite: checks of the declaration tell of these.
+    """
+    starts = [(symbol, x.new_full((len(x),), symbol.unknown.start)) for symbol in term.unknowns]
+    return term.residual(x, dict([*values.items(), *starts]), {}).detach().nan_to_num(0.0, 0.0, 0.0)
 
 
 def _harmonics(problem: Problem, term: Term, axis: int) -> int:
@@ -124,7 +128,7 @@ def _keeps_harmonics(problem: Problem, term: Term, axis: int) -> bool:
     moved[:, axis] = x.view(-1, SAMPLES, x.shape[1]).roll(1, 1).view_as(x)[:, axis]
     zero = {symbol: 0 * values for symbol, values in first.items()}
 
-    def linear(at: Tensor, values: dict[FieldDerivative, Tensor]) -> Tensor:
+    def linear(at: Tensor, values: Mapping[FieldDerivative, Tensor]) -> Tensor:
         return _residual(term, at, values) - _residual(term, at, zero)
 
     together = linear(x, {symbol: first[symbol] + second[symbol] for symbol in first})

@@ -50,8 +50,9 @@ def _least(problem: Problem, setup: Setup) -> tuple[int, int, int]:
     count = sum(point_counts(problem, setup).values())
     rows = count * len(problem.fields)
     points = rows * PER_POINT + count * 4 * problem.domain.dimension
-    matrices = setup.solver.storage(structure_of(network), network.size, rows)
-    return points * size, KEPT * network.size * size, matrices * size
+    structure = structure_of(problem, network)
+    matrices = setup.solver.storage(structure, structure.size, rows)
+    return points * size, KEPT * structure.size * size, matrices * size
 
 
 def point_counts(problem: Problem, setup: Setup) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from pinnml.adapt import AbstractAdaptation, Assessed, Fixed
+from pinnml.adapt import AbstractAdaptation, Assessed, Discrepancy, Fixed
 from pinnml.approximation import can_be_linearised
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.loss import KEPT_BYTES, AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes
@@ -101,7 +101,8 @@ def arrange(
     chosen = fit_network(ResNet(), problem) if network is None else _architecture(network)
     setup = replace(setup, network=chosen)
     if solver is None:
-        recipe = default_recipe(parameters(problem, setup.network), given=points is not None)
+        given, size = points is not None, parameters(problem, setup.network)
+        recipe = default_recipe(size, given, noisy=_is_noisy(problem))
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine)
     else:
         setup = replace(setup, solver=solver)
@@ -109,6 +110,8 @@ def arrange(
         setup = replace(setup, points=points)
     if refine is not None:
         setup = replace(setup, refine=refine)
+    elif _is_noisy(problem):
+        setup = replace(setup, refine=Discrepancy(_points_rule(setup)))
     if accuracy is not None:
         setup = _estimating(problem, setup)
         limit = Accuracy(accuracy)
@@ -121,6 +124,12 @@ def arrange(
 def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
     """Return the setup's network for a problem's coordinates and fields."""
     return _bound(problem, setup.network)
+
+
+def initial(problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator) -> Tensor:
+    """Return θ (p,) to begin with: the network's as it draws it, and every unknown parameter at its start."""
+    own = network.initial(generator, setup.dtype, torch.device(setup.device))
+    return torch.cat([own, own.new_zeros(len(problem.unknowns))])
 
 
 def parameters(problem: Problem, network: Architecture) -> int:
@@ -163,8 +172,19 @@ def _estimating(problem: Problem, setup: Setup) -> Setup:
         what = f"No error is estimated of {kind} but on boxes of one to three coordinates, without measurements"
         remedy = "leave out network, solver, points and dtype, or ask for a time instead"
         raise DeclarationError(what, "accuracy", remedy)
-    stays = Fixed(setup.points.n) if isinstance(setup.points, Sampler) else Fixed()
-    return replace(setup, refine=Assessed(stays if rule is None else rule))
+    return replace(setup, refine=Assessed(_points_rule(setup)))
+
+
+def _points_rule(setup: Setup) -> AbstractAdaptation:
+    """Return how points are renewed, as a rule where they stay, too."""
+    if setup.refine is not None:
+        return setup.refine
+    return Fixed(setup.points.n) if isinstance(setup.points, Sampler) else Fixed()
+
+
+def _is_noisy(problem: Problem) -> bool:
+    """Return whether there are measurements whose noise is known."""
+    return any(term.noisy for term in problem.soft_terms.values())
 
 
 def _combined(seconds: float | None, stop: Stop | None) -> Stop:

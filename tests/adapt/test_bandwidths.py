@@ -1,0 +1,109 @@
+"""Neurons on the coordinates are as narrow as a problem's data are fast, where that pays."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import pinnml as pm
+from pinnml.adapt import Readouts, Widening
+from pinnml.adapt.bandwidths import bandwidths, stretches
+from pinnml.loss import PinnObjective
+from pinnml.run.beginning import begun
+from pinnml.setup import arrange, bind
+
+RULE = Widening(1500, None, coordinates=True)
+
+
+def heat(waves: int = 20, hard: bool = True, **changes: Any) -> pm.Problem:
+    """u_t = u_xx/κ² + u_yy/π² with u = sin κx sin πy at the start, κ = π · waves."""
+    kappa = waves * math.pi
+    conditions: dict[str, Any] = {
+        "pde": pm.Interior(lambda u_t, u_xx, u_yy: u_t - u_xx / kappa**2 - u_yy / math.pi**2),
+        "start": pm.Value(u=lambda x, y: torch.sin(kappa * x) * torch.sin(math.pi * y), on="t=0"),
+        "walls": pm.Value(u=0.0, on=["x=0", "x=1", "y=0", "y=1"]),
+    }
+    return pm.Problem(
+        pm.Box(t=(0, 1), x=(0, 1), y=(0, 1)),
+        ["u"],
+        conditions=conditions | changes,
+        hard={"start", "walls"} if hard else (),
+    )
+
+
+def begin(problem: pm.Problem) -> tuple[PinnObjective, Tensor]:
+    """Return the objective and the parameters that a run begins with."""
+    setup = arrange(problem, points=pm.Sobol(500), seed=0, device="cpu")
+    network = bind(problem, setup)
+    theta, discretisation = begun(problem, setup, network, torch.Generator(), None)
+    assert isinstance(theta, Tensor)
+    return PinnObjective(problem, discretisation), theta
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_bandwidths_are_the_wave_numbers_of_the_data(hard: bool) -> None:
+    """20π over half a side of ½ each in x, π in y; nothing happens in time."""
+    found = bandwidths(*begin(heat(hard=hard)))
+    assert found == pytest.approx((0.0, 10 * math.pi, math.pi / 2), rel=0.1, abs=0.1)
+
+
+def test_measured_and_periodic_conditions_say_nothing() -> None:
+    x = torch.linspace(0, 1, 11)
+    problem = pm.Problem(
+        pm.Box(x=(0, 1)),
+        ["u"],
+        conditions={
+            "pde": pm.Interior(lambda u_xx: u_xx),
+            "ring": pm.Periodic(u=1, along="x"),
+            "data": pm.Data({"x": x}, u=torch.sin(50 * x)),
+        },
+    )
+    assert bandwidths(*begin(problem)) == (0.0,)
+
+
+def test_usual_data_change_nothing(on_one_thread: None) -> None:
+    assert stretches(*begin(heat(waves=4)), RULE) is None
+    assert stretches(*begin(pm.problems.get("burgers")), RULE) is None
+
+
+def test_neurons_are_narrow_where_data_are_fast(on_one_thread: None) -> None:
+    found = stretches(*begin(heat()), RULE)
+    assert found is not None
+    t, x, y = found
+    assert x >= 5 * math.pi - 1 and max(t, y) <= 1.0
+
+
+def test_jumps_that_no_neurons_follow_change_nothing(on_one_thread: None) -> None:
+    """Random signs at every point: narrow neurons leave as much between the points as usual ones."""
+    noise = pm.Interior(lambda u_t, u_xx, x, y: u_t - u_xx - torch.sign(torch.sin(1e7 * (x + 3 * y))))
+    assert stretches(*begin(heat(waves=1, pde=noise)), RULE) is None
+
+
+def test_stretched_neurons_are_drawn_narrower_along_their_axis() -> None:
+    states = torch.rand(2, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    draws = [
+        Widening(2000, 1.0, coordinates=True, stretch=stretch).draw(
+            states, torch.arange(2), torch.Generator().manual_seed(1), axes=[1, 0]
+        )
+        for stretch in (None, (0.5, 10.0))
+    ]
+    torch.testing.assert_close(draws[1].weight, draws[0].weight * states.new_tensor([10.0, 0.5]))
+    assert float(draws[1].weight.std(0)[0] / draws[0].weight.std(0)[0]) == pytest.approx(10.0)
+
+
+@pytest.mark.slow
+def test_a_fast_start_is_solved_for(on_one_thread: None) -> None:
+    """The untrained try alone; with usual neurons nothing of it is seen, and the error is one or more."""
+    kappa = 20 * math.pi
+    problem = heat()
+    rule = Readouts(untrained=tuple(Widening(n, None, coordinates=True) for n in (100, 400, 1000)), points=pm.RAD())
+    solution = pm.solve(problem, refine=rule, stop=pm.Iterations(4), points=pm.Sobol(2000), seed=0, device="cpu")
+    x = torch.rand(3, 400, generator=torch.Generator().manual_seed(0)).double().numpy()
+    t, x, y = x
+    exact = torch.from_numpy(t).mul(-2).exp().numpy() * torch.sin(kappa * torch.from_numpy(x)).numpy()
+    exact = exact * torch.sin(math.pi * torch.from_numpy(y)).numpy()
+    assert abs(solution(t=t, x=x, y=y) - exact).mean() < 0.3 * abs(exact).mean()
