@@ -136,13 +136,18 @@ class Combination(AbstractDomain):
         """
         other, sign = self.operands[1 - number], self.operation.signs[1 - number]
         beyond = sign * other.signed_distance(points) * (-1 if self.operation.union else 1)
-        cosine = points.new_zeros(len(points))
-        normal = sign * self.operation.signs[number] * self.operands[number].normal(own, points)
+        remains, close = beyond < -self._slack, beyond.abs() <= self._slack
+        if not close.any():  # of a few points only are normals compared: nested operations would do so 2^depth times
+            return remains
+        near = points[close]
+        cosine = near.new_zeros(len(near))
+        normal = sign * self.operation.signs[number] * self.operands[number].normal(own, near)
         for part in other.parts:
-            here = (normal * other.normal(part, points)).sum(1)
-            cosine = torch.where(other.contains(points, part), here, cosine)
+            here = (normal * other.normal(part, near)).sum(1)
+            cosine = torch.where(other.contains(near, part), here, cosine)
         along = cosine.abs() > 1 - PARALLEL
-        return (beyond < -self._slack) | ((beyond <= self._slack) & (~along | ((cosine > 0) & (number == 0))))
+        remains[close] = ~along | ((cosine > 0) & (number == 0))
+        return remains
 
     def __repr__(self) -> str:
         return self._text
