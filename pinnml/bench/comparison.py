@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-import pinnml.problems as problems
 from pinnml.bench.plan import Job, Plan, jobs
 from pinnml.bench.record import claim, draw, write
 from pinnml.bench.table import table
@@ -56,7 +55,7 @@ def race(
 def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Trial:
     recipe = plan.recipe(job.problem, job.solver)
     solution = solve(
-        problems.get(job.problem),
+        plan.problem(job.problem),
         plan.networks[job.problem],
         recipe.solver,
         points=plan.points,

@@ -13,7 +13,7 @@ import torch
 from pinnml._version import __version__
 from pinnml.bench.curves import band
 from pinnml.bench.measure import measures, summary
-from pinnml.bench.plan import Plan
+from pinnml.bench.plan import Plan, stem
 from pinnml.bench.trial import Trial, complete
 from pinnml.errors import DeclarationError
 from pinnml.io import prepare_folder, save_figure, write_bytes, write_history, write_json
@@ -36,7 +36,7 @@ def write(
 ) -> None:
     """Write the last run's history, and the numbers and reports of all runs so far."""
     last = runs[-1]
-    write_history(folder / HISTORIES / f"{last.job.problem}-{last.job.solver}-{last.job.seed}.csv", last.rows)
+    write_history(folder / HISTORIES / f"{last.job.stem}.csv", last.rows)
     write_json(folder / TIMES, times(plan, runs))
     for name, report in reports.items():
         write_bytes(folder / name, report(plan, runs).encode("utf-8"))
@@ -50,7 +50,7 @@ def draw(folder: Path, plan: Plan, runs: Sequence[Trial]) -> None:
             bands = {solver: band(chosen, quantity) for solver, chosen in of_solvers.items() if chosen}
             known = {solver: found for solver, found in bands.items() if found is not None}
             if known:
-                save_figure(plot_comparison(known, label, problem), folder / f"{problem}-error-{quantity}.png")
+                save_figure(plot_comparison(known, label, problem), folder / f"{stem(problem)}-error-{quantity}.png")
 
 
 def times(plan: Plan, runs: Sequence[Trial]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pinnml.problems as problems
 from pinnml.bench.measure import MARKS, THRESHOLDS, Spread, Summary, summary
 from pinnml.bench.plan import Plan
 from pinnml.bench.record import machine
@@ -75,7 +74,7 @@ def _setting(plan: Plan, runs: Sequence[Trial]) -> list[str]:
 
 
 def _problem(plan: Plan, problem: str, parameters: int) -> list[str]:
-    reference = problems.get(problem).reference
+    reference = plan.problem(problem).reference
     known = f"; the reference is good to {reference.accuracy:.0e}" if reference is not None else ""
     return [f"`{plan.networks[problem]!r}`, {parameters:,} parameters; `{plan.points!r}`{known}."]
 

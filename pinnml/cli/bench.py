@@ -10,13 +10,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-import pinnml.problems as problems
 from pinnml.bench import ABLATIONS, Plan, Spread, Trial, jobs, paper, race, summary
 from pinnml.bench.comparison import TABLE
 from pinnml.bench.table import error, number
 from pinnml.bench.trial import complete
 from pinnml.cli import options
 from pinnml.cli.catalogue import SOLVERS, choose
+from pinnml.cli.chosen import HELP, Chosen, chosen
 from pinnml.cli.output import INTERRUPTED, say
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.io import path_of
@@ -30,7 +30,7 @@ COMPARED = "lbfgs,default"
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml bench`."""
-    parser.add_argument("problems", nargs="*", help="names from `pinnml list`; with --paper all of the paper's")
+    parser.add_argument("problems", nargs="*", help=f"each {HELP}; with --paper all of the paper's")
     parser.add_argument(
         "--solvers", help=f"names with commas between them: {', '.join(SOLVERS | ABLATIONS)} [{COMPARED}]"
     )
@@ -63,8 +63,9 @@ def _plan(parsed: argparse.Namespace) -> Plan:
         raise DeclarationError(f"There are {parsed.seeds} seeds", "--seeds", "give at least 1")
     if parsed.paper and paper.BASELINE not in solvers:
         raise DeclarationError(f"{paper.BASELINE} is missing", "--solvers", "name it, too, since ratios are to it")
+    named = [] if parsed.paper else _named(parsed)
     return Plan(
-        networks=_paper_networks(parsed) if parsed.paper else _networks(parsed),
+        networks=_paper_networks(parsed) if parsed.paper else _networks(parsed, named),
         recipes={name: choose("--solvers", name, SOLVERS | ABLATIONS) for name in solvers},
         seeds=tuple(range(parsed.seeds)),
         seconds=parsed.seconds,
@@ -72,13 +73,23 @@ def _plan(parsed: argparse.Namespace) -> Plan:
         device=parsed.device,
         dtype=getattr(torch, parsed.dtype),
         command=parsed.line,
+        own={one.label: one.problem for one in named if one.label not in parsed.problems},
     )
 
 
-def _networks(parsed: argparse.Namespace) -> dict[str, Architecture]:
+def _named(parsed: argparse.Namespace) -> list[Chosen]:
     if not parsed.problems:
         raise DeclarationError("No problem is named", "bench", "name one from `pinnml list`, or give --paper")
-    return {name: options.network(parsed, problems.get(name)) for name in parsed.problems}
+    found = [chosen(text) for text in dict.fromkeys(parsed.problems)]
+    labels = [one.label for one in found]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise DeclarationError(f"Two problems are called {label!r}", "bench", "give one of the files another name")
+    return found
+
+
+def _networks(parsed: argparse.Namespace, named: list[Chosen]) -> dict[str, Architecture]:
+    return {one.label: options.network(parsed, one.problem) for one in named}
 
 
 def _paper_networks(parsed: argparse.Namespace) -> dict[str, Architecture]:
