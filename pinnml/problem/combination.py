@@ -89,7 +89,10 @@ class Combination(AbstractDomain):
         if part is None:
             return self.signed_distance(points) <= self._slack
         number, own = self._origins[part]
-        return self.operands[number].contains(points, own) & self._remains(points, number, own)
+        held = self.operands[number].contains(points, own).clone()
+        if held.any():  # of few points only is more asked, since nested operations pass the question on
+            held[held.clone()] = self._remains(points[held], number, own)
+        return held
 
     def place(self, unit: Tensor, part: str | None = None) -> Tensor:
         """Leave out of an operand's points, or of a box's for a union, those that do not belong to the result."""
