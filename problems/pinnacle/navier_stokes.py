@@ -10,8 +10,9 @@ from torch import Tensor
 from pinnml.problem import Box, Data, Interior, Problem, Value
 from pinnml.problem.domains import Polygon
 
+from .flows import cavity, pulsating, step
 from .gridded import Gridded
-from .staggered import NU, cavity, pulsating, step
+from .staggered import NU
 
 
 def flow(

@@ -29,11 +29,12 @@ def graded(ends: list[float], counts: list[int]) -> Array:
     return np.append(np.concatenate(parts), ends[-1])
 
 
-def corners(wet: Array, sizes: Array, numbers: Array, total: int, wall: Array) -> tuple[Any, Any, Array, Array]:
-    """Return a velocity and its derivative at corners along the last axis, as matrices (k, total) and constants (k,).
+def corners(wet: Array, sizes: Array, numbers: Array, total: int, wall: Array) -> tuple[Any, Any, Array]:
+    """Return a velocity and its derivative at corners along the last axis as matrices (k, total), and what a wall adds.
 
     `wet` (n, m) says which velocities are unknown, `numbers` (n, m) where they stand among all; beside others there is
-    a wall, whose velocity is `wall` (n, m + 1). Corners come in the order of (n, m + 1).
+    a wall, whose velocity is `wall` (n, m + 1). It adds (k,) to the derivative; to the velocity nothing, since no flow
+    crosses there to carry it. Corners come in the order of (n, m + 1).
     """
     from scipy.sparse import csr_array
 
@@ -54,11 +55,10 @@ def corners(wet: Array, sizes: Array, numbers: Array, total: int, wall: Array) -
         np.concatenate([part[mask] for mask, *parts in entries for part in [[flat, *parts][which]]])
         for which in range(4)
     )
-    at_wall = only_below | only_above
     rise = 2 * wall * (only_below / np.where(only_below, low, 1) - only_above / np.where(only_above, high, 1))
     shape = (below.size, total)
     matrices = [csr_array((entry, (rows, columns)), shape=shape) for entry in (values, slopes)]
-    return *matrices, (at_wall * wall).ravel(), rise.ravel()
+    return matrices[0], matrices[1], rise.ravel()
 
 
 class Flow:
@@ -68,65 +68,67 @@ class Flow:
     """
 
     def __init__(self, x: Array, y: Array, fluid: Array, *, outflow: bool, lid: Array | float = 0.0) -> None:
-        from scipy.sparse import block_diag, csr_array, diags_array, eye_array, kron, vstack
-
         self.x, self.y, self.fluid, self.outflow = x, y, fluid, outflow
         nx, ny = fluid.shape
-        dx, dy = np.diff(x), np.diff(y)
-        self.split, total = (nx + 1) * ny, (nx + 1) * ny + nx * (ny + 1)
-        numbers = np.arange(self.split).reshape(nx + 1, ny), np.arange(self.split, total).reshape(nx, ny + 1)
-        padded = np.pad(fluid, ((1, 1), (0, 0)))
-        padded[-1] |= outflow & fluid[-1]
-        wet_u = padded[1:] & padded[:-1]
-        padded = np.pad(fluid, ((0, 0), (1, 1)))
-        wet_v = padded[:, 1:] & padded[:, :-1]
-        self.active = np.concatenate([numbers[0][wet_u], numbers[1][wet_v]])
+        self.split, self.total = (nx + 1) * ny, (nx + 1) * ny + nx * (ny + 1)
+        behind = np.pad(fluid, ((1, 1), (0, 0)))
+        behind[-1] |= outflow & fluid[-1]
+        above = np.pad(fluid, ((0, 0), (1, 1)))
+        wet = behind[1:] & behind[:-1], above[:, 1:] & above[:, :-1]
+        self.numbers = np.arange(self.split).reshape(nx + 1, ny), np.arange(self.split, self.total).reshape(nx, ny + 1)
+        self.active = np.concatenate([part[mask] for part, mask in zip(self.numbers, wet, strict=True)])
+        self._momentum(*wet, lid)
+        self._continuity()
 
+    def _momentum(self, wet_u: Array, wet_v: Array, lid: Array | float) -> None:
+        """Set what viscosity does, the products of convection, and the volumes."""
+        from scipy.sparse import diags_array, eye_array, kron
+
+        (nx, ny), dx, dy = self.fluid.shape, np.diff(self.x), np.diff(self.y)
         wall = np.zeros((nx + 1, ny + 1))
         wall[:, -1] = lid
-        u, u_y, self.u_wall, rise = corners(wet_u, dy, numbers[0], total, wall)
-        turned = corners(wet_v.T, dx, numbers[1].T, total, np.zeros((ny + 1, nx + 1)))
-        order = np.arange((nx + 1) * (ny + 1)).reshape(ny + 1, nx + 1).T.ravel()
-        v, v_x = turned[0][order], turned[1][order]
+        u, u_y, rise = corners(wet_u, dy, self.numbers[0], self.total, wall)
+        order = np.arange(wall.size).reshape(ny + 1, nx + 1).T.ravel()
+        v, v_x = (part[order] for part in corners(wet_v.T, dx, self.numbers[1].T, self.total, 0 * wall.T)[:2])
         # cells have a ghost column behind the outflow, into which u goes on as it is
-        mean_x, jump_x = _between(nx, dx, outflow)
-        mean_y, jump_y = _between(ny, dy, False)
-        one_x, one_y = eye_array(nx), eye_array(ny)
-        half_x = np.diff(np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]]))
-        half_y = np.diff(np.concatenate([y[:1], (y[1:] + y[:-1]) / 2, y[-1:]]))
-        empty_u, empty_v = csr_array((self.split, 1)), csr_array((total - self.split, 1))
-
-        def on_u(matrix: Any) -> Any:
-            return vstack([matrix, csr_array((total - self.split, matrix.shape[1]))]).tocsr()[self.active]
-
-        def on_v(matrix: Any) -> Any:
-            return vstack([csr_array((self.split, matrix.shape[1])), matrix]).tocsr()[self.active]
-
-        def of_u(matrix: Any) -> Any:
-            return block_diag([matrix, empty_v.T]).tocsr()[: matrix.shape[0]]
-
-        def of_v(matrix: Any) -> Any:
-            return block_diag([empty_u.T, matrix]).tocsr()[-matrix.shape[0] :]
-
-        out_x, out_y = _outflow_of(nx), _outflow_of(ny)
-        u_cells, v_cells = of_u(kron(mean_x, one_y)), of_v(kron(one_x, mean_y))
-        east, north = on_u(kron(out_x, diags_array(dy))), on_v(kron(diags_array(dx), out_y))
-        rim_u = on_u(kron(diags_array(half_x), _difference(ny)))
-        rim_v = on_v(kron(_difference(nx), diags_array(half_y)))
-        self.products = [(east, u_cells, u_cells), (north, v_cells, v_cells), (rim_u, u, v), (rim_v, v, u)]
-        stress = east @ of_u(kron(jump_x, one_y)) + north @ of_v(kron(one_x, jump_y)) + rim_u @ u_y + rim_v @ v_x
-        self.viscous, self.driven = -NU * stress, -NU * (rim_u @ rise)
+        (mean_x, jump_x), (mean_y, jump_y) = _between(nx, dx, self.outflow), _between(ny, dy, False)
+        half_x, half_y = (np.diff(np.concatenate([z[:1], (z[1:] + z[:-1]) / 2, z[-1:]])) for z in (self.x, self.y))
+        east, north = self._on_u(kron(_steps(nx), diags_array(dy))), self._on_v(kron(diags_array(dx), _steps(ny)))
+        over = self._on_u(kron(diags_array(half_x), _difference(ny)))
+        beside = self._on_v(kron(_difference(nx), diags_array(half_y)))
+        u_cells, u_x = (self._of_u(kron(part, eye_array(ny))) for part in (mean_x, jump_x))
+        v_cells, v_y = (self._of_v(kron(eye_array(nx), part)) for part in (mean_y, jump_y))
+        self.products = [(east, u_cells, u_cells), (north, v_cells, v_cells), (over, u, v), (beside, v, u)]
+        self.viscous = -NU * (east @ u_x + north @ v_y + over @ u_y + beside @ v_x)
+        self.driven = -NU * (over @ rise)
         self.volume = np.concatenate([np.outer(half_x, dy)[wet_u], np.outer(dx, half_y)[wet_v]])
-        spread = [of_u(kron(_difference(nx), diags_array(dy))), of_v(kron(diags_array(dx), _difference(ny)))]
-        wet = fluid.ravel()
-        self.divergence = (spread[0] + spread[1]).tocsr()[wet]
-        if not outflow:  # p is known but for a constant
-            self.divergence = self.divergence[:-1]
-        self.total, self.pinned = total, int(not outflow)
+
+    def _continuity(self) -> None:
+        """Set the divergence in wet cells; but for the last one where p is known but for a constant."""
+        from scipy.sparse import diags_array, kron
+
+        (nx, ny), dx, dy = self.fluid.shape, np.diff(self.x), np.diff(self.y)
+        out = self._of_u(kron(_difference(nx), diags_array(dy))) + self._of_v(kron(diags_array(dx), _difference(ny)))
+        self.pinned = int(not self.outflow)
+        wet = np.flatnonzero(self.fluid.ravel())
+        self.divergence = out.tocsr()[wet[: len(wet) - self.pinned]]
+
+    def _on_u(self, matrix: Any) -> Any:
+        """Return the rows of unknown velocities of a matrix whose rows are the faces of u."""
+        return _under(matrix, 0, self.total - self.split)[self.active]
+
+    def _on_v(self, matrix: Any) -> Any:
+        return _under(matrix, self.split, 0)[self.active]
+
+    def _of_u(self, matrix: Any) -> Any:
+        """Return a matrix for all velocities of one for those of u."""
+        return _under(matrix.T, 0, self.total - self.split).T.tocsr()
+
+    def _of_v(self, matrix: Any) -> Any:
+        return _under(matrix.T, self.split, 0).T.tocsr()
 
     def convection(self, w: Array) -> Array:
-        """Return ∮ (w·n) w over the volumes of the unknown velocities."""
-        # a wall's own velocity is along it, and carries nothing: the other factor is zero there
+        """Return ∮ (w·n) w over the volumes of the unknown velocities; what a lid carries along itself is nothing."""
         return np.asarray(sum(out @ ((a @ w) * (b @ w)) for out, a, b in self.products))
 
     def _slope(self, w: Array) -> Any:
@@ -213,11 +215,19 @@ def _between(count: int, sizes: Array, ghost: bool) -> tuple[Any, Any]:
     return mean, jump
 
 
-def _outflow_of(count: int) -> Any:
+def _steps(count: int) -> Any:
     """Return differences of cells and the one behind the last at edges, (count + 1, count + 1)."""
     from scipy.sparse import diags_array
 
     return diags_array([np.ones(count + 1), -np.ones(count)], offsets=[0, -1])
+
+
+def _under(matrix: Any, before: int, behind: int) -> Any:
+    """Return a matrix with so many rows of zeros above and below."""
+    from scipy.sparse import csr_array, vstack
+
+    columns = matrix.shape[1]
+    return vstack([csr_array((before, columns)), matrix, csr_array((behind, columns))]).tocsr()
 
 
 def _difference(count: int) -> Any:
@@ -225,45 +235,3 @@ def _difference(count: int) -> Any:
     from scipy.sparse import diags_array
 
     return diags_array([-np.ones(count), np.ones(count)], offsets=[0, 1], shape=(count, count + 1))
-
-
-def cavity(x: Array, y: Array, count: int = 64) -> tuple[Array, Array, Array]:
-    """Return u, v, p of NS2d-C on a grid, shape (x, y) each, p(0, 0) = 0."""
-    edges = graded([0.0, 1.0], [count])
-    lid = 4 * edges * (1 - edges)
-    flow = Flow(edges, edges, np.ones((count, count), dtype=bool), outflow=False, lid=lid)
-    w, p = flow.steady(np.zeros(flow.total))
-    u, v, p = flow.values(w, p, x, y, lid)
-    return u, v, p - p[0, 0]
-
-
-def step(x: Array, y: Array, count: int = 40) -> tuple[Array, Array, Array]:
-    """Return u, v, p of NS2d-CG on a grid, shape (x, y) each; 0 inside of the step."""
-    along, across = graded([0.0, 2.0, 4.0], [count, count]), graded([0.0, 1.0, 2.0], [count, count])
-    fluid = np.ones((2 * count, 2 * count), dtype=bool)
-    fluid[:count, count:] = False
-    flow = Flow(along, across, fluid, outflow=True)
-    w = np.zeros(flow.total)
-    high = (across[1:] + across[:-1]) / 2
-    w[: 2 * count] = np.where(high < 1, 4 * high * (1 - high), 0.0)
-    return flow.values(*flow.steady(w), x, y)
-
-
-def pulsating(t: Array, x: Array, y: Array, count: int = 20, length: float = 0.0025) -> tuple[Array, Array, Array]:
-    """Return u, v, p of NS2d-LT on a grid, shape (t, x, y) each, whose times are multiples of `length`."""
-    along, across = graded([0.0, 2.0], [2 * count]), graded([0.0, 1.0], [count])
-    flow = Flow(along, across, np.ones((2 * count, count), dtype=bool), outflow=True)
-    mid = [(edges[1:] + edges[:-1]) / 2 for edges in (along, across)]
-    at_u = np.outer(np.sin(math.pi * along), np.sin(math.pi * mid[1])).ravel()
-    at_v = np.outer(np.sin(math.pi * mid[0]), np.sin(math.pi * across)).ravel()
-    shape = flow.volume * np.concatenate([at_u, at_v])[flow.active]
-    inflow = np.sin(math.pi * mid[1])
-
-    def given(now: float) -> Array:
-        w = np.zeros(flow.total)
-        w[:count] = inflow * sum(math.sin(k * math.pi * now) for k in (1, 3, 5))
-        return w
-
-    states = flow.march(given, lambda now: -math.sin(math.pi * now) * shape, t, length)
-    u, v, p = zip(*(flow.values(w, p, x, y) for w, p in states), strict=True)
-    return np.stack(u), np.stack(v), np.stack(p)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pinnml.problems.pinnacle import cut_cells, elements, multipoles, periodic, staggered
+from pinnml.problems.pinnacle import cut_cells, elements, flows, multipoles, periodic, staggered
 from pinnml.problems.pinnacle.coefficients import TABLE, field
 from pinnml.problems.pinnacle.gridded import Gridded
 from problem_conformance import defects, derivative
@@ -176,7 +176,7 @@ def test_the_lid_that_moves_at_one_speed_gives_the_figures_of_ghia() -> None:
 
 def test_what_flows_in_over_the_step_flows_out_and_more_cells_change_little() -> None:
     x, y = np.linspace(0, 4, 33), np.linspace(0, 2, 201)
-    coarse, fine = (staggered.step(x, y, count) for count in (10, 16))
+    coarse, fine = (flows.step(x, y, count) for count in (10, 16))
     assert np.trapezoid(fine[0][-1], y) == pytest.approx(2 / 3, abs=2e-3)
     assert np.abs(fine[0][:16, 101:]).max() == 0 and np.abs(fine[1][-1]).max() < 1e-12
     assert relative(coarse, fine) < 4e-2
@@ -184,7 +184,7 @@ def test_what_flows_in_over_the_step_flows_out_and_more_cells_change_little() ->
 
 def test_more_cells_and_steps_change_the_pulsating_flow_little() -> None:
     t, x, y = np.linspace(0, 0.5, 6), np.linspace(0, 2, 21), np.linspace(0, 1, 11)
-    coarse, fine = staggered.pulsating(t, x, y, 8, 0.01), staggered.pulsating(t, x, y, 12, 0.005)
+    coarse, fine = flows.pulsating(t, x, y, 8, 0.01), flows.pulsating(t, x, y, 12, 0.005)
     assert relative(coarse, fine) < 2e-2
     inflow = sum(np.sin(k * np.pi * t[3]) for k in (1, 3, 5)) * np.sin(np.pi * y)
     assert np.abs(fine[0][3][0] - inflow).max() < 0.02
