@@ -209,6 +209,22 @@ def test_the_plate_is_symmetrical_and_converges() -> None:
     assert fine[:, outside].min() >= 0 and fine[:, outside].max() < 5
 
 
+def test_heat_from_one_disc_spreads_as_in_the_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """û = A K₀(√s r) with √s A K₁(√s) + A K₀(√s) = 5/s, its Laplace transform inverted by Talbot's contour."""
+    from scipy.special import kv
+
+    monkeypatch.setattr(cut_cells, "WARM", {(0, 0, 1.0): 5.0})
+    t, r = 0.5, np.array([1.0, 1.5, 2.0, 2.5])
+    angle = np.pi * (np.arange(24) + 0.5) / 24
+    s = 2 * 24 / (5 * t) * angle * (1 / np.tan(angle) + 1j)
+    slope = 2 * 24 / (5 * t) * (1 / np.tan(angle) - angle / np.sin(angle) ** 2 + 1j)
+    root = np.sqrt(s)
+    size = 5 / s / (root * kv(1, root) + kv(0, root))
+    exact = (np.exp(s * t) * slope * size * kv(0, root * r[:, None])).sum(axis=1).imag / 24
+    (found,) = cut_cells.plate(np.array([0.0, t]), r, np.array([0.0, 11.9]), 0.125, 0.0125)
+    assert np.abs(found[1, :, 0] - exact).max() < 0.013 * exact.max()
+
+
 def test_a_reference_on_a_grid_is_computed_once_and_smooth_between() -> None:
     calls: list[str] = []
 
