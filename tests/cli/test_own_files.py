@@ -123,6 +123,11 @@ def test_a_run_goes_on_with_its_file_and_not_without(capsys: pytest.CaptureFixtu
     assert "relative difference" not in capsys.readouterr().err
 
 
+def test_a_bundled_name_with_a_stroke_is_one_folder_and_needs_no_file() -> None:
+    assert cli.main(f"solve pinnacle/wave1d-c {FAST}".split()) == 0
+    assert cli.main(["plot", "runs/pinnacle-wave1d-c"]) == 0
+
+
 def test_another_file_than_that_of_the_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("one.py").write_text(ONE)
     assert cli.main(f"solve one.py {FAST} --out run".split()) == 0
