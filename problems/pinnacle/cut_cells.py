@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,6 @@ def cells(upper: Sequence[float], h: float, distance: Callable[..., Array]) -> C
 def plate(t: Array, x: Array, y: Array, h: float = 0.0625, step: float = 0.025) -> tuple[Array]:
     """Return u of Heat2d-CG on a grid, shape (t, x, y), in a quarter of the plate, with L-stable steps of order two."""
     from scipy.sparse import diags_array
-    from scipy.sparse.linalg import splu
 
     def distance(x: Array, y: Array) -> Array:
         return np.asarray(np.min([np.hypot(x - a, y - b) - r for a, b, r in WARM], axis=0))
@@ -130,28 +129,30 @@ def plate(t: Array, x: Array, y: Array, h: float = 0.0625, step: float = 0.025) 
     mass = np.where(solid, 1.0, grid.volume * h**2).ravel()
     matrix = grid.conduction() + diags_array(np.where(solid, 0, exchange).ravel())
     supply = np.where(solid, 0, supply).ravel()
-    return (_marched(matrix, mass, supply, t, (x, y), grid, step, lambda m: splu(m.tocsc())),)
+    states = (u.reshape(grid.volume.shape) for u in _marched(matrix, mass, supply, t, step))
+    return (np.stack([grid.values(u, (np.abs(x), np.abs(y))) for u in states]),)
 
 
-def _marched(
-    matrix: Any, mass: Array, supply: Array, t: Array, at: tuple[Array, Array], grid: Cells, step: float,
-    factor: Callable[[Any], Any],
-) -> Array:  # fmt: skip
-    """March m u′ = s − A u from 0 by Alexander's two-stage method, in steps that are short at first."""
+def _marched(matrix: Any, mass: Array, supply: Array, times: Array, step: float) -> Iterator[Array]:
+    """Yield u of m u′ = s − A u from 0 at `times`, the first being 0, in steps that are short at first.
+
+    By the L-stable method of two stages and order two (Alexander 1977).
+    """
     from scipy.sparse import diags_array
+    from scipy.sparse.linalg import splu
 
     gamma, factors = 1 - 1 / math.sqrt(2), {}
-    u, states, now = np.zeros(len(mass)), [np.zeros((len(at[0]), len(at[1])))], 0.0
-    for end in t[1:]:
-        for length in [step / 16] * 16 * int(now == 0) + [step] * round((end - now) / step - int(now == 0)):
+    u = np.zeros(len(mass))
+    yield u
+    for start, end in itertools.pairwise(times):
+        short = 16 if start == 0 else 0
+        for length in [step / 16] * short + [step] * (round((end - start) / step) - short // 16):
             if length not in factors:
-                factors[length] = factor(diags_array(mass) + gamma * length * matrix)
+                factors[length] = splu((diags_array(mass) + gamma * length * matrix).tocsc())
             first = factors[length].solve(supply - matrix @ u)
             second = factors[length].solve(supply - matrix @ (u + (1 - gamma) * length * first))
             u = u + length * ((1 - gamma) * first + gamma * second)
-        now = end
-        states.append(grid.values(u.reshape(grid.volume.shape), (np.abs(at[0]), np.abs(at[1]))))
-    return np.stack(states)
+        yield u
 
 
 def source(x: Any, y: Any, z: Any, library: Any) -> Any:
