@@ -23,7 +23,7 @@ Array = np.ndarray
 
 NAMES = [name for name in problems.names() if name.startswith("pinnacle/")]
 
-EXACT = ["burgers1d-c", "heat2d-ms", "wave1d-c", "wave2d-ms", "pnd"]
+EXACT = ["heat2d-ms", "wave1d-c", "wave2d-ms", "pnd"]
 
 
 def body(function: Callable[[], Problem]) -> list[str]:
@@ -71,7 +71,7 @@ def misfit(problem: Problem, name: str, points: int = 20) -> float:
 @pytest.mark.parametrize(
     ("name", "condition", "most"),
     [
-        ("hnd", "pde", 1e-10), ("hnd", "start", 1e-14), ("hnd", "rim", 1e-9),
+        ("burgers1d-c", "pde", 1e-8), ("hnd", "pde", 1e-10), ("hnd", "start", 1e-14), ("hnd", "rim", 1e-9),
         ("pinv", "pde", 1e-10), ("pinv", "walls", 1e-14), ("hinv", "pde", 1e-10), ("hinv", "steady", 1e-10),
         ("hinv", "walls", 1e-14),
         ("poisson2d-c", "pde", 1e-7), ("poisson2d-c", "walls", 1e-11), ("poisson2d-c", "rims", 1e-11),
@@ -109,7 +109,7 @@ Compute = Callable[..., Sequence[Array]]
 LOCAL: dict[str, tuple[Compute, tuple[float, ...], tuple[float, ...], float]] = {
     "burgers2d-c": (lambda *at: periodic.vector_burgers(*at, 128, 0.01), (0.5, 1.1, 2.3), (0.01, 0.02, 0.02), 1e-5),
     "heat2d-lt": (lambda *at: periodic.heat_for_long(*at, (16, 64), 0.02), (2.0, 0.1, 0.3), (0.02, 5e-3, 5e-3), 2e-4),
-    "gs": (lambda *at: periodic.gray_scott(*at, 320, 0.5), (5.0, 0.2, 0.15), (0.1, 3e-3, 3e-3), 1e-3),
+    "gs": (lambda *at: periodic.gray_scott(*at, 320, 0.5), (2.0, 0.2, 0.15), (0.1, 3e-3, 3e-3), 1e-3),
     "ks": (lambda *at: periodic.kuramoto_sivashinsky(*at, 256, 1e-4), (0.1, 2.0), (2e-4, 4e-3), 3e-4),
     "heat2d-vc": (lambda *at: elements.varying(*at, 6, 8, 60), (1.3, 0.3, 0.4), (0.02, 0.01, 0.01), 1e-3),
     "wave2d-cg": (lambda *at: elements.waves(*at, 14, 7, 1 / 500), (0.4, 0.2, 0.3), (0.01, 0.01, 0.01), 1e-2),
