@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
+from pinnml.adapt.bandwidths import stretches
 from pinnml.adapt.climb import (
     NEGLIGIBLE,
     ReadoutsState,
@@ -125,7 +126,8 @@ class Readouts(AbstractAdaptation):
         """Freeze the untrained network, widen it on its coordinates, and begin with N = 0, not by chance."""
         if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
-        renewed, state = self._frozen(objective, theta, ReadoutsState(), copied(generator))
+        first = ReadoutsState(stretch=stretches(objective, theta, self.untrained[-1]))
+        renewed, state = self._frozen(objective, theta, first, copied(generator))
         return replace(renewed, theta=0 * renewed.theta), state
 
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
@@ -191,7 +193,7 @@ class Readouts(AbstractAdaptation):
         return self._thawed(objective, generator, state)
 
     def _levels(self, state: ReadoutsState) -> tuple[Widening, ...]:
-        return self.levels if state.trained else self.untrained
+        return self.levels if state.trained else tuple(replace(one, stretch=state.stretch) for one in self.untrained)
 
     def _promises(
         self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState
@@ -202,6 +204,8 @@ class Readouts(AbstractAdaptation):
         if is_beginning(objective, state):
             return True
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
+        if state.stretch is not None and not state.trained:
+            return True  # a network would begin with neurons to which such data are noise
         if not (state.trained or estimate.trustworthy):
             return residual_foreseen(state.solved, numbers[1], objective) <= NEGLIGIBLE
         return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / self.gain

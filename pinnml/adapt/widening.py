@@ -56,12 +56,15 @@ class Widening:
     coordinates : bool, default False
         Read what enters the first layer instead of hidden states, but for higher harmonics: for a network that has
         learned nothing yet.
+    stretch : tuple of float or None, default None
+        How many times narrower neurons on the coordinates are along each of the d coordinates (dimensionless).
     """
 
     neurons: Count = 1000
     radius: Annotated[float, Above(0)] | None = 0.5
     every: Count = 3
     coordinates: bool = False
+    stretch: tuple[float, ...] | None = None
 
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
@@ -82,14 +85,21 @@ class Widening:
             return self
         return replace(self, radius=min(max(neurons ** (1 / dimension) / ACROSS, LEAST), MOST))
 
-    def draw(self, states: Tensor, read: Tensor, generator: torch.Generator) -> RandomFeatures:
-        """Return neurons that read some rows of the states (w, n) at n points, of which their centres are drawn."""
+    def draw(
+        self, states: Tensor, read: Tensor, generator: torch.Generator, axes: Sequence[int] = ()
+    ) -> RandomFeatures:
+        """Return neurons that read some rows of the states (w, n) at n points, of which their centres are drawn.
+
+        Rows that are coordinates belong to `axes`, by which they are stretched.
+        """
         assert self.radius is not None
         inputs = states[read]
         deviation = inputs.std(1)
         deviation = torch.where(deviation > FLAT * deviation.max(), deviation, deviation.max())
         normal = torch.randn(self.neurons, len(read), generator=generator, dtype=torch.float64, device="cpu").to(states)
         weight = self.radius / math.sqrt(len(read)) * normal / deviation
+        if self.stretch is not None and axes:
+            weight = weight * weight.new_tensor([self.stretch[axis] for axis in axes])
         centres = torch.randint(states.shape[1], (self.neurons,), generator=generator, device="cpu").to(states.device)
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
 
@@ -119,7 +129,8 @@ def widen(
     objective.count(points=len(x))
     states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
     rule = rule.sized(sum(old.neurons for old in wide.levels) + rule.neurons, objective.problem.domain.dimension)
-    level = rule.draw(states, rule.rows(wide.states), generator)
+    rows = rule.rows(wide.states)
+    level = rule.draw(states, rows, generator, wide.states.features.axes(rows) if rule.coordinates else ())
     wider = WidenedNetwork(wide.body, [*wide.levels, level])
     own, ends = theta[: network.size], theta[network.size :]  # unknown parameters stay behind all weights
     longer = torch.cat([own, theta.new_zeros(level.neurons * wide.readout.outputs), ends])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-import pinnml.problems as problems
 from pinnml.bench.plan import Job, Plan, jobs
-from pinnml.bench.record import claim, draw, write
+from pinnml.bench.record import claim, draw, earlier, write
 from pinnml.bench.table import table
 from pinnml.bench.trial import Trial, trial_of
 from pinnml.optim import Status
@@ -26,18 +25,23 @@ def race(
     folder: str | os.PathLike[str],
     watch: Callable[[str], ProgressLine],
     reports: Mapping[str, Report] = TABLE,
+    resumed: bool = False,
 ) -> list[Trial]:
     """Do all runs of a plan and return them; `watch` gives the progress line of a run of that title.
 
     After every run its history, times.json and the reports are written into the folder, in the end the figures. An
     interrupt from the keyboard ends the comparison: the run that it ends half way is kept, with its status, and left
-    out of all medians. Raises `DeclarationError` for a folder that cannot be written or holds a comparison already.
+    out of all medians. With `resumed` the runs of the same plan that the folder holds are not run again. Raises
+    `DeclarationError` for a folder that cannot be written, or holds a comparison already, or another one.
     """
-    path = claim(folder)
+    path = claim(folder, resumed)
     todo = jobs(plan)
-    runs: list[Trial] = []
+    runs = earlier(path, plan) if resumed else []
+    done = {run.job for run in runs}
     try:
         for number, job in enumerate(todo, 1):
+            if job in done:
+                continue
             title = f"{job.problem} {job.solver} seed {job.seed} ({number}/{len(todo)})"
             with watch(title) as line:
                 runs.append(_run(plan, job, line.update))
@@ -56,7 +60,7 @@ def race(
 def _run(plan: Plan, job: Job, callback: Callable[[HistoryRow], None]) -> Trial:
     recipe = plan.recipe(job.problem, job.solver)
     solution = solve(
-        problems.get(job.problem),
+        plan.problem(job.problem),
         plan.networks[job.problem],
         recipe.solver,
         points=plan.points,

@@ -12,6 +12,7 @@ from pinnml.errors import DeclarationError
 from pinnml.network import Architecture
 from pinnml.optim import Seconds
 from pinnml.points import Hammersley, Sampler
+from pinnml.problem import Problem
 from pinnml.setup import Recipe, parameters
 
 
@@ -23,15 +24,21 @@ class Job:
     solver: str
     seed: int
 
+    @property
+    def stem(self) -> str:
+        """What its files are called."""
+        return f"{stem(self.problem)}-{self.solver}-{self.seed}"
+
 
 @dataclass(frozen=True)
 class Plan:
     """A comparison: every recipe on every problem from every seed, `seconds` each.
 
-    `networks` gives the network by the problem's name, `recipes` what a solver's name stands for, given the number of
-    parameters. All recipes start from the same parameters and points; one that
-    renews its points starts with as many of the sampler's as its first stage has. `command` repeats the comparison.
-    Raises `ValueError` for a limit that is no number of at least 0, `DeclarationError` where there is nothing to run.
+    `networks` gives the network by the problem's name, `own` the problems that are not bundled, `recipes` what a
+    solver's name stands for, given the number of parameters. All recipes start from the same parameters and points;
+    one that renews its points starts with as many of the sampler's as its first stage has. `command` repeats the
+    comparison. Raises `ValueError` for a limit that is no number of at least 0, `DeclarationError` where there is
+    nothing to run.
     """
 
     networks: Mapping[str, Architecture]
@@ -42,6 +49,7 @@ class Plan:
     device: str = "auto"
     dtype: torch.dtype = torch.float64
     command: str = ""
+    own: Mapping[str, Problem] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         Seconds(self.seconds)  # refuses what is no limit
@@ -51,7 +59,16 @@ class Plan:
 
     def recipe(self, problem: str, solver: str) -> Recipe:
         """Return what a solver's name stands for on a problem."""
-        return self.recipes[solver](parameters(problems.get(problem), self.networks[problem]))
+        return self.recipes[solver](parameters(self.problem(problem), self.networks[problem]))
+
+    def problem(self, name: str) -> Problem:
+        """Return what a problem's name stands for."""
+        return self.own[name] if name in self.own else problems.get(name)
+
+
+def stem(problem: str) -> str:
+    """Return a problem's name as a part of a file's name."""
+    return problem.replace("/", "-")
 
 
 def jobs(plan: Plan) -> list[Job]:

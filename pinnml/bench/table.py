@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pinnml.problems as problems
 from pinnml.bench.measure import MARKS, THRESHOLDS, Spread, Summary, summary
 from pinnml.bench.plan import Plan
 from pinnml.bench.record import machine
@@ -21,7 +20,7 @@ the solver has at that time.
 
 def table(plan: Plan, runs: Sequence[Trial]) -> str:
     """Return the tables of a comparison: seconds and work to errors, errors at times, and how the runs ended."""
-    lines = ["# Solvers compared", "", *_setting(plan, runs), "", NOTES]
+    lines = ["# Solvers compared", "", *setting(plan, runs), "", NOTES]
     for problem in plan.networks:
         found = {solver: complete(runs, problem, solver) for solver in plan.recipes}
         summaries = {solver: summary(chosen) for solver, chosen in found.items() if chosen}
@@ -60,7 +59,8 @@ def rows(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines] + [""]
 
 
-def _setting(plan: Plan, runs: Sequence[Trial]) -> list[str]:
+def setting(plan: Plan, runs: Sequence[Trial]) -> list[str]:
+    """Return the lines that say what was run, by which command, and on what machine."""
     facts = machine(plan, runs)
     done = len(runs)
     planned = len(plan.networks) * len(plan.recipes) * len(plan.seeds)
@@ -75,7 +75,7 @@ def _setting(plan: Plan, runs: Sequence[Trial]) -> list[str]:
 
 
 def _problem(plan: Plan, problem: str, parameters: int) -> list[str]:
-    reference = problems.get(problem).reference
+    reference = plan.problem(problem).reference
     known = f"; the reference is good to {reference.accuracy:.0e}" if reference is not None else ""
     return [f"`{plan.networks[problem]!r}`, {parameters:,} parameters; `{plan.points!r}`{known}."]
 

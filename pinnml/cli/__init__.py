@@ -62,7 +62,7 @@ def _parser() -> Parser:
     parser = Parser(prog="pinnml", description="Solve PDEs with physics-informed neural networks.")
     parser.add_argument("--version", action="version", version=f"pinnml {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    solve.add_solve(commands.add_parser("solve", help="solve a bundled problem and write a run folder"))
+    solve.add_solve(commands.add_parser("solve", help="solve a problem and write a run folder"))
     listing = commands.add_parser("list", help="list problems, networks, solvers and samplers")
     listing.set_defaults(command=_list)
     solve.add_resume(commands.add_parser("resume", help="go on with the run in a folder"))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-import pinnml.problems as problems
-from pinnml.bench import ABLATIONS, Plan, Spread, Trial, jobs, paper, race, summary
+from pinnml.bench import ABLATIONS, Plan, Spread, Trial, jobs, paper, pinnacle, race, summary
 from pinnml.bench.comparison import TABLE
 from pinnml.bench.table import error, number
 from pinnml.bench.trial import complete
 from pinnml.cli import options
 from pinnml.cli.catalogue import SOLVERS, choose
+from pinnml.cli.chosen import HELP, Chosen, chosen
 from pinnml.cli.output import INTERRUPTED, say
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.io import path_of
@@ -25,17 +26,27 @@ from pinnml.optim import Status
 from pinnml.points import Hammersley
 from pinnml.report import ProgressLine
 
-COMPARED = "lbfgs,default"
+
+@dataclass(frozen=True)
+class Usual:
+    """The solvers and the number of seeds where the user names none."""
+
+    solvers: str
+    seeds: int = 3
+
+
+USUAL, PAPER, PINNACLE = Usual("lbfgs,default"), Usual(",".join(paper.SOLVERS)), Usual("default", 1)
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml bench`."""
-    parser.add_argument("problems", nargs="*", help="names from `pinnml list`; with --paper all of the paper's")
+    parser.add_argument("problems", nargs="*", help=f"each {HELP}; or pinnacle, for its 22; with --paper the paper's")
     parser.add_argument(
-        "--solvers", help=f"names with commas between them: {', '.join(SOLVERS | ABLATIONS)} [{COMPARED}]"
+        "--solvers",
+        help=f"names with commas between them: {', '.join(SOLVERS | ABLATIONS)} [{USUAL.solvers}; default of pinnacle]",
     )
     parser.add_argument("--seconds", type=float, default=60.0, help="time limit of each run [60]")
-    parser.add_argument("--seeds", type=int, default=3, help="how many seeds, from 0 on [3]")
+    parser.add_argument("--seeds", type=int, help="how many seeds, from 0 on [3; 1 of pinnacle]")
     parser.add_argument("--out", required=True, help="folder for tables, figures and histories")
     parser.add_argument(
         "--paper", action="store_true", help="problems, networks and solvers of the SPQN paper, compared by ratio"
@@ -46,39 +57,55 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parsed: argparse.Namespace, console: Console) -> int:
-    plan = _plan(parsed)
-    reports = TABLE | {"paper.md": paper.comparison} if parsed.paper else TABLE
+    whole = parsed.problems == [pinnacle.GROUP] and not parsed.paper
+    if whole:
+        parsed.problems = list(pinnacle.PUBLISHED)
+    plan = _plan(parsed, PINNACLE if whole else PAPER if parsed.paper else USUAL)
 
     def watch(title: str) -> ProgressLine:
         return ProgressLine(console, title=title, budget=plan.seconds)
 
-    runs = race(plan, parsed.out, watch, reports)
+    reports = TABLE | {"pinnacle.md": pinnacle.comparison} if whole else TABLE
+    if parsed.paper:
+        reports = reports | {"paper.md": paper.comparison}
+    runs = race(plan, parsed.out, watch, reports, resumed=whole)
     return _finish(plan, runs, path_of(parsed.out), console)
 
 
-def _plan(parsed: argparse.Namespace) -> Plan:
-    default = ",".join(paper.SOLVERS) if parsed.paper else COMPARED
-    solvers = dict.fromkeys(name.strip() for name in (parsed.solvers or default).split(","))
-    if parsed.seeds < 1:
-        raise DeclarationError(f"There are {parsed.seeds} seeds", "--seeds", "give at least 1")
+def _plan(parsed: argparse.Namespace, usual: Usual) -> Plan:
+    seeds = usual.seeds if parsed.seeds is None else parsed.seeds
+    solvers = dict.fromkeys(name.strip() for name in (parsed.solvers or usual.solvers).split(","))
+    if seeds < 1:
+        raise DeclarationError(f"There are {seeds} seeds", "--seeds", "give at least 1")
     if parsed.paper and paper.BASELINE not in solvers:
         raise DeclarationError(f"{paper.BASELINE} is missing", "--solvers", "name it, too, since ratios are to it")
+    named = [] if parsed.paper else _named(parsed)
     return Plan(
-        networks=_paper_networks(parsed) if parsed.paper else _networks(parsed),
+        networks=_paper_networks(parsed) if parsed.paper else _networks(parsed, named),
         recipes={name: choose("--solvers", name, SOLVERS | ABLATIONS) for name in solvers},
-        seeds=tuple(range(parsed.seeds)),
+        seeds=tuple(range(seeds)),
         seconds=parsed.seconds,
         points=Hammersley(paper.POINTS) if parsed.paper else options.sampler(parsed),
         device=parsed.device,
         dtype=getattr(torch, parsed.dtype),
         command=parsed.line,
+        own={one.label: one.problem for one in named if one.label not in parsed.problems},
     )
 
 
-def _networks(parsed: argparse.Namespace) -> dict[str, Architecture]:
+def _named(parsed: argparse.Namespace) -> list[Chosen]:
     if not parsed.problems:
         raise DeclarationError("No problem is named", "bench", "name one from `pinnml list`, or give --paper")
-    return {name: options.network(parsed, problems.get(name)) for name in parsed.problems}
+    found = [chosen(text) for text in dict.fromkeys(parsed.problems)]
+    labels = [one.label for one in found]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise DeclarationError(f"Two problems are called {label!r}", "bench", "give one of the files another name")
+    return found
+
+
+def _networks(parsed: argparse.Namespace, named: list[Chosen]) -> dict[str, Architecture]:
+    return {one.label: options.network(parsed, one.problem) for one in named}
 
 
 def _paper_networks(parsed: argparse.Namespace) -> dict[str, Architecture]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-import pinnml.problems as problems
 from pinnml.adapt import RAD
 from pinnml.cli import options
 from pinnml.cli.catalogue import SOLVERS, choose
+from pinnml.cli.chosen import HELP, chosen
 from pinnml.cli.output import FAILED, INTERRUPTED, say
 from pinnml.errors import printable, raise_fatal
 from pinnml.io import path_of, save_figures
@@ -49,7 +49,7 @@ SHOWN = (
 
 def add_solve(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml solve`."""
-    parser.add_argument("problem", help="a name from `pinnml list`")
+    parser.add_argument("problem", help=HELP)
     parser.add_argument("--accuracy", type=float, help="end when the estimated relative error is at most this")
     parser.add_argument("--seconds", type=float, help="time limit [60; none with --accuracy]")
     parser.add_argument("--loss", type=float, help="stop at this loss, too")
@@ -71,6 +71,7 @@ def add_solve(parser: argparse.ArgumentParser) -> None:
 def add_resume(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml resume`."""
     parser.add_argument("folder", help="the run folder")
+    _add_problem(parser)
     parser.add_argument("--seconds", type=float, help="seconds more [what the run has left; 60 where it has ended]")
     parser.set_defaults(command=_resume)
 
@@ -78,6 +79,7 @@ def add_resume(parser: argparse.ArgumentParser) -> None:
 def add_rerun(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml rerun`."""
     parser.add_argument("folder", help="the run folder")
+    _add_problem(parser)
     parser.add_argument("--out", help="folder of the repetition [FOLDER-rerun, or the next free one]")
     parser.set_defaults(command=_rerun)
 
@@ -85,18 +87,24 @@ def add_rerun(parser: argparse.ArgumentParser) -> None:
 def add_plot(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `pinnml plot`."""
     parser.add_argument("folder", help="the run folder")
+    _add_problem(parser)
     parser.add_argument("--vtu", action="store_true", help="write solution.vtu too")
     parser.set_defaults(command=_plot)
 
 
+def _add_problem(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("problem", nargs="?", help="my_problem.py[:name], where the run solved no bundled one")
+
+
 def _solve(parsed: argparse.Namespace, console: Console) -> int:
-    problem = problems.get(parsed.problem)
+    found = chosen(parsed.problem)
+    problem = found.problem
     setup = _setup(parsed, problem)
     say(console, f"{problem.name}: {problem.description}")
     if parsed.dry_run:
         return _dry_run(problem, setup, console)
     with (
-        _folder(parsed.out, Path("runs"), parsed.problem) as folder,
+        _folder(parsed.out, Path("runs"), found.stem) as folder,
         ProgressLine(console, title=problem.name, budget=_seconds(parsed)) as line,
     ):
         solution = train(problem, setup, out=folder, callback=line.update)
@@ -162,7 +170,7 @@ def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture)
 
 def _resume(parsed: argparse.Namespace, console: Console) -> int:
     with ProgressLine(console, title=path_of(parsed.folder).name) as line:
-        solution = resume(parsed.folder, seconds=parsed.seconds, callback=line.update)
+        solution = resume(parsed.folder, _given(parsed), seconds=parsed.seconds, callback=line.update)
         line.update(solution.history[-1])
     return _finish(solution, path_of(parsed.folder), console)
 
@@ -173,7 +181,7 @@ def _rerun(parsed: argparse.Namespace, console: Console) -> int:
         _folder(parsed.out, folder.parent, f"{folder.name}-rerun") as out,
         ProgressLine(console, title=folder.name) as line,
     ):
-        repetition = rerun(folder, out=out, callback=line.update)
+        repetition = rerun(folder, _given(parsed), out=out, callback=line.update)
         line.update(repetition.solution.history[-1])
     status = _finish(repetition.solution, out, console)
     for name, (then, now) in repetition.changed.items():
@@ -187,7 +195,7 @@ def _rerun(parsed: argparse.Namespace, console: Console) -> int:
 
 
 def _plot(parsed: argparse.Namespace, console: Console) -> int:
-    solution = Solution.load(parsed.folder)
+    solution = Solution.load(parsed.folder, _given(parsed))
     for path in save_figures(solution.figures(), parsed.folder):
         say(console, str(path))
     if parsed.vtu:
@@ -195,6 +203,11 @@ def _plot(parsed: argparse.Namespace, console: Console) -> int:
         solution.to_vtu(path)
         say(console, str(path))
     return 0
+
+
+def _given(parsed: argparse.Namespace) -> Problem | None:
+    """The problem that was named beside a folder: the folder itself holds no functions."""
+    return None if parsed.problem is None else chosen(parsed.problem).problem
 
 
 def _finish(solution: Solution, folder: Path, console: Console) -> int:

@@ -49,6 +49,11 @@ class FeatureMap:
         kept = ~(whole & parallel).any(1)
         return torch.cat([torch.arange(len(self.linear), device="cpu"), len(self.linear) + kept.nonzero().flatten()])
 
+    def axes(self, numbers: Tensor) -> list[int]:
+        """Return along which coordinate each of some features changes most."""
+        found: list[int] = torch.cat([self.linear, self.frequency])[numbers].abs().argmax(1).tolist()
+        return found
+
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of the features at points x (n, d), shape (C, k + m, n)."""
         linear, shift, frequency, phase = self._like(x)

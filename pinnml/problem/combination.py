@@ -95,7 +95,10 @@ class Combination(AbstractDomain):
         if part is None:
             return self.signed_distance(points) <= self._slack
         number, own = self._origins[part]
-        return self.operands[number].contains(points, own) & self._remains(points, number, own)
+        held = self.operands[number].contains(points, own).clone()
+        if held.any():  # of few points only is more asked, since nested operations pass the question on
+            held[held.clone()] = self._remains(points[held], number, own)
+        return held
 
     def place(self, unit: Tensor, part: str | None = None) -> Tensor:
         """Leave out of an operand's points, or of a box's for a union, those that do not belong to the result."""
@@ -162,13 +165,18 @@ class Combination(AbstractDomain):
         """
         other, sign = self.operands[1 - number], self.operation.signs[1 - number]
         beyond = sign * other.signed_distance(points) * (-1 if self.operation.union else 1)
-        cosine = points.new_zeros(len(points))
-        normal = sign * self.operation.signs[number] * self.operands[number].normal(own, points)
+        remains, close = beyond < -self._slack, beyond.abs() <= self._slack
+        if not close.any():  # of a few points only are normals compared: nested operations would do so 2^depth times
+            return remains
+        near = points[close]
+        cosine = near.new_zeros(len(near))
+        normal = sign * self.operation.signs[number] * self.operands[number].normal(own, near)
         for part in other.parts:
-            here = (normal * other.normal(part, points)).sum(1)
-            cosine = torch.where(other.contains(points, part), here, cosine)
+            here = (normal * other.normal(part, near)).sum(1)
+            cosine = torch.where(other.contains(near, part), here, cosine)
         along = cosine.abs() > 1 - PARALLEL
-        return (beyond < -self._slack) | ((beyond <= self._slack) & (~along | ((cosine > 0) & (number == 0))))
+        remains[close] = ~along | ((cosine > 0) & (number == 0))
+        return remains
 
     def __repr__(self) -> str:
         first, second = self._whole

@@ -90,7 +90,9 @@ class Integral(AbstractCondition):
             return (found * data[WEIGHTS]).sum(1, keepdim=True) - value
 
         region, balanced = Quadrature(points, {WEIGHTS: weights}), self.weight is None
-        return Term(name, factor(self.weight, name), region, function.derivatives, residual, balanced, True, function.unknowns)
+        return Term(
+            name, factor(self.weight, name), region, function.derivatives, residual, balanced, True, function.unknowns
+        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -219,7 +219,7 @@ def problem_of(config: Mapping[str, Any], problem: Problem | None, where: str) -
     if problem is None:
         name = str(config.get("problem"))
         if name not in problems.names():
-            remedy = "hand the problem over, as in load(folder, problem)"
+            remedy = "hand the problem over, as in load(folder, problem) or pinnml resume FOLDER my_problem.py"
             raise DeclarationError(f"{name!r} is not a bundled problem", where, remedy)
         problem = problems.get(name)
     differences = [

@@ -96,14 +96,14 @@ def test_stretched_neurons_are_drawn_narrower_along_their_axis() -> None:
 
 
 @pytest.mark.slow
-def test_a_fast_start_is_solved_for(on_one_thread: None) -> None:
-    """The untrained try alone; with usual neurons nothing of it is seen, and the error is one or more."""
-    kappa = 20 * math.pi
-    problem = heat()
-    rule = Readouts(untrained=tuple(Widening(n, None, coordinates=True) for n in (100, 400, 1000)), points=pm.RAD())
-    solution = pm.solve(problem, refine=rule, stop=pm.Iterations(4), points=pm.Sobol(2000), seed=0, device="cpu")
-    x = torch.rand(3, 400, generator=torch.Generator().manual_seed(0)).double().numpy()
-    t, x, y = x
-    exact = torch.from_numpy(t).mul(-2).exp().numpy() * torch.sin(kappa * torch.from_numpy(x)).numpy()
-    exact = exact * torch.sin(math.pi * torch.from_numpy(y)).numpy()
-    assert abs(solution(t=t, x=x, y=y) - exact).mean() < 0.3 * abs(exact).mean()
+def test_a_run_climbs_with_such_neurons(on_one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They leave a fifth of the loss that usual ones leave, which is nearly that of N = 0."""
+    rule = Readouts(untrained=tuple(Widening(n, None, coordinates=True) for n in (30, 70, 400, 20)), points=pm.RAD())
+
+    def least() -> float:
+        solution = pm.solve(heat(), refine=rule, stop=pm.Iterations(3), points=pm.Sobol(2000), seed=0, device="cpu")
+        return min(row.loss for row in solution.history) / solution.history[0].loss
+
+    narrow = least()
+    monkeypatch.setattr("pinnml.adapt.readouts.stretches", lambda *arguments: None)
+    assert narrow < 0.2 * least()

@@ -32,7 +32,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """The plans that would have been run."""
     plans: list[Plan] = []
 
-    def no_race(plan: Plan, *rest: object) -> list[object]:
+    def no_race(plan: Plan, *rest: object, **settings: object) -> list[object]:
         plans.append(plan)
         Path(str(rest[0])).mkdir()
         return []

@@ -21,7 +21,7 @@ def main(seconds: float, names: list[str]) -> None:
         "sweeps": {"solver": schwarz_gauss_newton(), "refine": RAD()},
         "default": {},
     }
-    for name in names or problems.names():
+    for name in names or [name for name in problems.names() if "/" not in name]:
         for method, settings in methods.items():
             solution = pm.solve(problems.get(name), seconds=seconds, device="cpu", **settings)  # type: ignore[arg-type]
             began = time.process_time()
