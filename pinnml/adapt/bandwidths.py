@@ -1,8 +1,9 @@
-"""How narrow neurons must be along each coordinate, told by the data of a problem before anything is solved."""
+"""How narrow neurons on the coordinates must be, and how many of them each reads, before anything is solved."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -33,6 +34,9 @@ STEP = 1e-4
 
 GAIN = 0.7
 """What is left of the residual between the points, at most, where other neurons are taken than usual ones."""
+
+MANY = 3
+"""In so many coordinates functions may be sums of such of fewer."""
 
 HALVINGS = 2
 """So often it is tried to make neurons twice as wide along each of the other coordinates."""
@@ -67,33 +71,44 @@ def bandwidths(objective: PinnObjective, theta: Tensor) -> tuple[float, ...]:
     return tuple(found)
 
 
-def stretches(objective: PinnObjective, theta: Tensor, rule: Widening) -> tuple[float, ...] | None:
-    """Return how many times narrower than usual neurons on the coordinates are along each, None for no change.
+def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
+    """Return a rule for neurons on the coordinates that suits the data; where nothing calls for a try, the same.
 
     Where the data change fast along a coordinate, neurons as narrow as they, or half as narrow, are compared with usual
-    ones by what the least-squares problem of `NEURONS`, linear at N = 0, leaves between its points.
+    ones by what the least-squares problem of `NEURONS`, linear at N = 0, leaves between its points; in three
+    coordinates or more those, too, of which every third reads one number, and every third two.
     """
-    known = [min(one, FASTEST) for one in bandwidths(objective, theta)]
-    if max(known) <= FAST:
-        return None
+    known, many = (
+        [min(one, FASTEST) for one in bandwidths(objective, theta)],
+        objective.problem.domain.dimension >= MANY,
+    )
+    if max(known) <= FAST and not many:
+        return rule
     fitted, between = (_drawn(objective, count, seed) for seed, count in enumerate((POINTS, POINTS // 2), 1))
 
-    def left(one: tuple[float, ...]) -> float:
-        return _left(objective, theta, replace(rule, neurons=NEURONS, stretch=one), fitted, between)
+    def left(one: Widening) -> float:
+        return _left(objective, theta, replace(one, neurons=NEURONS), fitted, between)
 
+    best = rule if max(known) <= FAST else _stretched(rule, known, left)
+    few = replace(best, reads=(1, 2, len(known)))
+    return few if many and left(few) < GAIN * left(best) else best
+
+
+def _stretched(rule: Widening, known: Sequence[float], left: Callable[[Widening], float]) -> Widening:
+    """Return the rule with the stretches that leave least, or as it is where that is not much less."""
     fast = [one > FAST for one in known]
     narrow = [
         tuple(share * one if is_fast else 1.0 for one, is_fast in zip(known, fast, strict=True)) for share in (0.5, 1)
     ]
-    usual, (least, best) = left(tuple(1.0 for _ in known)), min((left(one), one) for one in narrow)
-    if least >= GAIN * usual:
-        return None
+    least, best = min((left(replace(rule, stretch=one)), one) for one in narrow)
+    if least >= GAIN * left(rule):
+        return rule
     # where nothing happens fast wider neurons do, of which each says more
     for axis in [axis for axis, is_fast in enumerate(fast) if not is_fast] * HALVINGS:
         wider = (*best[:axis], best[axis] / 2, *best[axis + 1 :])
-        if (found := left(wider)) < least:
+        if (found := left(replace(rule, stretch=wider))) < least:
             least, best = found, wider
-    return best
+    return replace(rule, stretch=best)
 
 
 def _drawn(objective: PinnObjective, count: int, seed: int) -> Collocation:

@@ -49,7 +49,7 @@ class ReadoutsState:
     The network was trained for `trained` iterations, and is to be until `until`; `body` is θ as it was frozen, None
     while it is trained. On the present level `steps` were taken, the last of which ended at `f`. `solved` has how many
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
-    coordinates of an untrained network are narrower by `stretch` where data change fast.
+    coordinates of an untrained network are narrower by `stretch` where data change fast, and read as many as `reads`.
     """
 
     trained: int = 0
@@ -60,6 +60,7 @@ class ReadoutsState:
     kept: Kept | None = None
     solved: tuple[tuple[int, float], ...] = ()
     stretch: tuple[float, ...] | None = None
+    reads: tuple[int, ...] = ()
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
-from pinnml.adapt.bandwidths import stretches
+from pinnml.adapt.bandwidths import suited
 from pinnml.adapt.climb import (
     NEGLIGIBLE,
     ReadoutsState,
@@ -126,7 +126,8 @@ class Readouts(AbstractAdaptation):
         """Freeze the untrained network, widen it on its coordinates, and begin with N = 0, not by chance."""
         if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
-        first = ReadoutsState(stretch=stretches(objective, theta, self.untrained[-1]))
+        rule = suited(objective, theta, self.untrained[-1])
+        first = ReadoutsState(stretch=rule.stretch, reads=rule.reads)
         renewed, state = self._frozen(objective, theta, first, copied(generator))
         return replace(renewed, theta=0 * renewed.theta), state
 
@@ -193,7 +194,9 @@ class Readouts(AbstractAdaptation):
         return self._thawed(objective, generator, state)
 
     def _levels(self, state: ReadoutsState) -> tuple[Widening, ...]:
-        return self.levels if state.trained else tuple(replace(one, stretch=state.stretch) for one in self.untrained)
+        if state.trained:
+            return self.levels
+        return tuple(replace(one, stretch=state.stretch, reads=state.reads) for one in self.untrained)
 
     def _promises(
         self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState

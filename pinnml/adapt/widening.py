@@ -58,6 +58,9 @@ class Widening:
         learned nothing yet.
     stretch : tuple of float or None, default None
         How many times narrower neurons on the coordinates are along each of the d coordinates (dimensionless).
+    reads : tuple of int, default ()
+        How many of the numbers a neuron reads, by turns, as (1, 2, 5): the others are left out at random. () for all.
+        Functions of many coordinates are often sums of such of few.
     """
 
     neurons: Count = 1000
@@ -65,6 +68,7 @@ class Widening:
     every: Count = 3
     coordinates: bool = False
     stretch: tuple[float, ...] | None = None
+    reads: tuple[Count, ...] = ()
 
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
@@ -98,10 +102,18 @@ class Widening:
         deviation = torch.where(deviation > FLAT * deviation.max(), deviation, deviation.max())
         normal = torch.randn(self.neurons, len(read), generator=generator, dtype=torch.float64, device="cpu").to(states)
         weight = self.radius / math.sqrt(len(read)) * normal / deviation
+        if self.reads:
+            weight = weight * self._chosen(len(read), generator).to(weight)
         if self.stretch is not None and axes:
             weight = weight * weight.new_tensor([self.stretch[axis] for axis in axes])
         centres = torch.randint(states.shape[1], (self.neurons,), generator=generator, device="cpu").to(states.device)
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
+
+    def _chosen(self, rows: int, generator: torch.Generator) -> Tensor:
+        """Return √(w/k) for the k of w rows that a neuron reads and 0 for the others, shape (m, w)."""
+        order = torch.rand(self.neurons, rows, generator=generator, dtype=torch.float64, device="cpu").argsort(1)
+        counts = torch.tensor(self.reads, device="cpu")[torch.arange(self.neurons, device="cpu") % len(self.reads)]
+        return (order < counts[:, None]) * (rows / counts.clamp_max(rows)[:, None]).sqrt()
 
 
 def widen(

@@ -61,9 +61,11 @@ def one_constant(axes: Sequence[AxisData]) -> tuple[float, list[AxisData]]:
 
 def _number(held: AxisData) -> float | None:
     """Return the one number that is prescribed across an axis, with slopes of zero; None for anything else."""
-    values = {one.value for one in held if not one.order and isinstance(one.value, float)}
-    is_even = len(values) == 1 and all(one.value == 0.0 if one.order else one.value in values for one in held)
-    return values.pop() if is_even else None
+    values = [one.value for one in held if not one.order]
+    first = values[0] if values else None
+    if not isinstance(first, float) or any(one.value != (0.0 if one.order else first) for one in held):
+        return None
+    return first
 
 
 def _corrected(inner: PointFunction, held: AxisData, domain: Box) -> PointFunction:

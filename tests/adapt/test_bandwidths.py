@@ -11,7 +11,7 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.adapt import Readouts, Widening
-from pinnml.adapt.bandwidths import bandwidths, stretches
+from pinnml.adapt.bandwidths import bandwidths, suited
 from pinnml.loss import PinnObjective
 from pinnml.run.beginning import begun
 from pinnml.setup import arrange, bind
@@ -66,12 +66,12 @@ def test_measured_and_periodic_conditions_say_nothing() -> None:
 
 
 def test_usual_data_change_nothing(on_one_thread: None) -> None:
-    assert stretches(*begin(heat(waves=4)), RULE) is None
-    assert stretches(*begin(pm.problems.get("burgers")), RULE) is None
+    assert suited(*begin(heat(waves=4)), RULE).stretch is None
+    assert suited(*begin(pm.problems.get("burgers")), RULE) is RULE
 
 
 def test_neurons_are_narrow_where_data_are_fast(on_one_thread: None) -> None:
-    found = stretches(*begin(heat()), RULE)
+    found = suited(*begin(heat()), RULE).stretch
     assert found is not None
     t, x, y = found
     assert x >= 5 * math.pi - 1 and max(t, y) <= 1.0
@@ -80,7 +80,7 @@ def test_neurons_are_narrow_where_data_are_fast(on_one_thread: None) -> None:
 def test_jumps_that_no_neurons_follow_change_nothing(on_one_thread: None) -> None:
     """Random signs at every point: narrow neurons leave as much between the points as usual ones."""
     noise = pm.Interior(lambda u_t, u_xx, x, y: u_t - u_xx - torch.sign(torch.sin(1e7 * (x + 3 * y))))
-    assert stretches(*begin(heat(waves=1, pde=noise)), RULE) is None
+    assert suited(*begin(heat(waves=1, pde=noise)), RULE).stretch is None
 
 
 def test_stretched_neurons_are_drawn_narrower_along_their_axis() -> None:
@@ -95,6 +95,56 @@ def test_stretched_neurons_are_drawn_narrower_along_their_axis() -> None:
     assert float(draws[1].weight.std(0)[0] / draws[0].weight.std(0)[0]) == pytest.approx(10.0)
 
 
+def test_neurons_that_read_few_numbers_are_as_wide() -> None:
+    """One, two or all of three, by turns, each as often as another, with slopes of one size."""
+    states = torch.rand(3, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rule = Widening(3000, 1.0, coordinates=True, reads=(1, 2, 5))
+    weight = rule.draw(states, torch.arange(3), torch.Generator().manual_seed(1)).weight
+    read = weight != 0
+    assert read.sum(1)[:6].tolist() == [1, 2, 3, 1, 2, 3]
+    assert read[0::3].double().mean(0) == pytest.approx([1 / 3] * 3, abs=0.06)
+    sizes = [float((weight[turn::3] * states.std(1)).square().sum(1).mean()) for turn in range(3)]
+    assert sizes == pytest.approx([1.0] * 3, rel=0.15)
+
+
+def poisson(dimension: int, solution: Any) -> pm.Problem:
+    """Δu = f with a known solution on a cube."""
+    names = [f"x{axis}" for axis in range(dimension)]
+
+    def source(position: Tensor) -> Tensor:
+        with torch.enable_grad():
+            at = position.detach().clone().requires_grad_()
+            (slope,) = torch.autograd.grad(solution(at).sum(), at, create_graph=True)
+            parts = [torch.autograd.grad(slope[:, i].sum(), at, retain_graph=True)[0][:, i] for i in range(dimension)]
+        return torch.stack(parts).sum(0).detach()
+
+    return pm.Problem(
+        pm.Box(**dict.fromkeys(names, (0, 1))),
+        ["u"],
+        conditions={
+            "pde": pm.Interior(lambda laplacian_u, position: laplacian_u - source(position)),
+            "walls": pm.Value(u=solution, on=[f"{name}={end}" for name in names for end in (0, 1)]),
+        },
+    )
+
+
+def test_sums_of_functions_of_few_coordinates_are_told(on_one_thread: None) -> None:
+    sums = poisson(5, lambda position: torch.sin(2 * position).sum(1) + position[:, 0] * torch.cos(3 * position[:, 1]))
+    assert suited(*begin(sums), RULE).reads == (1, 2, 5)
+
+
+def test_waves_along_a_diagonal_are_no_such_sums(on_one_thread: None) -> None:
+    diagonal = poisson(3, lambda position: torch.sin(3 * position.sum(1)))
+    assert suited(*begin(diagonal), RULE).reads == ()
+
+
+@pytest.mark.slow
+def test_an_additive_function_of_five_coordinates_is_found(on_one_thread: None) -> None:
+    solution = pm.solve(pm.problems.get("pinnacle/pnd"), accuracy=1e-8, seconds=100, seed=0, device="cpu")
+    found = solution.error()
+    assert found is not None and found.relative_l2 < 1e-7
+
+
 @pytest.mark.slow
 def test_a_run_climbs_with_such_neurons(on_one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """They leave a fifth of the loss that usual ones leave, which is nearly that of N = 0."""
@@ -105,5 +155,5 @@ def test_a_run_climbs_with_such_neurons(on_one_thread: None, monkeypatch: pytest
         return min(row.loss for row in solution.history) / solution.history[0].loss
 
     narrow = least()
-    monkeypatch.setattr("pinnml.adapt.readouts.stretches", lambda *arguments: None)
+    monkeypatch.setattr("pinnml.adapt.readouts.suited", lambda objective, theta, rule: rule)
     assert narrow < 0.2 * least()

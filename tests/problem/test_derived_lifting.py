@@ -221,6 +221,20 @@ def test_slopes_hold_beside_values(faces: list[str], values: list[str]) -> None:
     assert abs(float(lifting.distance(inside).max()) - 1) < 1e-3
 
 
+def test_a_number_and_a_function_on_opposite_sides() -> None:
+    """Neither is the one number that extends itself."""
+    conditions: dict[str, Any] = {
+        "pde": Interior(lambda u: u),
+        "floor": Value(u=0.0, on="y=0"),
+        "lid": Value(u=lambda x: x * (1 - x), on="y=1"),
+        "walls": Value(u=0.0, on=["x=0", "x=1"]),
+    }
+    hard = {"floor", "lid", "walls"}
+    (lifting,) = Problem(Box(x=(0, 1), y=(0, 1)), ["u"], conditions=conditions, hard=hard).liftings
+    x = torch.tensor([[0.5, 0.5], [0.25, 1.0], [0.3, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(lifting.offset(x), x.new_tensor([0.125, 0.1875, 0.0]))
+
+
 def test_a_clamped_plate_has_no_slope_on_any_side() -> None:
     domain = Box(x=(0, 1), y=(0, 2))
     problem = with_slopes(domain, dict.fromkeys(domain.faces, 0.0), list(domain.faces), 0.0)
