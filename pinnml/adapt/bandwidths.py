@@ -64,8 +64,8 @@ def bandwidths(objective: PinnObjective, theta: Tensor) -> tuple[float, ...]:
         for axis, length in enumerate(problem.domain.lengths):
             if axis in flat or not bool(values.any()):
                 continue
-            inwards = torch.where(x[:, axis] < problem.domain.lower[axis] + length / 2, STEP, -STEP)
-            moved = x + length * torch.nn.functional.one_hot(torch.tensor(axis), len(found)).to(x) * inwards[:, None]
+            inwards = torch.where(x[:, axis] < problem.domain.lower[axis] + length / 2, STEP, -STEP).to(x)
+            moved = x.index_add(1, torch.tensor([axis], device=x.device), length * inwards[:, None])
             change = residual_values(problem, network, zero, name, moved, objective.threads) - values
             found[axis] = max(found[axis], float(change.norm() / values.norm()) / (2 * STEP))
     return tuple(found)
@@ -129,7 +129,9 @@ def _left(objective: PinnObjective, theta: Tensor, rule: Widening, fitted: Collo
     for one in (wide.objective, other):
         one.count(Evaluation.JACOBIAN)
     known, unknown = wide.objective.linear_model(wide.theta), other.linear_model(wide.theta)
-    ridge = RIDGE * known.jacobian.norm(dim=0).max() * torch.eye(len(wide.theta)).to(theta)
+    ridge = (
+        RIDGE * known.jacobian.norm(dim=0).max() * torch.eye(len(wide.theta), dtype=theta.dtype, device=theta.device)
+    )
     q, r = torch.linalg.qr(torch.cat([known.jacobian, ridge]))
     weights = torch.linalg.solve_triangular(r, q[: len(known.residual)].T @ -known.residual[:, None], upper=True)[:, 0]
     objective.threads.release()

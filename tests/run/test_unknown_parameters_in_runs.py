@@ -46,7 +46,7 @@ SOLVERS: dict[str, tuple[pm.optim.AbstractSolver, int, float]] = {
     "Schwarz": (pm.schwarz.MultiplicativeSchwarz(), 5, 5e-2),
     "a block for the unknown alone": (pm.schwarz.MultiplicativeSchwarz(pm.schwarz.ByLayer(1)), 5, 5e-2),
     "two levels": (pm.methods.mspqn(), 2, 5e-1),
-    "additive": (pm.methods.aspqn(), 2, 5e-1),
+    "additive": (pm.methods.aspqn(), 6, 1e-1),
 }
 
 
