@@ -60,10 +60,13 @@ def bandwidths(objective: PinnObjective, theta: Tensor) -> tuple[float, ...]:
         x = points.x.to(theta)
         flat = {side[0] for part in term.region.parts if (side := problem.domain.side(part)) is not None}
         values = residual_values(problem, network, zero, name, x, objective.threads)
-        objective.count(points=(1 + len(found)) * len(x))
+        objective.count(points=len(x))
+        if not bool(values.any()):
+            continue
         for axis, length in enumerate(problem.domain.lengths):
-            if axis in flat or not bool(values.any()):
+            if axis in flat:
                 continue
+            objective.count(points=len(x))
             inwards = torch.where(x[:, axis] < problem.domain.lower[axis] + length / 2, STEP, -STEP).to(x)
             moved = x.index_add(1, torch.tensor([axis], device=x.device), length * inwards[:, None])
             change = residual_values(problem, network, zero, name, moved, objective.threads) - values
@@ -78,10 +81,8 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
     ones by what the least-squares problem of `NEURONS`, linear at N = 0, leaves between its points; in three
     coordinates or more those, too, of which every third reads one number, and every third two.
     """
-    known, many = (
-        [min(one, FASTEST) for one in bandwidths(objective, theta)],
-        objective.problem.domain.dimension >= MANY,
-    )
+    known = [min(one, FASTEST) for one in bandwidths(objective, theta)]
+    many = len(known) >= MANY
     if max(known) <= FAST and not many:
         return rule
     fitted, between = (_drawn(objective, count, seed) for seed, count in enumerate((POINTS, POINTS // 2), 1))
@@ -129,9 +130,7 @@ def _left(objective: PinnObjective, theta: Tensor, rule: Widening, fitted: Collo
     for one in (wide.objective, other):
         one.count(Evaluation.JACOBIAN)
     known, unknown = wide.objective.linear_model(wide.theta), other.linear_model(wide.theta)
-    ridge = (
-        RIDGE * known.jacobian.norm(dim=0).max() * torch.eye(len(wide.theta), dtype=theta.dtype, device=theta.device)
-    )
+    ridge = RIDGE * known.jacobian.norm(dim=0).max() * torch.ones_like(wide.theta).diag()
     q, r = torch.linalg.qr(torch.cat([known.jacobian, ridge]))
     weights = torch.linalg.solve_triangular(r, q[: len(known.residual)].T @ -known.residual[:, None], upper=True)[:, 0]
     objective.threads.release()
