@@ -80,7 +80,7 @@ class Widening:
         Neurons make harmonics by themselves: those among their inputs make them several times as narrow as R says.
         """
         if self.coordinates:
-            return states.features.coordinates()
+            return torch.cat(states.features.groups()).unique()
         return states.rows(self.read(len(states.widths)))
 
     def sized(self, neurons: int, dimension: int) -> Widening:

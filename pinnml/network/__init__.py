@@ -6,11 +6,20 @@ from pinnml.network.autograd import nested
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, origin_of
-from pinnml.network.embedding import Embedding, FeatureMap, FourierFeatures, Identity, Normalised, PeriodicEmbedding
+from pinnml.network.embedding import (
+    Embedding,
+    FeatureMap,
+    FourierFeatures,
+    Identity,
+    Inverted,
+    Normalised,
+    PeriodicEmbedding,
+)
 from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.growth import Growth, body_of, growth_of, neurons_of, regrown
 from pinnml.network.indices import closure, leibniz
+from pinnml.network.inversion import Hole
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.readout import JETS, WidenedNetwork
@@ -34,7 +43,9 @@ __all__ = [
     "FourierFeatures",
     "FrozenNetwork",
     "Growth",
+    "Hole",
     "Identity",
+    "Inverted",
     "Layer",
     "ModuleNetwork",
     "Normalised",

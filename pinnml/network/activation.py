@@ -69,3 +69,19 @@ class Sin(Activation):
     def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
         """Return cos z, then minus the derivative two orders before."""
         return torch.cos(z, out=out) if len(lower) == 1 else torch.neg(lower[-2], out=out)
+
+
+@setting
+class Reciprocal(Activation):
+    """σ(z) = 1/z, with σ^(k) = −kσ^(k−1)σ: not for neurons, but for what their inputs are made of.
+
+    It takes no parameters.
+    """
+
+    def value(self, z: Tensor, out: Tensor) -> Tensor:
+        """Return 1/z."""
+        return torch.reciprocal(z, out=out)
+
+    def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
+        """Return the derivative before times −k/z."""
+        return torch.mul(lower[-1], lower[0], out=out).mul_(-len(lower))

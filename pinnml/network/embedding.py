@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import field, replace
 from itertools import product
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from pinnml.errors import DeclarationError, suggestion
 from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
 from pinnml.network.indices import MultiIndex
+from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Above, Count, record, setting
 
@@ -24,17 +26,36 @@ HARMONIC = 1e-9
 
 @record
 class FeatureMap:
-    """x ↦ (Ax + a, sin(Bx + b)): the features of a point, with A (k, d), a (k,), B (m, d), b (m,)."""
+    """x ↦ (Ax + a, sin(Bx + b), ξ): the features of a point, with A (k, d), B (m, d), and inversions ξ."""
 
     linear: Tensor
     shift: Tensor
     frequency: Tensor
     phase: Tensor
+    inversions: tuple[Inversion, ...] = ()
 
     @property
     def features(self) -> int:
-        """The number k + m of features."""
+        """The number of features: k, m, and those of every inversion."""
+        return self._plain + sum(len(one.axes) for one in self.inversions)
+
+    @property
+    def _plain(self) -> int:
         return len(self.linear) + len(self.frequency)
+
+    def groups(self) -> list[Tensor]:
+        """Return the numbers of the features that a neuron is to read together: coordinates, then those of each hole.
+
+        With what is inverted go the coordinates that do not tell where a hole is, such as time.
+        """
+        groups, begin, coordinates = [self.coordinates()], self._plain, self.coordinates()
+        along = torch.tensor(self.axes(coordinates), device="cpu")
+        for one in self.inversions:
+            own = torch.arange(begin, begin + len(one.axes), device="cpu")
+            others = coordinates[~torch.isin(along, torch.tensor(one.axes, device="cpu"))]
+            groups.append(torch.cat([others, own]))
+            begin += len(one.axes)
+        return groups
 
     def coordinates(self) -> Tensor:
         """Return the numbers of the features that tell points apart: all but higher harmonics of waves among them.
@@ -50,18 +71,19 @@ class FeatureMap:
         return torch.cat([torch.arange(len(self.linear), device="cpu"), len(self.linear) + kept.nonzero().flatten()])
 
     def axes(self, numbers: Tensor) -> list[int]:
-        """Return along which coordinate each of some features changes most."""
+        """Return along which coordinate each of some features of the first two kinds changes most."""
         found: list[int] = torch.cat([self.linear, self.frequency])[numbers].abs().argmax(1).tolist()
         return found
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
-        """Return the derivatives of the features at points x (n, d), shape (C, k + m, n)."""
+        """Return the derivatives of the features at points x (n, d), shape (C, features, n)."""
         linear, shift, frequency, phase = self._like(x)
-        affine = _affine_jet(x, linear, shift, indices)
-        if not len(frequency):
-            return affine
-        waves, _ = ChainRule(indices, Sin()).forward(_affine_jet(x, frequency, phase, indices), Workspace())
-        return torch.cat([affine, waves], 1)
+        parts = [_affine_jet(x, linear, shift, indices)]
+        if len(frequency):
+            waves = ChainRule(indices, Sin()).forward(_affine_jet(x, frequency, phase, indices), Workspace())[0]
+            parts.append(waves)
+        parts += [one.jet(x, indices) for one in self.inversions]
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
     def _like(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return A, a, B and b in the precision and on the device of the points, to which they move once."""
@@ -198,6 +220,34 @@ class FourierFeatures(Embedding):
         return FeatureMap(
             plain.linear, plain.shift, torch.cat([frequency] * 2), torch.cat([phase, phase + math.pi / 2])
         )
+
+
+@setting
+class Inverted(Embedding):
+    """Beside another embedding the coordinates inverted in the spheres of holes: r(x − c)/‖x − c‖².
+
+    What changes fast near a small hole, and slowly far from it, is smooth in these.
+
+    Parameters
+    ----------
+    holes : tuple of Hole
+        The holes.
+    embedding : Embedding, default Normalised()
+        What the coordinates are turned into beside them.
+
+    Raises
+    ------
+    DeclarationError
+        Where an argument has another type, and on solving, where the problem has not the coordinates of a hole.
+    """
+
+    holes: tuple[Hole, ...]
+    embedding: Embedding = field(default_factory=Normalised)
+
+    def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
+        """Return the other embedding's features, then those of each hole."""
+        plain = self.embedding.bind(names, lower, upper)
+        return replace(plain, inversions=(*plain.inversions, *(hole.bind(names) for hole in self.holes)))
 
 
 def _zeros(*shape: int) -> Tensor:

@@ -16,7 +16,9 @@ from pinnml.network import (
     Custom,
     Embedding,
     FourierFeatures,
+    Hole,
     Identity,
+    Inverted,
     Normalised,
     PeriodicEmbedding,
     ResNet,
@@ -34,6 +36,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "resnet": ResNet(width=5, blocks=3, dt=0.3),
     "resnet-dt-1": ResNet(width=5, blocks=2),
     "resnet-sin-periodic": ResNet(width=6, blocks=2, dt=0.5, embedding=PeriodicEmbedding("x", 2), activation=Sin()),
+    "mlp-inverted": MLP(width=5, depth=2, embedding=Inverted((Hole(0.5, {"x": -2.0}), Hole(1.5, {"x": 3.0})))),
 }
 
 
@@ -107,7 +110,15 @@ def features(embedding: Embedding, x: Tensor) -> Tensor:
             B = scale * torch.randn(count, x.shape[1], generator=seeded, dtype=torch.float64).to(x)
             angle = math.pi * normalised @ B.T
             return torch.cat([normalised, angle.sin(), angle.cos()], 1)
+        case Inverted(holes=holes):
+            return torch.cat([normalised, *(inverted(hole, x) for hole in holes)], 1)
     raise NotImplementedError(embedding)
+
+
+def inverted(hole: Hole, x: Tensor) -> Tensor:
+    """Return r(x − c)/‖x − c‖² (n, k) of the coordinates that tell where a hole is."""
+    away = x[:, [NAMES.index(name) for name in hole.centre]] - x.new_tensor(list(hole.centre.values()))
+    return hole.radius * away / away.square().sum(1, keepdim=True)
 
 
 def plain(architecture: Architecture, dimension: int, theta: Tensor, outputs: int = 2) -> Plain:

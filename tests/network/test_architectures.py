@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pinnml.errors import DeclarationError
 from pinnml.io.plain import decode, encode
 from pinnml.network import MLP, Activation, Custom, FourierFeatures, PeriodicEmbedding, ResNet, Sin, Tanh
+from pinnml.network.activation import Reciprocal
 
 CPU = torch.device("cpu")
 
@@ -62,10 +63,14 @@ def test_periodic_coordinates_enter_by_their_waves_alone(
     assert decode(encode(embedding), "here") == embedding
 
 
-@pytest.mark.parametrize("activation", [Tanh(), Sin()])
-def test_activations_give_their_first_five_derivatives(activation: Activation) -> None:
-    z = torch.linspace(-4, 4, 41, dtype=torch.float64)
-    function: Callable[[Tensor], Tensor] = torch.tanh if isinstance(activation, Tanh) else torch.sin
+@pytest.mark.parametrize(
+    ("activation", "function"), [(Tanh(), torch.tanh), (Sin(), torch.sin), (Reciprocal(), torch.reciprocal)]
+)
+def test_activations_give_their_first_five_derivatives(
+    activation: Activation, function: Callable[[Tensor], Tensor]
+) -> None:
+    start = 1 if isinstance(activation, Reciprocal) else -4
+    z = torch.linspace(start, 4, 41, dtype=torch.float64)
     found = [activation.value(z, torch.empty_like(z))]
     for order in range(6):
         if order:

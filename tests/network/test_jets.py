@@ -13,6 +13,7 @@ from network_reference import (
     bound,
     derivatives,
     functional,
+    inverted,
     parameters,
     plain,
     points,
@@ -20,7 +21,7 @@ from network_reference import (
 )
 from torch import Tensor
 
-from pinnml.network import MLP, Normalised, PeriodicEmbedding, ResNet, closure
+from pinnml.network import MLP, Hole, Inverted, Normalised, PeriodicEmbedding, ResNet, closure
 
 
 def relative(found: Tensor, expected: Tensor) -> float:
@@ -50,6 +51,12 @@ def test_jets_equal_forward_mode(name: str, generator: torch.Generator) -> None:
     call = functional(plain(ARCHITECTURES[name], 3, theta))
     expected = derivatives(lambda y: call(theta, y), x, indices)
     assert relative(network.evaluate(theta, x, indices), expected) < 1e-12
+
+
+def test_inversions_have_their_derivatives(generator: torch.Generator) -> None:
+    hole, indices, x = Hole(0.4, {"t": -0.3, "y": 2.5}), up_to(4, 3), points(5, 3, generator)
+    jets = Inverted((hole,)).bind(NAMES, LOWER, UPPER).jet(x, indices)[:, 3:]
+    assert relative(jets, derivatives(lambda y: inverted(hole, y), x, indices)) < 1e-12
 
 
 @pytest.mark.parametrize("wanted", [[(0, 2)], [(1, 0), (0, 2)], [(1, 2)], [(2, 2)], [(0, 0)]])
