@@ -42,6 +42,7 @@ SAMPLES: dict[str, Any] = {
     "ladder": pm.optim.GaussNewton(pm.optim.QR(), pm.optim.Ladder(), pm.optim.Geodesic(bend=None)),
     "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),
     "mlp": pm.MLP(embedding=pm.networks.FourierFeatures(3)),
+    "holed": pm.MLP(embedding=pm.networks.Inverted((pm.networks.Hole(0.5, {"x": 1.0, "y": -1.0}),))),
     "torus": pm.MLP(embedding=pm.PeriodicEmbedding(("t", "x"), 2)),
     "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.stop.Work(3) | pm.stop.GradientNorm(1) | pm.stop.Evaluations(4),
     "accuracy": pm.Accuracy(1e-6),

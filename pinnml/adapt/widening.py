@@ -36,6 +36,9 @@ FLAT = 1e-8
 ACROSS, LEAST, MOST = 15.0, 1.0, 5.0
 """Neurons along each coordinate for each unit of R, and the bounds of R (docs/experiments.md)."""
 
+BESIDE = 4
+"""As many neurons as around so many holes are around none."""
+
 
 @setting
 class Widening:
@@ -80,7 +83,7 @@ class Widening:
         Neurons make harmonics by themselves: those among their inputs make them several times as narrow as R says.
         """
         if self.coordinates:
-            return torch.cat(states.features.groups()).unique()
+            return states.features.coordinates()
         return states.rows(self.read(len(states.widths)))
 
     def sized(self, neurons: int, dimension: int) -> Widening:
@@ -140,9 +143,7 @@ def widen(
     x = x[torch.randperm(len(x), generator=generator, device="cpu")[:CENTRES].to(x.device)]
     objective.count(points=len(x))
     states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
-    rule = rule.sized(sum(old.neurons for old in wide.levels) + rule.neurons, objective.problem.domain.dimension)
-    rows = rule.rows(wide.states)
-    level = rule.draw(states, rows, generator, wide.states.features.axes(rows) if rule.coordinates else ())
+    level = _level(rule, wide, states, generator, objective.problem.domain.dimension)
     wider = WidenedNetwork(wide.body, [*wide.levels, level])
     own, ends = theta[: network.size], theta[network.size :]  # unknown parameters stay behind all weights
     longer = torch.cat([own, theta.new_zeros(level.neurons * wide.readout.outputs), ends])
@@ -154,6 +155,41 @@ def widen(
     if frozen:
         wider_loss.count()  # the jets of all neurons, once
     return Renewed(wider_loss, longer)
+
+
+def _level(
+    rule: Widening, network: WidenedNetwork, states: Tensor, generator: torch.Generator, dimension: int
+) -> RandomFeatures:
+    """Return neurons on the states at n points (w, n), some of those on the coordinates around holes, by turns."""
+    features, rows = network.states.features, rule.rows(network.states)
+    rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
+    if not rule.coordinates:
+        return rule.draw(states, rows, generator)
+    around, axes = features.around(), features.axes(rows)
+    each = rule.neurons // (len(around) + BESIDE)
+    plain = replace(rule, neurons=rule.neurons - each * len(around)).draw(states, rows, generator, axes)
+    holes = [around_hole(each, states, others, own, generator) for others, own in around if each]
+    return RandomFeatures.joined([plain, *holes])
+
+
+def around_hole(
+    neurons: int, states: Tensor, others: Tensor, own: Tensor, generator: torch.Generator
+) -> RandomFeatures:
+    """Return neurons that read the rows `own` of inverted coordinates, and `others`, of the states (w, n) at n points.
+
+    Their centres lie evenly in the unit ball, the image of what is outside of the hole, in which they bend about once.
+    """
+    read, inside = torch.cat([others, own]), len(own)
+    normal = torch.randn(neurons, 2 * inside + len(others), generator=generator, dtype=torch.float64, device="cpu")
+    distance = torch.rand(neurons, 1, generator=generator, dtype=torch.float64, device="cpu") ** (1 / inside)
+    weight = LEAST / math.sqrt(len(read)) * normal[:, inside:].to(states)
+    weight[:, len(others) :] *= math.sqrt(inside + 2)
+    if len(others):
+        weight[:, : len(others)] /= states[others].std(1)
+    places = torch.randint(states.shape[1], (neurons,), generator=generator, device="cpu").to(states.device)
+    within = distance * torch.nn.functional.normalize(normal[:, :inside], dim=1)
+    centres = torch.cat([states[others][:, places].T, within.to(states)], 1)
+    return RandomFeatures(weight, -(weight * centres).sum(1), read.to(states.device))
 
 
 def freeze(objective: PinnObjective, theta: Tensor) -> Renewed:

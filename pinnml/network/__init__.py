@@ -19,7 +19,7 @@ from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.growth import Growth, body_of, growth_of, neurons_of, regrown
 from pinnml.network.indices import closure, leibniz
-from pinnml.network.inversion import Hole
+from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.readout import JETS, WidenedNetwork
@@ -45,6 +45,7 @@ __all__ = [
     "Growth",
     "Hole",
     "Identity",
+    "Inversion",
     "Inverted",
     "Layer",
     "ModuleNetwork",

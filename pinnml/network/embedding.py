@@ -43,19 +43,15 @@ class FeatureMap:
     def _plain(self) -> int:
         return len(self.linear) + len(self.frequency)
 
-    def groups(self) -> list[Tensor]:
-        """Return the numbers of the features that a neuron is to read together: coordinates, then those of each hole.
-
-        With what is inverted go the coordinates that do not tell where a hole is, such as time.
-        """
-        groups, begin, coordinates = [self.coordinates()], self._plain, self.coordinates()
+    def around(self) -> list[tuple[Tensor, Tensor]]:
+        """Return for each inversion the numbers of the coordinates that it leaves, such as time, and its own."""
+        found, begin, coordinates = [], self._plain, self.coordinates()
         along = torch.tensor(self.axes(coordinates), device="cpu")
         for one in self.inversions:
             own = torch.arange(begin, begin + len(one.axes), device="cpu")
-            others = coordinates[~torch.isin(along, torch.tensor(one.axes, device="cpu"))]
-            groups.append(torch.cat([others, own]))
-            begin += len(one.axes)
-        return groups
+            found.append((coordinates[~torch.isin(along, torch.tensor(one.axes, device="cpu"))], own))
+            begin += len(own)
+        return found
 
     def coordinates(self) -> Tensor:
         """Return the numbers of the features that tell points apart: all but higher harmonics of waves among them.

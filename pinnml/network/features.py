@@ -51,6 +51,25 @@ class RandomFeatures:
     bias: Tensor
     read: Tensor
 
+    @staticmethod
+    def joined(parts: Sequence[RandomFeatures]) -> RandomFeatures:
+        """Return the neurons of all parts as one level, in which they are mixed evenly.
+
+        The first so many of a level have the same shares of all parts: errors are estimated from what the last ones
+        add. Weights are zero for what a part does not read.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        read = torch.cat([part.read for part in parts]).unique()
+        weight = parts[0].weight.new_zeros(sum(part.neurons for part in parts), len(read))
+        begin = 0
+        for part in parts:
+            weight[begin : begin + part.neurons, torch.searchsorted(read, part.read)] = part.weight
+            begin += part.neurons
+        place = torch.cat([(torch.arange(part.neurons, device="cpu") + 0.5) / part.neurons for part in parts])
+        order = place.argsort(stable=True).to(read.device)
+        return RandomFeatures(weight[order], torch.cat([part.bias for part in parts])[order], read)
+
     @property
     def neurons(self) -> int:
         """The number m of neurons."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
+from pinnml.problem.cavities import cavities
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.parts import found_part, united
 from pinnml.problem.sampling import measured_share
@@ -79,6 +80,13 @@ class Combination(AbstractDomain):
         }
         self._origins = {part: origin for part, origin in self._origins.items() if self._shares[part] > 0}
         self.parts = tuple(self._origins)
+        if operation == DIFFERENCE:
+            self.cavities = cavities(first, second)
+
+    @property
+    def pieces(self) -> tuple[AbstractDomain, ...]:
+        """Those of both for a union."""
+        return tuple(piece for one in self._whole for piece in one.pieces) if self.operation.union else (self,)
 
     @property
     def description(self) -> str:

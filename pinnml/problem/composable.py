@@ -60,7 +60,12 @@ class Wrapped(ComposableDomain):
         self.domain = domain
         self.names, self.lower, self.upper = domain.names, domain.lower, domain.upper
         self.parts, self._old = tuple(old), dict(old)
-        self.triangulation = domain.triangulation
+        self.triangulation, self.cavities = domain.triangulation, domain.cavities
+
+    @property
+    def pieces(self) -> tuple[AbstractDomain, ...]:
+        """The domain's."""
+        return self.domain.pieces
 
     def part(self, text: str, where: str) -> str:
         """Return a new name, or one that was kept as the domain writes it."""

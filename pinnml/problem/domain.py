@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,14 @@ class Triangulation:
     cells: np.ndarray
 
 
+@dataclass(frozen=True)
+class Cavity:
+    """A ball outside of a domain and surrounded by it: radius, and centre by the names of its coordinates."""
+
+    radius: float
+    centre: Mapping[str, float]
+
+
 class AbstractDomain(ABC):
     """A bounded set of points with named coordinates, whose boundary consists of named parts.
 
@@ -34,6 +42,8 @@ class AbstractDomain(ABC):
         The names of the parts of the boundary.
     triangulation : Triangulation or None
         What a mesh consists of; None for other domains.
+    cavities : tuple of Cavity
+        Balls within the domain's holes, as far as they are known: near them solutions change faster than elsewhere.
     """
 
     names: tuple[str, ...]
@@ -41,11 +51,17 @@ class AbstractDomain(ABC):
     upper: tuple[float, ...]
     parts: tuple[str, ...]
     triangulation: Triangulation | None = None
+    cavities: tuple[Cavity, ...] = ()
 
     @property
     def dimension(self) -> int:
         """The number d of coordinates."""
         return len(self.names)
+
+    @property
+    def pieces(self) -> tuple[AbstractDomain, ...]:
+        """The domains of which this is the union, as far as it was made of such."""
+        return (self,)
 
     @property
     def lengths(self) -> tuple[float, ...]:

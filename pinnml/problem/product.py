@@ -37,6 +37,7 @@ class Product(AbstractDomain):
         self.lower, self.upper = first.lower + second.lower, first.upper + second.upper
         self._origins = united(first.parts, second.parts)
         self.parts = tuple(self._origins)
+        self.cavities = (*first.cavities, *second.cavities)
         if not all(map(math.isfinite, (*self.lower, *self.upper))):
             raise DeclarationError(f"{self} is unbounded", "domain", "give bounded factors")
 

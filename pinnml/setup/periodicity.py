@@ -1,4 +1,4 @@
-"""A network that is periodic where the problem is, with as many harmonics as its data and its equations ask for."""
+"""A network that is periodic where the problem is, with harmonics as its data ask for, and looks into its holes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pinnml.network import MLP, Architecture, PeriodicEmbedding, ResNet
+from pinnml.network import MLP, Architecture, Hole, Inverted, PeriodicEmbedding, ResNet
 from pinnml.problem import FieldDerivative, Pair, Problem, Term
 
 MOST = 4
@@ -24,17 +24,22 @@ TOLERANCE = 1e-9
 
 
 def fit_network(network: Architecture, problem: Problem) -> Architecture:
-    """Return the network with a periodic embedding along the coordinates in which the problem is periodic.
+    """Return the network with a periodic embedding where the problem is periodic, and inversions where it has holes.
 
     A problem is periodic along a coordinate where its `Periodic` conditions name every field there, and no value on the
     sides stands in for a derivative that they leave out. Networks of other kinds than `ResNet` and `MLP` stay.
     """
-    axes = _periodic_axes(problem)
-    if not axes or not isinstance(network, ResNet | MLP):
+    axes, holes = _periodic_axes(problem), problem.domain.cavities
+    if not (axes or holes) or not isinstance(network, ResNet | MLP):
         return network
-    along = tuple(problem.domain.names[axis] for axis in axes)
-    harmonics = max(harmonics_of(problem, axis) for axis in axes)
-    return replace(network, embedding=PeriodicEmbedding(along[0] if len(along) == 1 else along, harmonics))
+    embedding = network.embedding
+    if axes:
+        along = tuple(problem.domain.names[axis] for axis in axes)
+        harmonics = max(harmonics_of(problem, axis) for axis in axes)
+        embedding = PeriodicEmbedding(along[0] if len(along) == 1 else along, harmonics)
+    if holes:
+        embedding = Inverted(tuple(Hole(one.radius, dict(one.centre)) for one in holes), embedding)
+    return replace(network, embedding=embedding)
 
 
 def harmonics_of(problem: Problem, axis: int) -> int:

@@ -189,3 +189,36 @@ def test_neurons_on_periodic_coordinates_read_no_higher_harmonics() -> None:
     ):
         network = pm.MLP(4, 2, embedding=embedding).bind(("t", "x"), (0, -1), (2, 5), 1)
         assert rule.rows(WidenedNetwork(network, []).states).tolist() == expected
+
+
+def test_neurons_around_holes_are_mixed_evenly_with_the_others() -> None:
+    """Errors are estimated from what the last neurons add: they must be like the first ones."""
+    holes = tuple(pm.networks.Hole(0.1, {"x": place}) for place in (0.3, 0.7))
+    objective, theta = loss(heat(), pm.ResNet(5, 4, embedding=pm.networks.Inverted(holes)))
+    wide = widen(objective, theta, Widening(60, coordinates=True), torch.Generator().manual_seed(1)).objective
+    (level,) = wide.network.levels  # type: ignore[attr-defined]
+    assert level.read.tolist() == [0, 1, 2, 3]  # t, x, and x inverted in either hole
+    reads = level.weight != 0
+    assert reads.sum(0).tolist() == [60, 40, 10, 10]  # those around holes read t, too, and x not
+    for part in reads.split(6):
+        assert part.sum(0).tolist() == [6, 4, 1, 1]
+    close(wide.value(torch.cat([theta, theta.new_zeros(60)])), objective.value(theta))
+
+
+@pytest.mark.parametrize(("hole", "most"), [(False, 1.0), (True, 1e-3)])
+def test_neurons_around_a_hole_see_what_changes_near_it(hole: bool, most: float) -> None:
+    """u = cos 3φ/r³ outside of a disc of 0.1, and the residual that 200 neurons leave of it on other points."""
+    domain = pm.Box(x=(-1, 1), y=(-1, 1)) - pm.domains.Ball(0.1, x=0, y=0)
+
+    def exact(x: Tensor, y: Tensor) -> Tensor:
+        return (x**3 - 3 * x * y**2) / (x**2 + y**2) ** 3 * 1e-3
+
+    problem = pm.Problem(domain, ["u"], conditions={"fit": pm.Interior(lambda u, x, y: u - exact(x, y))})
+    rule = (pm.networks.Hole(0.1, {"x": 0.0, "y": 0.0}),) if hole else ()
+    objective, theta = loss(problem, pm.ResNet(5, 4, embedding=pm.networks.Inverted(rule)), 2000)
+    frozen, generator = freeze(objective, 0 * theta), torch.Generator().manual_seed(1)
+    level = Widening(200, radius=None, coordinates=True)
+    wider = widen(frozen.objective, frozen.theta, level, generator)  # type: ignore[arg-type]
+    result = minimise(wider.objective, wider.theta, readout_solver(), Iterations(1))
+    left = float(result.iterate.f / wider.objective.value(wider.theta)) ** 0.5
+    assert most / 10 < left < most

@@ -15,7 +15,7 @@ from domain_conformance import check_domain, on_part, random_unit
 import pinnml as pm
 from pinnml.points import Grid, Hammersley, Sampler, Sobol, given, sample
 from pinnml.problem import AbstractDomain, Boundary, DeclarationError, Interior, Periodic, Problem, Value
-from pinnml.problem.domains import Ball, Box, ComposableDomain, Ellipsoid, HalfSpace, Polygon
+from pinnml.problem.domains import Ball, Box, ComposableDomain, Ellipsoid, HalfSpace, Polygon, Shell
 from pinnml.problem.sampling import drawn, spread
 
 
@@ -268,3 +268,29 @@ def test_conditions_hold_on_pieces_of_a_side() -> None:
     with pytest.raises(DeclarationError, match="No smooth distance is known from 'heater'"):
         hard = conditions | {"heater": pm.Value(u=1.0, on="heater")}
         pm.Problem(domain, ["u"], conditions=hard, hard={"walls", "heater"})
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (HOLES, [(0.12, (0.25, 0.25)), (0.12, (0.75, 0.25)), (0.12, (0.25, 0.75)), (0.12, (0.75, 0.75))]),
+        (SQUARE - (hole(0.25, 0.25) | hole(0.75, 0.5)), [(0.12, (0.25, 0.25)), (0.12, (0.75, 0.5))]),
+        (SQUARE - Ellipsoid(x=(0.5, 0.2), y=(0.5, 0.1)).named(rim="hole"), [(0.1, (0.5, 0.5))]),
+        (SQUARE - hole(0.05, 0.5), []),  # a notch
+        (SQUARE - Shell(0.1, 0.2, x=0.5, y=0.5), []),  # an island in the middle
+        (Box(x=(0, 3)) - Box(x=(1, 2)), [(0.5, (1.5,))]),
+        (Shell(0.5, 1.0, x=0, y=1) - hole(0, 1.75), [(0.5, (0, 1)), (0.12, (0, 1.75))]),
+        (Box(t=(0, 1)) * HOLES.named(rim="first") - Box(t=(0, 0.5)) * hole(0.5, 0.5), None),
+        (SQUARE & hole(0.5, 0.5), []),
+    ],
+)
+def test_holes_are_known_by_balls_within_them(
+    domain: AbstractDomain, expected: list[tuple[float, tuple[float, ...]]] | None
+) -> None:
+    if expected is None:  # time has no holes
+        assert domain.cavities == HOLES.cavities
+        return
+    assert [one.radius for one in domain.cavities] == pytest.approx([radius for radius, _ in expected])
+    centres = [tuple(one.centre.values()) for one in domain.cavities]
+    assert centres == [pytest.approx(centre) for _, centre in expected]
+    assert all(tuple(one.centre) == domain.names for one in domain.cavities)

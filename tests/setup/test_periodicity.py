@@ -12,6 +12,7 @@ from small_problems import TINY, heat, ring
 from torch import Tensor
 
 import pinnml as pm
+from pinnml.io.plain import decode, encode
 from pinnml.setup import arrange, fit_network
 from pinnml.setup.periodicity import harmonics_of
 
@@ -114,3 +115,21 @@ def test_the_default_network_is_fitted_and_a_given_one_is_not() -> None:
     assert arrange(ring()).network == pm.ResNet(embedding=pm.PeriodicEmbedding("x", 1))
     assert arrange(ring(), pm.ResNet()).network == pm.ResNet()
     assert arrange(heat()).network == pm.ResNet()
+
+
+def test_the_default_network_looks_into_the_holes_of_the_domain() -> None:
+    holed = pm.Box(t=(0, 1)) * (pm.Box(x=(-1, 1), y=(-1, 1)) - pm.domains.Ball(0.25, x=0.5, y=0))
+    problem = pm.Problem(holed, ["u"], conditions={"pde": pm.Interior(lambda u_t, u_xx: u_t - u_xx)})
+    inverted = pm.networks.Inverted((pm.networks.Hole(0.25, {"x": 0.5, "y": 0.0}),))
+    assert arrange(problem).network == pm.ResNet(embedding=inverted)
+    assert decode(encode(inverted), "here") == inverted
+    assert fit_network(pm.MLP(4, 1), problem) == pm.MLP(4, 1, inverted)
+
+
+def test_a_periodic_problem_with_a_hole_has_both_embeddings() -> None:
+    domain = pm.Box(z=(-1, 1)) * (pm.Box(x=(-1, 1), y=(0, 1)) - pm.domains.Ball(0.25, x=0, y=0.5))
+    conditions: dict[str, Any] = {"pde": pm.Interior(lambda u_zz, z: u_zz - torch.sin(math.pi * z))}
+    conditions["ring"] = pm.Periodic(along="z", u=1)
+    found = fit_network(pm.ResNet(), pm.Problem(domain, ["u"], conditions=conditions))
+    hole = pm.networks.Hole(0.25, {"x": 0.0, "y": 0.5})
+    assert found == pm.ResNet(embedding=pm.networks.Inverted((hole,), pm.PeriodicEmbedding("z", 1)))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError
 from pinnml.problem.composable import ComposableDomain
+from pinnml.problem.domain import Cavity
 from pinnml.problem.shapes.sphere import ROUNDING, checked_centre, checked_length, directions, written
 
 
@@ -35,6 +36,7 @@ class Shell(ComposableDomain):
         if self.inner >= self.outer:
             raise DeclarationError(f"The radii are {inner} and {outer}", "Shell", "give the inner, smaller one first")
         self.names, self.parts = tuple(centre), ("inner", "outer")
+        self.cavities = (Cavity(self.inner, dict(zip(self.names, self.centre, strict=True))),)
         self.lower = tuple(c - self.outer for c in self.centre)
         self.upper = tuple(c + self.outer for c in self.centre)
 
