@@ -32,6 +32,8 @@ SAMPLES: dict[str, Any] = {
     **{name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()},
     "rad": pm.RAD(),
     "readouts": pm.adapt.Readouts(),
+    "waves": pm.adapt.Widening(5, None, coordinates=True, spectrum=pm.adapt.Ring((20.0, 0.0))),
+    "band": pm.adapt.Band((20.0, 0.0)),
     "insertion": pm.adapt.Insertion(pm.adapt.Fixed(20), wanted=1e-3),
     "assessed": pm.adapt.Assessed(pm.adapt.Fixed(20), every=5),
     "pruning": pm.adapt.Pruning(pm.adapt.Insertion()),

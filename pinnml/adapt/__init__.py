@@ -12,10 +12,14 @@ from pinnml.adapt.readouts import Readouts
 from pinnml.adapt.refinement import Refinement
 from pinnml.adapt.renewal import MemoryWarning, Renewal
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage, best_of
+from pinnml.adapt.spectra import AbstractSpectrum, Band, Ring
 from pinnml.adapt.widening import Widening, freeze, narrowed, thaw, widen
 from pinnml.loss import AbstractBalance, AbstractScaling, Discretisation, EqualTraces, LinearisedSizes, PinnObjective
 
 __all__ = [
+    "AbstractSpectrum",
+    "Band",
+    "Ring",
     "LADDER",
     "Pruning",
     "RAD",

@@ -1,17 +1,19 @@
-"""How narrow neurons on the coordinates must be, and how many of them each reads, before anything is solved."""
+"""Whether neurons on the coordinates are waves, and how many of them each reads, before anything is solved."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import torch
 from torch import Tensor
 
 from pinnml.adapt.keeping import on_points
+from pinnml.adapt.spectra import Band, Ring
+from pinnml.adapt.wave_numbers import bandwidths, peaks
 from pinnml.adapt.widening import Widening, freeze, widen
-from pinnml.approximation import residual_values
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.objective import Evaluation
 from pinnml.points import Collocation, Sobol, sample
@@ -26,11 +28,8 @@ NEURONS = 400
 FAST = 4 * math.pi
 """Data that change faster than a wave of so many radians over half a side call for a try (dimensionless)."""
 
-FASTEST = 100.0
-"""Jumps have all frequencies; beyond this one nothing is tried (dimensionless)."""
-
-STEP = 1e-4
-"""The distance of two points between which data are compared, as a share of a side."""
+FASTEST = 1000.0
+"""Beyond this one nothing is tried (dimensionless)."""
 
 GAIN = 0.7
 """What is left of the residual between the points, at most, where other neurons are taken than usual ones."""
@@ -38,50 +37,20 @@ GAIN = 0.7
 MANY = 3
 """In so many coordinates functions may be sums of such of fewer."""
 
-HALVINGS = 2
-"""So often it is tried to make neurons twice as wide along each of the other coordinates."""
-
 RIDGE = 1e-10
 """Columns that depend on one another are held by so much of the largest one."""
-
-
-def bandwidths(objective: PinnObjective, theta: Tensor) -> tuple[float, ...]:
-    """Return ‖∂r/∂x_i‖ L_i / 2‖r‖ of the residuals r that N = 0 leaves, the largest of all conditions, dimensionless.
-
-    It is the wave number that data have along each coordinate: of sources, of starts, of values on walls. Those that
-    are zero, measured or periodic say nothing.
-    """
-    problem, found = objective.problem, [0.0] * objective.problem.domain.dimension
-    network, zero, generator = objective.network, 0 * theta, torch.Generator().manual_seed(0)
-    for name, points in sample(problem, Sobol(POINTS // 4), generator).items():
-        term = problem.soft_terms[name]
-        if term.region.data or isinstance(term.region, Pair):
-            continue
-        x = points.x.to(theta)
-        flat = {side[0] for part in term.region.parts if (side := problem.domain.side(part)) is not None}
-        values = residual_values(problem, network, zero, name, x, objective.threads)
-        objective.count(points=len(x))
-        if not bool(values.any()):
-            continue
-        for axis, length in enumerate(problem.domain.lengths):
-            if axis in flat:
-                continue
-            objective.count(points=len(x))
-            inwards = torch.where(x[:, axis] < problem.domain.lower[axis] + length / 2, STEP, -STEP).to(x)
-            moved = x.index_add(1, torch.tensor([axis], device=x.device), length * inwards[:, None])
-            change = residual_values(problem, network, zero, name, moved, objective.threads) - values
-            found[axis] = max(found[axis], float(change.norm() / values.norm()) / (2 * STEP))
-    return tuple(found)
 
 
 def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
     """Return a rule for neurons on the coordinates that suits the data; where nothing calls for a try, the same.
 
-    Where the data change fast along a coordinate, neurons as narrow as they, or half as narrow, are compared with usual
-    ones by what the least-squares problem of `NEURONS`, linear at N = 0, leaves between its points; in three
+    Where the data change fast along a coordinate, waves are compared with usual neurons by what the least-squares
+    problem of `NEURONS`, linear at N = 0, leaves between its points, unless the problem is periodic along it; in three
     coordinates or more those, too, of which every third reads one number, and every third two.
     """
-    known = [min(one, FASTEST) for one in bandwidths(objective, theta)]
+    pairs = [term.region for term in objective.problem.soft_terms.values() if isinstance(term.region, Pair)]
+    periodic, known = {pair.axis for pair in pairs}, bandwidths(objective, theta)
+    known = tuple(0.0 if axis in periodic else min(one, FASTEST) for axis, one in enumerate(known))
     many = len(known) >= MANY
     if max(known) <= FAST and not many:
         return rule
@@ -90,26 +59,20 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
     def left(one: Widening) -> float:
         return _left(objective, theta, replace(one, neurons=NEURONS), fitted, between)
 
-    best = rule if max(known) <= FAST else _stretched(rule, known, left)
+    best = rule if max(known) <= FAST else _fast(objective, theta, rule, known, left)
     few = replace(best, reads=(1, 2, len(known)))
     return few if many and left(few) < GAIN * left(best) else best
 
 
-def _stretched(rule: Widening, known: Sequence[float], left: Callable[[Widening], float]) -> Widening:
-    """Return the rule with the stretches that leave least, or as it is where that is not much less."""
-    fast = [one > FAST for one in known]
-    narrow = [
-        tuple(share * one if is_fast else 1.0 for one, is_fast in zip(known, fast, strict=True)) for share in (0.5, 1)
-    ]
-    least, best = min((left(replace(rule, stretch=one)), one) for one in narrow)
-    if least >= GAIN * left(rule):
-        return rule
-    # where nothing happens fast wider neurons do, of which each says more
-    for axis in [axis for axis, is_fast in enumerate(fast) if not is_fast] * HALVINGS:
-        wider = (*best[:axis], best[axis] / 2, *best[axis + 1 :])
-        if (found := left(replace(rule, stretch=wider))) < least:
-            least, best = found, wider
-    return replace(rule, stretch=best)
+def _fast(
+    objective: PinnObjective, theta: Tensor, rule: Widening, known: Sequence[float], left: Callable[[Widening], float]
+) -> Widening:
+    """Return the rule with the waves that leave least, or as it is where that is not much less."""
+    numbers = tuple(one if one > FAST else 0.0 for one in known)
+    waves = tuple(peak if one else 0.0 for one, peak in zip(numbers, peaks(objective, theta), strict=True))
+    tried = [replace(rule, spectrum=one) for one in (Ring(waves), Band(numbers))]
+    least, best = min(((left(one), one) for one in tried), key=itemgetter(0))
+    return best if least < GAIN * left(rule) else rule
 
 
 def _drawn(objective: PinnObjective, count: int, seed: int) -> Collocation:

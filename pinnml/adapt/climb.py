@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from pinnml.adapt.rule import Kept
+from pinnml.adapt.spectra import AbstractSpectrum
+from pinnml.adapt.widening import Widening
 from pinnml.approximation import decay, fresh_points, losses_elsewhere
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, growth_of, neurons_of
@@ -49,7 +52,7 @@ class ReadoutsState:
     The network was trained for `trained` iterations, and is to be until `until`; `body` is θ as it was frozen, None
     while it is trained. On the present level `steps` were taken, the last of which ended at `f`. `solved` has how many
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
-    coordinates of an untrained network are narrower by `stretch` where data change fast, and read as many as `reads`.
+    coordinates of an untrained network are waves with a `spectrum` where data are fast, and read as many as `reads`.
     """
 
     trained: int = 0
@@ -59,8 +62,13 @@ class ReadoutsState:
     f: float = math.inf
     kept: Kept | None = None
     solved: tuple[tuple[int, float], ...] = ()
-    stretch: tuple[float, ...] | None = None
+    spectrum: AbstractSpectrum | None = None
     reads: tuple[int, ...] = ()
+
+
+def suits(rule: Widening, state: ReadoutsState) -> Widening:
+    """Return a rule for neurons on the coordinates with what the state knows of the data."""
+    return replace(rule, spectrum=state.spectrum, reads=state.reads)
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

@@ -22,6 +22,7 @@ from pinnml.adapt.climb import (
     is_over,
     is_solved,
     residual_foreseen,
+    suits,
     with_level,
 )
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
@@ -127,7 +128,7 @@ class Readouts(AbstractAdaptation):
         if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
         rule = suited(objective, theta, self.untrained[-1])
-        first = ReadoutsState(stretch=rule.stretch, reads=rule.reads)
+        first = ReadoutsState(spectrum=rule.spectrum, reads=rule.reads)
         renewed, state = self._frozen(objective, theta, first, copied(generator))
         return replace(renewed, theta=0 * renewed.theta), state
 
@@ -196,7 +197,7 @@ class Readouts(AbstractAdaptation):
     def _levels(self, state: ReadoutsState) -> tuple[Widening, ...]:
         if state.trained:
             return self.levels
-        return tuple(replace(one, stretch=state.stretch, reads=state.reads) for one in self.untrained)
+        return tuple(suits(one, state) for one in self.untrained)
 
     def _promises(
         self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState
@@ -207,7 +208,7 @@ class Readouts(AbstractAdaptation):
         if is_beginning(objective, state):
             return True
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
-        if state.stretch is not None and not state.trained:
+        if state.spectrum is not None and not state.trained:
             return True  # a network would begin with neurons to which such data are noise
         if not (state.trained or estimate.trustworthy):
             return residual_foreseen(state.solved, numbers[1], objective) <= NEGLIGIBLE

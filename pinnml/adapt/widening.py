@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.keeping import frozen_on
+from pinnml.adapt.spectra import AbstractSpectrum
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import (
@@ -18,6 +19,7 @@ from pinnml.network import (
     ChainNetwork,
     FrozenNetwork,
     RandomFeatures,
+    Sin,
     StatesNetwork,
     WidenedNetwork,
     body_of,
@@ -59,8 +61,8 @@ class Widening:
     coordinates : bool, default False
         Read what enters the first layer instead of hidden states, but for higher harmonics: for a network that has
         learned nothing yet.
-    stretch : tuple of float or None, default None
-        How many times narrower neurons on the coordinates are along each of the d coordinates (dimensionless).
+    spectrum : AbstractSpectrum or None, default None
+        Wave numbers of neurons on the coordinates that are waves, sin(a·s + b) with any phase b; None for tanh.
     reads : tuple of int, default ()
         How many of the numbers a neuron reads, by turns, as (1, 2, 5): the others are left out at random. () for all.
         Functions of many coordinates are often sums of such of few.
@@ -70,7 +72,7 @@ class Widening:
     radius: Annotated[float, Above(0)] | None = 0.5
     every: Count = 3
     coordinates: bool = False
-    stretch: tuple[float, ...] | None = None
+    spectrum: AbstractSpectrum | None = None
     reads: tuple[Count, ...] = ()
 
     def read(self, states: int) -> list[int]:
@@ -97,7 +99,7 @@ class Widening:
     ) -> RandomFeatures:
         """Return neurons that read some rows of the states (w, n) at n points, of which their centres are drawn.
 
-        Rows that are coordinates belong to `axes`, by which they are stretched.
+        Rows that are coordinates belong to `axes`, along which waves have their numbers.
         """
         assert self.radius is not None
         inputs = states[read]
@@ -107,10 +109,28 @@ class Widening:
         weight = self.radius / math.sqrt(len(read)) * normal / deviation
         if self.reads:
             weight = weight * self._chosen(len(read), generator).to(weight)
-        if self.stretch is not None and axes:
-            weight = weight * weight.new_tensor([self.stretch[axis] for axis in axes])
+        if self.spectrum is not None and axes:
+            return self._waves(self.spectrum, weight, inputs, read, generator, axes)
         centres = torch.randint(states.shape[1], (self.neurons,), generator=generator, device="cpu").to(states.device)
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
+
+    def _waves(
+        self,
+        spectrum: AbstractSpectrum,
+        weight: Tensor,
+        inputs: Tensor,
+        read: Tensor,
+        generator: torch.Generator,
+        axes: Sequence[int],
+    ) -> RandomFeatures:
+        """Return waves whose numbers are those of the spectrum, spread by weights (m, w) as usual neurons have them."""
+        if len(spectrum.numbers) <= max(axes):
+            what = f"numbers has {len(spectrum.numbers)} entries for {max(axes) + 1} coordinates or more"
+            raise DeclarationError(what, type(spectrum).__name__, "give one for each coordinate")
+        half = (inputs.amax(1) - inputs.amin(1)) / 2
+        weight = weight + spectrum.draw(self.neurons, generator)[:, axes].to(weight) / half
+        phase = torch.rand(self.neurons, generator=generator, dtype=torch.float64, device="cpu").to(weight)
+        return RandomFeatures(weight, 2 * math.pi * phase, read.to(weight.device), Sin())
 
     def _chosen(self, rows: int, generator: torch.Generator) -> Tensor:
         """Return √(w/k) for the k of w rows that a neuron reads and 0 for the others, shape (m, w)."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from pinnml.network.activation import Tanh
+from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
 from pinnml.network.indices import MultiIndex
 from pinnml.network.workspace import Workspace
@@ -41,7 +41,7 @@ class FeatureJets:
 
 @record
 class RandomFeatures:
-    """φ_k(s) = tanh(a_k·s + b_k): neurons whose weights A (m, w) and biases b (m,) stay as they were drawn.
+    """φ_k(s) = σ(a_k·s + b_k): neurons whose weights A (m, w) and biases b (m,) stay as drawn; σ is tanh or sin.
 
     They read the rows `read` (w,) of the states of a network. Source: random features of the coordinates themselves,
     Chen, Chi, E, Yang, J. Mach. Learn. 1 (2022).
@@ -50,13 +50,14 @@ class RandomFeatures:
     weight: Tensor
     bias: Tensor
     read: Tensor
+    activation: Activation = field(default_factory=Tanh)
 
     @staticmethod
     def joined(parts: Sequence[RandomFeatures]) -> RandomFeatures:
         """Return the neurons of all parts as one level, in which they are mixed evenly.
 
         The first so many of a level have the same shares of all parts: errors are estimated from what the last ones
-        add. Weights are zero for what a part does not read.
+        add. Weights are zero for what a part does not read. All have the activation of the first part.
         """
         if len(parts) == 1:
             return parts[0]
@@ -68,7 +69,8 @@ class RandomFeatures:
             begin += part.neurons
         place = torch.cat([(torch.arange(part.neurons, device="cpu") + 0.5) / part.neurons for part in parts])
         order = place.argsort(stable=True).to(read.device)
-        return RandomFeatures(weight[order], torch.cat([part.bias for part in parts])[order], read)
+        bias = torch.cat([part.bias for part in parts])
+        return RandomFeatures(weight[order], bias[order], read, parts[0].activation)
 
     @property
     def neurons(self) -> int:
@@ -82,7 +84,7 @@ class RandomFeatures:
 
     def jets(self, states: Tensor, indices: Sequence[MultiIndex], workspace: Workspace) -> Iterator[FeatureJets]:
         """Yield the neurons' jets block by block for states' jets (C, w, n); a block is good until the next one."""
-        read, rule, scratch = states[:, self.read], ChainRule(indices, Tanh()), workspace.scratch
+        read, rule, scratch = states[:, self.read], ChainRule(indices, self.activation), workspace.scratch
         count = max(1, BLOCK // states.shape[2])
         for start in range(0, self.neurons, count):
             scratch.rewind()

@@ -11,7 +11,9 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.adapt import Readouts, Widening
-from pinnml.adapt.bandwidths import bandwidths, suited
+from pinnml.adapt.bandwidths import suited
+from pinnml.adapt.spectra import Band, Ring
+from pinnml.adapt.wave_numbers import bandwidths, peaks
 from pinnml.loss import PinnObjective
 from pinnml.run.beginning import begun
 from pinnml.setup import arrange, bind
@@ -65,34 +67,56 @@ def test_measured_and_periodic_conditions_say_nothing() -> None:
     assert bandwidths(*begin(problem)) == (0.0,)
 
 
-def test_usual_data_change_nothing(on_one_thread: None) -> None:
-    assert suited(*begin(heat(waves=4)), RULE).stretch is None
-    assert suited(*begin(pm.problems.get("burgers")), RULE) is RULE
-
-
-def test_neurons_are_narrow_where_data_are_fast(on_one_thread: None) -> None:
-    found = suited(*begin(heat()), RULE).stretch
-    assert found is not None
-    t, x, y = found
-    assert x >= 5 * math.pi - 1 and max(t, y) <= 1.0
+def test_jumps_have_no_wave_number() -> None:
+    steps = pm.Interior(lambda u_t, x: u_t - torch.sign(torch.sin(40 * x)))
+    assert bandwidths(*begin(heat(pde=steps, start=pm.Value(u=0.0, on="t=0"))))[1] == 0.0
 
 
 def test_jumps_that_no_neurons_follow_change_nothing(on_one_thread: None) -> None:
     """Random signs at every point: narrow neurons leave as much between the points as usual ones."""
     noise = pm.Interior(lambda u_t, u_xx, x, y: u_t - u_xx - torch.sign(torch.sin(1e7 * (x + 3 * y))))
-    assert suited(*begin(heat(waves=1, pde=noise)), RULE).stretch is None
+    assert suited(*begin(heat(waves=1, pde=noise)), RULE).spectrum is None
 
 
-def test_stretched_neurons_are_drawn_narrower_along_their_axis() -> None:
-    states = torch.rand(2, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    draws = [
-        Widening(2000, 1.0, coordinates=True, stretch=stretch).draw(
-            states, torch.arange(2), torch.Generator().manual_seed(1), axes=[1, 0]
-        )
-        for stretch in (None, (0.5, 10.0))
-    ]
-    torch.testing.assert_close(draws[1].weight, draws[0].weight * states.new_tensor([10.0, 0.5]))
-    assert float(draws[1].weight.std(0)[0] / draws[0].weight.std(0)[0]) == pytest.approx(10.0)
+@pytest.mark.parametrize("hard", [True, False])
+def test_waves_are_told_by_their_peak_to_less_than_half_a_turn(hard: bool) -> None:
+    found = peaks(*begin(heat(waves=23, hard=hard)))
+    assert found[1] == pytest.approx(23 * math.pi / 2, abs=0.5)
+
+
+def test_the_strongest_of_several_waves_is_the_peak() -> None:
+    """Along x sin 30πx and half as much of sin 70πx: a mean of both is none of them."""
+    pde = pm.Interior(lambda u_xx, x: u_xx - torch.sin(30 * math.pi * x) - 0.5 * torch.sin(70 * math.pi * x))
+    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions={"pde": pde, "ends": pm.Value(u=0.0, on=["x=0", "x=1"])})
+    assert peaks(*begin(problem)) == pytest.approx((15 * math.pi,), abs=0.1)
+    assert 20 * math.pi < bandwidths(*begin(problem))[0] < 30 * math.pi
+
+
+def test_usual_data_change_nothing(on_one_thread: None) -> None:
+    assert suited(*begin(heat(waves=4)), RULE).spectrum is None
+    assert suited(*begin(pm.problems.get("burgers")), RULE) is RULE
+
+
+def test_neurons_are_waves_where_data_are(on_one_thread: None) -> None:
+    """Of the data's length on soft walls; divided by the distance from hard ones they have all lengths up to it."""
+    soft, hard = (suited(*begin(heat(hard=walls)), RULE).spectrum for walls in (False, True))
+    assert isinstance(soft, Ring) and soft.numbers == pytest.approx((0.0, 10 * math.pi, 0.0), abs=0.5)
+    assert isinstance(hard, Band) and hard.numbers == pytest.approx((0.0, 10 * math.pi, 0.0), abs=1.0)
+
+
+def test_waves_are_drawn_by_their_spectrum_and_with_any_phase() -> None:
+    states = 3 * torch.rand(2, 5000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    read, numbers = torch.arange(2), (20.0, 0.0)
+    rules = [Widening(2000, 1.0, coordinates=True, spectrum=one) for one in (Ring(numbers), Band(numbers))]
+    ring, band = (rule.draw(states, read, torch.Generator().manual_seed(1), axes=[1, 0]) for rule in rules)
+    assert ring.activation == band.activation == pm.networks.Sin()
+    spread = 1 / math.sqrt(2) / states.std(1)
+    assert float(ring.weight[:, 0].std()) == pytest.approx(float(spread[0]), rel=0.1)  # axis 1 does not turn
+    turns = ring.weight[:, 1].abs() * 1.5  # over half of the range of 3
+    assert float(turns.mean()) == pytest.approx(20.0, rel=0.02)
+    assert float(turns.std()) == pytest.approx(1.5 * float(spread[1]), rel=0.1)
+    assert float((1.5 * band.weight[:, 1]).std()) == pytest.approx(20 / math.sqrt(3), rel=0.1)
+    assert float(torch.histc(ring.bias, 4, 0, 2 * math.pi).min()) > 400
 
 
 def test_neurons_that_read_few_numbers_are_as_wide() -> None:

@@ -1,0 +1,61 @@
+"""How often neurons that are waves turn along each coordinate."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from pinnml.settings import setting
+
+
+@setting
+class AbstractSpectrum(ABC):
+    """What wave numbers are drawn for neurons sin(a·x + b), in radians over half a side of each coordinate.
+
+    Parameters
+    ----------
+    numbers : tuple of float
+        The largest along each of the d coordinates (dimensionless).
+    """
+
+    numbers: tuple[float, ...]
+
+    @abstractmethod
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return wave numbers (count, d), float64 on the host, to which others of the usual size are added."""
+
+
+@setting
+class Ring(AbstractSpectrum):
+    """Wave numbers ±k_i: data that are waves of one length along a coordinate, on soft walls, have such solutions.
+
+    Parameters
+    ----------
+    numbers : tuple of float
+        k_1, …, k_d (dimensionless).
+    """
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return both signs with equal chance."""
+        numbers = torch.tensor(self.numbers, dtype=torch.float64, device="cpu")
+        return numbers * (2 * torch.randint(2, (count, len(numbers)), generator=generator, device="cpu") - 1)
+
+
+@setting
+class Band(AbstractSpectrum):
+    """Wave numbers between −k_i and k_i: for data of many lengths, and waves divided by a distance from walls.
+
+    Parameters
+    ----------
+    numbers : tuple of float
+        k_1, …, k_d (dimensionless).
+    """
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return numbers that are spread evenly."""
+        numbers = torch.tensor(self.numbers, dtype=torch.float64, device="cpu")
+        return numbers * (
+            2 * torch.rand(count, len(numbers), generator=generator, dtype=torch.float64, device="cpu") - 1
+        )
