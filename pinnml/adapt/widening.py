@@ -94,7 +94,7 @@ class Widening:
     ) -> RandomFeatures:
         """Return neurons that read some rows of the states (w, n) at n points, of which their centres are drawn.
 
-        Rows that are coordinates belong to `axes`, by which they are stretched.
+        Rows that are coordinates belong to `axes`, by which they are stretched, and others to none, -1.
         """
         assert self.radius is not None
         inputs = states[read]
@@ -105,7 +105,7 @@ class Widening:
         if self.reads:
             weight = weight * self._chosen(len(read), generator).to(weight)
         if self.stretch is not None and axes:
-            weight = weight * weight.new_tensor([self.stretch[axis] for axis in axes])
+            weight = weight * weight.new_tensor([1.0 if axis < 0 else self.stretch[axis] for axis in axes])
         centres = torch.randint(states.shape[1], (self.neurons,), generator=generator, device="cpu").to(states.device)
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
 

@@ -73,8 +73,9 @@ def _check_functions(objective: PinnObjective, theta: Tensor) -> list[Finding]:
         return []
     generator, findings = torch.Generator().manual_seed(0), dict[str, list[Finding]]()
     for placed in objective.chunks:
-        term, x = placed.term, placed.x[:PROBES]
+        term = placed.term
         if term.name not in findings and not term.region.data:
+            x = term.stencil.chosen(placed.x, slice(PROBES))
             values = {symbol: value.to(theta) for symbol, value in term.drawn(len(x), generator).items()}
             findings[term.name] = probe_term(term, x, values)
     return [finding for found in findings.values() for finding in found]

@@ -14,6 +14,7 @@ from pinnml.network.embedding import (
     Inverted,
     Normalised,
     PeriodicEmbedding,
+    WithSides,
 )
 from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
@@ -56,6 +57,7 @@ __all__ = [
     "StatesNetwork",
     "Tanh",
     "WidenedNetwork",
+    "WithSides",
     "Workspace",
     "arranged",
     "blocks_between",

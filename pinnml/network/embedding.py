@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
 from pinnml.network.indices import MultiIndex
 from pinnml.network.inversion import Hole, Inversion
+from pinnml.network.side import Level, Side
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Above, Count, record, setting
 
@@ -26,35 +27,43 @@ HARMONIC = 1e-9
 
 @record
 class FeatureMap:
-    """x ↦ (Ax + a, sin(Bx + b), ξ): the features of a point, with A (k, d), B (m, d), and inversions ξ."""
+    """x ↦ (Ax + a, sin(Bx + b), ξ, |d|, sign d): the features of a point, with A (k, d) and B (m, d).
+
+    ξ is of `inversions`, and |d| and sign d of `sides`.
+    """
 
     linear: Tensor
     shift: Tensor
     frequency: Tensor
     phase: Tensor
     inversions: tuple[Inversion, ...] = ()
+    sides: tuple[Side, ...] = ()
 
     @property
     def features(self) -> int:
-        """The number of features: k, m, and those of every inversion."""
-        return self._plain + sum(len(one.axes) for one in self.inversions)
+        """The number of features: k, m, and those of every inversion and side."""
+        return self._plain + sum(one.features for one in self.inversions) + sum(one.features for one in self.sides)
 
     @property
     def _plain(self) -> int:
         return len(self.linear) + len(self.frequency)
 
     def groups(self) -> list[Tensor]:
-        """Return the numbers of the features that a neuron is to read together: coordinates, then those of each hole.
+        """Return the numbers of the features that a neuron is to read together.
 
-        With what is inverted go the coordinates that do not tell where a hole is, such as time.
+        They are the coordinates, those of each hole, and those of each interface. With what is inverted go the
+        coordinates that do not tell where a hole is, such as time, and with the side of an interface all of them.
         """
         groups, begin, coordinates = [self.coordinates()], self._plain, self.coordinates()
         along = torch.tensor(self.axes(coordinates), device="cpu")
         for one in self.inversions:
-            own = torch.arange(begin, begin + len(one.axes), device="cpu")
+            own = torch.arange(begin, begin + one.features, device="cpu")
             others = coordinates[~torch.isin(along, torch.tensor(one.axes, device="cpu"))]
             groups.append(torch.cat([others, own]))
-            begin += len(one.axes)
+            begin += one.features
+        for side in self.sides:
+            groups.append(torch.cat([coordinates, torch.arange(begin, begin + side.features, device="cpu")]))
+            begin += side.features
         return groups
 
     def coordinates(self) -> Tensor:
@@ -71,9 +80,10 @@ class FeatureMap:
         return torch.cat([torch.arange(len(self.linear), device="cpu"), len(self.linear) + kept.nonzero().flatten()])
 
     def axes(self, numbers: Tensor) -> list[int]:
-        """Return along which coordinate each of some features of the first two kinds changes most."""
-        found: list[int] = torch.cat([self.linear, self.frequency])[numbers].abs().argmax(1).tolist()
-        return found
+        """Return along which coordinate each of some features changes most; -1 for those of a side."""
+        found: list[int] = torch.cat([self.linear, self.frequency]).abs().argmax(1).tolist()
+        found += [axis for one in self.inversions for axis in one.axes] + [-1 for one in self.sides for _ in range(2)]
+        return [found[number] for number in numbers.tolist()]
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of the features at points x (n, d), shape (C, features, n)."""
@@ -83,6 +93,7 @@ class FeatureMap:
             waves = ChainRule(indices, Sin()).forward(_affine_jet(x, frequency, phase, indices), Workspace())[0]
             parts.append(waves)
         parts += [one.jet(x, indices) for one in self.inversions]
+        parts += [one.jet(x, indices) for one in self.sides]
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
     def _like(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -248,6 +259,19 @@ class Inverted(Embedding):
         """Return the other embedding's features, then those of each hole."""
         plain = self.embedding.bind(names, lower, upper)
         return replace(plain, inversions=(*plain.inversions, *(hole.bind(names) for hole in self.holes)))
+
+
+@dataclass(frozen=True)
+class WithSides(Embedding):
+    """Another embedding's features, then the sides of level functions; no setting, since files keep no functions."""
+
+    embedding: Embedding
+    levels: tuple[Level, ...]
+
+    def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
+        """Return the other embedding's features, then |d| and sign d of each level d."""
+        plain = self.embedding.bind(names, lower, upper)
+        return replace(plain, sides=(*plain.sides, *map(Side, self.levels)))
 
 
 def _zeros(*shape: int) -> Tensor:

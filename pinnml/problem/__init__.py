@@ -7,6 +7,7 @@ from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Ter
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, Triangulation, check_inside
 from pinnml.problem.integral import Integral
+from pinnml.problem.interface import Across, Interface
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
@@ -18,6 +19,7 @@ from pinnml.problem.table import Table
 from pinnml.problem.unknown import Unknown
 
 __all__ = [
+    "Across",
     "AbstractCondition",
     "AbstractDomain",
     "AbstractRegion",
@@ -33,6 +35,7 @@ __all__ = [
     "Finding",
     "Given",
     "Integral",
+    "Interface",
     "Interior",
     "Lifting",
     "MultiIndex",
