@@ -8,9 +8,9 @@ that passes: with "minus" on the left, within `across`, and the normal n from th
 
     u₋ − u₊ = −R k₋ ∂u₋/∂n,    k₊ ∂u₊/∂n = k₋ ∂u₋/∂n.
 
-R = 0 makes a perfect contact, where u is continuous and has a kink. The network is fed with the side on which a point lies
-and with its distance from the interface, and so has kinks and jumps there alone. The flux is one number, that of three
-resistances in a row: 1/(½ + R + ½/10).
+R = 0 makes a perfect contact, where u is continuous and has a kink. The network is fed with the side on which a point
+lies and with its distance from the interface, and so has kinks and jumps there alone. The flux is one number, that of
+three resistances in a row: 1/(½ + R + ½/10).
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ RESISTANCE = 0.3
 
 
 def conductivity(x: Tensor) -> Tensor:
+    """Return k of the material at each point."""
     return torch.where(x < 0.5, 1.0, 10.0)
+
+
+def contact(u_minus: Tensor, u_plus: Tensor, u_n_minus: Tensor, u_n_plus: Tensor, R: float) -> tuple[Tensor, Tensor]:
+    """Return what is left of the jump and of the balance of heat."""
+    return u_minus - u_plus + R * u_n_minus, 10 * u_n_plus - u_n_minus
 
 
 problem = pm.Problem(
@@ -36,10 +42,7 @@ problem = pm.Problem(
         "warm": pm.Value(u=1.0, on="x=0"),
         "cold": pm.Value(u=0.0, on="x=1"),
         "insulated": pm.Boundary(lambda u_n: u_n, on=["y=0", "y=1"]),
-        "contact": pm.Interface(
-            lambda u_minus, u_plus, u_n_minus, u_n_plus, R: (u_minus - u_plus + R * u_n_minus, 10 * u_n_plus - u_n_minus),
-            across=pm.domains.HalfSpace(0.5, x=1.0),
-        ),
+        "contact": pm.Interface(contact, across=pm.domains.HalfSpace(0.5, x=1.0)),
     },
     name="two materials",
     description="k Δu = 0 in two materials with a resistance between them",

@@ -30,6 +30,7 @@ from pinnml.problem import (
     Table,
     Unknown,
     Value,
+    Volterra,
     domains,
 )
 from pinnml.run import DeclarationWarning, Solution, rerun, resume, solve
@@ -107,6 +108,7 @@ __all__ = [
     "Table",
     "Unknown",
     "Value",
+    "Volterra",
     "Derivative",
     "Periodic",
     "Data",

@@ -24,6 +24,7 @@ from pinnml.network.inversion import Hole
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.readout import JETS, WidenedNetwork
+from pinnml.network.side import Side
 from pinnml.network.states import StatesNetwork
 from pinnml.network.workspace import Workspace
 
@@ -53,6 +54,7 @@ __all__ = [
     "PeriodicEmbedding",
     "RandomFeatures",
     "ResNet",
+    "Side",
     "Sin",
     "StatesNetwork",
     "Tanh",

@@ -17,6 +17,7 @@ from pinnml.problem.sampling import UnitPoints, spread
 from pinnml.problem.symbols import FieldDerivative, MultiIndex
 from pinnml.problem.table import Table
 from pinnml.problem.unknown import Unknown
+from pinnml.problem.volterra import Volterra
 
 __all__ = [
     "Across",
@@ -51,6 +52,7 @@ __all__ = [
     "UnitPoints",
     "Unknown",
     "Value",
+    "Volterra",
     "check_inside",
     "probe_term",
     "raise_fatal",

@@ -76,6 +76,10 @@ class Vocabulary:
         """The parameters that are learned, by name."""
         return {name: value for name, value in self.parameters.items() if isinstance(value, Unknown)}
 
+    def knows(self, name: str) -> bool:
+        """Return whether a name stands for something."""
+        return bool(self._readings(name)) or self._is_derivative(name)
+
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
         if not isinstance(name, str):
@@ -175,8 +179,7 @@ class Vocabulary:
             if kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 what = f"The argument {parameter} cannot be given by name"
                 raise DeclarationError(what, where, "name every argument")
-            known = bool(self._readings(name)) or self._is_derivative(name)
-            if known or parameter.default is parameter.empty:
+            if self.knows(name) or parameter.default is parameter.empty:
                 symbols[name] = self.symbol(name, where)
         return BoundFunction(function, symbols, where)
 
