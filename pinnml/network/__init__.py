@@ -14,7 +14,6 @@ from pinnml.network.embedding import (
     Inverted,
     Normalised,
     PeriodicEmbedding,
-    WithSides,
 )
 from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
@@ -25,6 +24,7 @@ from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.readout import JETS, WidenedNetwork
 from pinnml.network.side import Side
+from pinnml.network.sided import WithSides
 from pinnml.network.states import StatesNetwork
 from pinnml.network.workspace import Workspace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import product
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
 from pinnml.network.indices import MultiIndex
 from pinnml.network.inversion import Hole, Inversion
-from pinnml.network.side import Level, Side
+from pinnml.network.side import Side
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Above, Count, record, setting
 
@@ -259,19 +259,6 @@ class Inverted(Embedding):
         """Return the other embedding's features, then those of each hole."""
         plain = self.embedding.bind(names, lower, upper)
         return replace(plain, inversions=(*plain.inversions, *(hole.bind(names) for hole in self.holes)))
-
-
-@dataclass(frozen=True)
-class WithSides(Embedding):
-    """Another embedding's features, then the sides of level functions; no setting, since files keep no functions."""
-
-    embedding: Embedding
-    levels: tuple[Level, ...]
-
-    def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> FeatureMap:
-        """Return the other embedding's features, then |d| and sign d of each level d."""
-        plain = self.embedding.bind(names, lower, upper)
-        return replace(plain, sides=(*plain.sides, *map(Side, self.levels)))
 
 
 def _zeros(*shape: int) -> Tensor:

@@ -193,6 +193,14 @@ def test_a_run_is_resumed_to_the_bit_and_drawn(dtype: torch.dtype, tmp_path: Pat
         pm.load(tmp_path, rod(conditions=moved))
 
 
+def test_a_module_that_is_smooth_across_an_interface_is_told_of() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1)).double()
+    run: dict[str, Any] = {"points": pm.Sobol(20), "stop": pm.Iterations(1), "device": "cpu"}
+    with pytest.warns(pm.DeclarationWarning, match="smooth across the interface.*condition 'flux'"):
+        pm.solve(rod(), module, pm.LBFGS(), **run)
+    pm.solve(rod(), NETWORK, pm.LBFGS(), **run)
+
+
 def test_chunks_and_threads_change_nothing() -> None:
     problem = disc()
     points = sample(problem, Sobol(40), torch.Generator().manual_seed(0))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.approximation import can_be_linearised, linearised_error, residual_values
+from pinnml.loss import Discretisation, PinnObjective
 from pinnml.points import Sobol, sample
 from pinnml.problem import Everywhere
 from pinnml.setup import Setup, bind, fit_network, predict_memory
@@ -112,6 +113,26 @@ def test_chunks_hold_whole_stencils() -> None:
     whole = residual_values(problem, network, theta, "pde", x)
     alone = torch.cat([residual_values(problem, network, theta, "pde", one[None]) for one in x], 1)
     torch.testing.assert_close(whole, alone, rtol=1e-12, atol=1e-12)
+    points = sample(problem, Sobol(60), torch.Generator().manual_seed(0))
+    loss = PinnObjective(problem, Discretisation(network, points), chunk=40)
+    assert {len(chunk.x) for chunk in loss.chunks} == {36}
+    torch.testing.assert_close(loss.residual(theta), whole[0] / len(x) ** 0.5, rtol=1e-12, atol=1e-12)
+
+
+def test_single_precision_has_more_points_than_are_probed(on_one_thread: None) -> None:
+    run: dict[str, Any] = {"points": pm.Sobol(100), "stop": pm.Iterations(2), "dtype": torch.float32, "device": "cpu"}
+    solution = pm.solve(growing(), NETWORK, pm.LBFGS(), **run)
+    assert solution.history[-1].loss < solution.history[0].loss
+
+
+def test_other_equations_may_stand_beside_one_with_memory() -> None:
+    """u' = v, u = 1 + ∫₀ᵗ v: each node is a point of its own, where nothing is compared with other equations."""
+    conditions: dict[str, Any] = {
+        "slope": pm.Interior(lambda u_t, v: u_t - v),
+        "sum": pm.Volterra(lambda u, past: u - 1 - past, past=lambda v: v, along="t", inner="s", nodes=1),
+    }
+    found = pm.Problem(pm.Box(t=(0, 1)), ["u", "v"], conditions=conditions).check()
+    assert [finding.what for finding in found if finding.fatal] == []
 
 
 def test_what_is_read_counts_in_the_memory_of_a_run() -> None:
