@@ -13,6 +13,8 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.approximation import can_be_linearised, linearised_error, residual_values
+from pinnml.approximation.defect import linearised_rows
+from pinnml.approximation.splines import SplineSpace
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.points import Sobol, sample
 from pinnml.problem import Everywhere
@@ -104,6 +106,15 @@ def test_the_error_is_estimated_by_the_linearised_equation() -> None:
     error, estimate = solution.error(), linearised_error(problem, solution.run.network, solution.theta)
     assert error is not None and estimate is not None and estimate.trustworthy
     assert estimate.relative_l2["u"] == pytest.approx(error.relative_l2, rel=0.02)
+
+
+def test_points_of_one_stencil_may_lie_in_one_cell() -> None:
+    """Then several of a row's entries belong to one spline, and are added up before they are squared."""
+    problem, space = growing(), SplineSpace((np.linspace(0, 1, 4),), 3)
+    network = bind(problem, Setup(NETWORK))
+    theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
+    block = linearised_rows(problem, network, theta, problem.terms["pde"], space).matrix(space, 1)
+    assert float(block.power(2).sum()) == pytest.approx((block.toarray() ** 2).sum(), rel=1e-12)
 
 
 def test_chunks_hold_whole_stencils() -> None:
