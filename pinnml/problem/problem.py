@@ -103,7 +103,7 @@ class Problem:
             if not isinstance(condition, AbstractCondition):
                 what, remedy = (
                     f"A {type(condition).__name__} is no condition",
-                    "use Interior, Value, Derivative, Boundary, Interface, Volterra, Integral, Periodic or Data",
+                    "use Interior, Value, Derivative, Boundary, Periodic or Data, or Integral, Interface or Volterra",
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
