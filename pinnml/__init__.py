@@ -21,6 +21,7 @@ from pinnml.problem import (
     Data,
     Derivative,
     Integral,
+    Interface,
     Interior,
     Lifting,
     Periodic,
@@ -29,6 +30,7 @@ from pinnml.problem import (
     Table,
     Unknown,
     Value,
+    Volterra,
     domains,
 )
 from pinnml.run import DeclarationWarning, Solution, rerun, resume, solve
@@ -101,10 +103,12 @@ __all__ = [
     "Boundary",
     "Box",
     "Integral",
+    "Interface",
     "Interior",
     "Table",
     "Unknown",
     "Value",
+    "Volterra",
     "Derivative",
     "Periodic",
     "Data",

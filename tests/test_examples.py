@@ -24,6 +24,8 @@ TINY: dict[str, tuple[dict[str, Any], Callable[[float], bool]]] = {
     ),
     # 0.023; 0.077 after 16
     "unknown_viscosity": ({"nu": 0.1, "iterations": 24, "points": 150, "width": 8}, lambda error: error < 0.03),
+    # 6e-5 off; 6e-2 after 5
+    "two_materials": ({"iterations": 10, "points": 200}, lambda flow: abs(flow - 1 / 0.85) < 3e-4),
     "two_phases": ({"adam": 40, "lbfgs": 60, "points": 200, "width": 8}, lambda gain: gain > 300),  # 608
 }
 

@@ -34,5 +34,5 @@ def on_points(objective: PinnObjective, points: Collocation) -> FrozenNetwork:
 
 def _numbers(objective: PinnObjective, points: Collocation, network: FrozenNetwork) -> int:
     neurons = sum(level.neurons for level in network.levels)
-    channels = {chunk.term.name: len(chunk.indices) for chunk in objective.chunks}
+    channels = {chunk.term.name: len(chunk.indices) * chunk.term.stencil.count for chunk in objective.chunks}
     return sum(count * len(points[name].x) for name, count in channels.items()) * neurons

@@ -119,8 +119,8 @@ def follow(
     candidates = domain.sample(partial(Sobol().unit, generator=generator), math.ceil(rule.pool * count))
     scaled = (candidates - candidates.new_tensor(domain.lower)) / candidates.new_tensor(domain.lengths)
     pool = candidates.to(theta)
-    objective.count(points=len(pool))
     problem, network = objective.problem, objective.network
+    objective.count(points=len(pool) * problem.terms[name].stencil.count)
     residuals = residual_values(problem, network, theta, name, pool, objective.threads, objective.chunk)
     size = residuals.abs().sum(0).double().cpu()
     # where the residual is zero everywhere, one point is as good as another

@@ -99,7 +99,7 @@ class Widening:
     ) -> RandomFeatures:
         """Return neurons that read some rows of the states (w, n) at n points, of which their centres are drawn.
 
-        Rows that are coordinates belong to `axes`, along which waves have their numbers.
+        Rows that are coordinates belong to `axes`, along which waves have their numbers, and others to none, -1.
         """
         assert self.radius is not None
         inputs = states[read]
@@ -128,7 +128,8 @@ class Widening:
             what = f"numbers has {len(spectrum.numbers)} entries for {max(axes) + 1} coordinates or more"
             raise DeclarationError(what, type(spectrum).__name__, "give one for each coordinate")
         half = (inputs.amax(1) - inputs.amin(1)) / 2
-        weight = weight + spectrum.draw(self.neurons, generator)[:, axes].to(weight) / half
+        turns = torch.nn.functional.pad(spectrum.draw(self.neurons, generator), (0, 1))  # none along no axis, -1
+        weight = weight + turns[:, axes].to(weight) / half
         phase = torch.rand(self.neurons, generator=generator, dtype=torch.float64, device="cpu").to(weight)
         return RandomFeatures(weight, 2 * math.pi * phase, read.to(weight.device), Sin())
 
@@ -180,16 +181,26 @@ def widen(
 def _level(
     rule: Widening, network: WidenedNetwork, states: Tensor, generator: torch.Generator, dimension: int
 ) -> RandomFeatures:
-    """Return neurons on the states at n points (w, n), some of those on the coordinates around holes, by turns."""
+    """Return neurons on the states at n points (w, n): on the coordinates, around holes and across interfaces.
+
+    Of those on the coordinates half read the sides of interfaces as well, by turns.
+    """
     features, rows = network.states.features, rule.rows(network.states)
     rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
     if not rule.coordinates:
         return rule.draw(states, rows, generator)
-    around, axes = features.around(), features.axes(rows)
+    around, across = features.around(), features.across()
     each = rule.neurons // (len(around) + BESIDE)
-    plain = replace(rule, neurons=rule.neurons - each * len(around)).draw(states, rows, generator, axes)
-    holes = [around_hole(each, states, others, own, generator) for others, own in around if each]
-    return RandomFeatures.joined([plain, *holes])
+    others = rule.neurons - each * len(around)
+    either = others // (2 * len(across)) if across else 0
+    counts = [others - either * len(across), *[either] * len(across)]
+    drawn = [
+        replace(rule, neurons=count).draw(states, read, generator, features.axes(read))
+        for count, read in zip(counts, [rows, *across], strict=True)
+        if count
+    ]
+    holes = [around_hole(each, states, left, own, generator) for left, own in around if each]
+    return RandomFeatures.joined([*drawn, *holes])
 
 
 def around_hole(

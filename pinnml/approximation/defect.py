@@ -32,7 +32,9 @@ CHUNK = 1000
 
 @dataclass(frozen=True)
 class LinearisedRows:
-    """A term at points with their images x (n, s, d), of which each has its weight (n,): s is 2 for `Pair`, else 1.
+    """A term at points with their images x (n, s, d), of which each has its weight (n,).
+
+    s is 2 for `Pair`, else the number of points of its stencil.
 
     `values` (k, s, n) are the derivatives that it names, `coefficients` (q, k, s, n) those of its `residual` (q, n) by
     them.
@@ -70,7 +72,9 @@ class LinearisedRows:
         data = np.moveaxis(local.reshape(len(local), fields, images, count, -1), 3, 1)
         starts = np.arange(len(local) * count + 1) * indices.shape[1]
         parts = data.ravel(), np.tile(indices, (len(local), 1)).ravel(), starts
-        return csr_array(parts, shape=(len(starts) - 1, fields * space.size))
+        found = csr_array(parts, shape=(len(starts) - 1, fields * space.size))
+        found.sum_duplicates()  # points of one stencil may lie in one cell
+        return found
 
     def remainder(self, change: SplineField) -> Array:
         """Return what is not linear of r(u − δ) − r(u), shape (q·n,)."""
@@ -100,6 +104,8 @@ def linearised_rows(
         return torch.cat([at.residual, at.values.view(shape), at.coefficients().view(shape)])
 
     found = in_chunks(problem, network, term, x if x.shape[1] > 1 else x[:, 0], packed, None, CHUNK)
+    if term.stencil.count > 1:
+        x = term.stencil(x[:, 0]).unflatten(0, (term.stencil.count, -1)).transpose(0, 1)
     count, images = x.shape[:2]
     residuals = (len(found) - named * images) // (1 + named * images)
     residual, values, coefficients = found.split([residuals, named * images, residuals * named * images])
@@ -134,10 +140,14 @@ def _on(box: Box, nodes: Sequence[tuple[Array, Array]], part: str | None) -> tup
 
 
 def is_linearised(problem: Problem) -> bool:
-    """Return whether all conditions hold inside a box, on its faces, or between two, and all parameters are known."""
-    kinds = Everywhere | Parts | Pair
-    in_box = isinstance(problem.domain, Box) and all(isinstance(term.region, kinds) for term in problem.terms.values())
-    return in_box and not problem.unknowns
+    """Return whether all conditions hold inside a box, on its faces, or between two, and all parameters are known.
+
+    In several coordinates equations with memory tie so many splines to one another that no band is left.
+    """
+    kinds, terms = Everywhere | Parts | Pair, problem.terms.values()
+    in_box = isinstance(problem.domain, Box) and all(isinstance(term.region, kinds) for term in terms)
+    tied = problem.domain.dimension > 1 and any(term.stencil.count > 1 for term in terms)
+    return in_box and not tied and not problem.unknowns
 
 
 class Defect:

@@ -20,8 +20,8 @@ def fresh_points(objective: PinnObjective, count: int, generator: torch.Generato
 def losses_elsewhere(objective: PinnObjective, theta: Tensor, x: Tensor) -> dict[str, float]:
     """Return each equation's part of the loss as points x (n, d) of equal weights see it, by name; count them."""
     problem, found = objective.problem, {}
-    for name in problem.equations:
-        objective.count(points=len(x))
+    for name, term in problem.equations.items():
+        objective.count(points=len(x) * term.stencil.count)
         residuals = residual_values(problem, objective.network, theta, name, x, objective.threads, objective.chunk)
         found[name] = 0.5 * objective.weight(name) * float(residuals.square().sum(0).mean())
     return found

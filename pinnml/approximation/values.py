@@ -97,7 +97,8 @@ def in_chunks(
 ) -> Tensor:
     """Place and evaluate chunk by chunk, of `most` points or so many `on_device`: what a network keeps may be large.
 
-    Of points with their images, shape (n, 2, d), each chunk has all points before all images, as a `Pair` has them.
+    Of points with their images, shape (n, 2, d), each chunk has all points before all images, as a `Pair` has them. Of
+    a stencil all points count.
     """
     threads = threads or Threads(available() if network.thread_safe else 1)
 
@@ -109,5 +110,5 @@ def in_chunks(
     with torch.inference_mode(False), torch.no_grad(), reserve(threads.count):
         at = x.clone() if x.is_inference() else x
         most = most if on_device is None or x.device.type == "cpu" else on_device
-        batches = threads.batches(at.split(min(most, network.most_points or most)))
+        batches = threads.batches(at.split(max(1, min(most, network.most_points or most) // term.stencil.count)))
         return torch.cat([part for batch in batches for part in threads.map(values, batch)], -1)

@@ -52,6 +52,7 @@ def declaration(problem: Problem) -> dict[str, Any]:
         "hard": sorted(problem.hard),
         "terms": {
             name: {"on": list(term.region.parts), "weight": None if term.balanced else term.weight}
+            | {key: _short(text) for key, text in term.region.declared.items()}
             for name, term in problem.terms.items()
         },
     }

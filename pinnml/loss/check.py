@@ -12,7 +12,7 @@ from pinnml.loss.balance import still, traces
 from pinnml.loss.pinn import PinnObjective
 from pinnml.loss.placed import place
 from pinnml.network import Workspace
-from pinnml.problem import Finding, Term, probe_term
+from pinnml.problem import Across, Finding, Term, probe_term
 
 PROBES = 64
 HELD = 1e-6
@@ -27,6 +27,9 @@ SOLVED = 100.0
 
 SHIFT = 0.1
 """θ is moved by so much, so that a network that begins with zeros is not taken for one that is zero."""
+
+ALIKE = 1e-6
+"""Values and derivatives on both sides of an interface that differ by less of their size are those of no kink."""
 
 SAMPLE = 100
 """Points of a condition from which its trace is told well enough for a factor of a thousand."""
@@ -50,6 +53,7 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     soft, weighed = objective.problem.soft_terms, objective.discretisation.weights
     own = {name: loss for name, loss in losses.items() if not (name in weighed or soft[name].noisy)}
     told = _check_scales(own, torch.finfo(theta.dtype).eps) + _check_light(objective, theta)
+    told += _check_sides(objective, theta)
     return findings or _check_solved(objective, theta) + told
 
 
@@ -73,8 +77,9 @@ def _check_functions(objective: PinnObjective, theta: Tensor) -> list[Finding]:
         return []
     generator, findings = torch.Generator().manual_seed(0), dict[str, list[Finding]]()
     for placed in objective.chunks:
-        term, x = placed.term, placed.x[:PROBES]
+        term = placed.term
         if term.name not in findings and not term.region.data:
+            x = term.stencil.chosen(placed.x, slice(PROBES))
             values = {symbol: value.to(theta) for symbol, value in term.drawn(len(x), generator).items()}
             findings[term.name] = probe_term(term, x, values)
     return [finding for found in findings.values() for finding in found]
@@ -100,6 +105,22 @@ def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
                 remedy = "take a smooth activation, such as tanh in place of ReLU"
                 return [Finding(what, f"field {field!r} in condition {placed.term.name!r}", remedy)]
     return []
+
+
+def _check_sides(objective: PinnObjective, theta: Tensor) -> list[Finding]:
+    """Find interfaces across which a network, such as a module of one's own, is smooth whatever θ is."""
+    smooth: list[str] = []
+    for placed in objective.chunks:
+        if isinstance(placed.term.region, Across) and placed.term.name not in smooth:
+            jet = placed.fields(_moved(theta), Workspace())[0].values
+            minus, plus = jet.chunk(2, -1)
+            # points of the two sides lie apart by more than rounding in single precision
+            alike = max(ALIKE, torch.finfo(theta.dtype).eps ** 0.5)
+            if float((plus - minus).abs().max()) <= alike * float(jet.abs().max()):
+                smooth.append(placed.term.name)
+    what = "The network is smooth across the interface, so that fields have neither kinks nor jumps there"
+    remedy = "use an MLP or a ResNet, or let the module know on which side a point lies"
+    return [Finding(what, f"condition {name!r}", remedy, fatal=False) for name in smooth]
 
 
 def _check_held(objective: PinnObjective, theta: Tensor, name: str, term: Term) -> list[Finding]:

@@ -24,11 +24,11 @@ def placed_chunks(
         points = discretisation.collocation.get(name)
         if points is None or len(points.weights) == 0:
             raise DeclarationError("No points", f"condition {name!r}", "sample or hand over at least one")
-        count = len(points.weights)
+        count = len(points.weights) * term.stencil.count
         share = chunk_size(count, threads.count) if points.x.device.type == "cpu" else count
         share = min(share, discretisation.network.most_points or share)
         weight = discretisation.weights.get(name, term.weight)
-        parts = list(points.chunks(chunk or share))
+        parts = list(points.chunks(max(1, (chunk or share) // term.stencil.count)))
         chunks += _side_by_side(problem, term, discretisation.network, parts, weight, threads)
     return chunks
 

@@ -15,7 +15,7 @@ from pinnml.problem import MultiIndex, PointData, Problem, Term, Unknown
 
 @dataclass(frozen=True)
 class PlacedTerm:
-    """A term, its points x (n, d) with their named data, and all that depends on the points and not on θ.
+    """A term, the points x (n, d) of its stencils with their named data, and all that depends on them and not on θ.
 
     `scale` (n',) multiplies the residuals: √(condition weight × quadrature weight). θ holds the parameters of the
     network, then one number for each of the `unknowns` of the problem.
@@ -127,7 +127,7 @@ class LinearisedTerm:
         return [self._adjoint(unit) for unit in self._units()]
 
     def _per_residual(self, per_point: Tensor) -> Tensor:
-        """Add up what belongs to one residual: itself, or a point and its image."""
+        """Add up what belongs to one residual: itself, a point and its image, or all points of a stencil."""
         if len(per_point) == self.graph.shape[1]:
             return per_point
         return per_point.view(-1, self.graph.shape[1], *per_point.shape[1:]).sum(0)
@@ -171,6 +171,7 @@ def place(
     data: PointData = MappingProxyType({}),
 ) -> PlacedTerm:
     """Prepare a term at points x (n, d): embedding and lifting with the derivatives that the term needs."""
+    x = term.stencil(x)
     indices = closure((symbol.index for symbol in term.derivatives), problem.domain.dimension)
     embedded, lifted = network.embed(x, indices), lift(problem.liftings, x, indices, network.scales)
     return PlacedTerm(term, network, indices, x, scale, embedded, lifted, data, tuple(problem.unknowns.values()))

@@ -23,6 +23,8 @@ from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.readout import JETS, WidenedNetwork
+from pinnml.network.side import Side
+from pinnml.network.sided import WithSides
 from pinnml.network.states import StatesNetwork
 from pinnml.network.workspace import Workspace
 
@@ -53,10 +55,12 @@ __all__ = [
     "PeriodicEmbedding",
     "RandomFeatures",
     "ResNet",
+    "Side",
     "Sin",
     "StatesNetwork",
     "Tanh",
     "WidenedNetwork",
+    "WithSides",
     "Workspace",
     "arranged",
     "blocks_between",

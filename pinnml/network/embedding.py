@@ -17,6 +17,7 @@ from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
 from pinnml.network.indices import MultiIndex
 from pinnml.network.inversion import Hole, Inversion
+from pinnml.network.side import Side
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Above, Count, record, setting
 
@@ -26,18 +27,22 @@ HARMONIC = 1e-9
 
 @record
 class FeatureMap:
-    """x ↦ (Ax + a, sin(Bx + b), ξ): the features of a point, with A (k, d), B (m, d), and inversions ξ."""
+    """x ↦ (Ax + a, sin(Bx + b), ξ, |d|, sign d): the features of a point, with A (k, d) and B (m, d).
+
+    ξ is of `inversions`, and |d| and sign d of `sides`.
+    """
 
     linear: Tensor
     shift: Tensor
     frequency: Tensor
     phase: Tensor
     inversions: tuple[Inversion, ...] = ()
+    sides: tuple[Side, ...] = ()
 
     @property
     def features(self) -> int:
-        """The number of features: k, m, and those of every inversion."""
-        return self._plain + sum(len(one.axes) for one in self.inversions)
+        """The number of features: k, m, and those of every inversion and side."""
+        return self._plain + sum(one.features for one in self.inversions) + sum(one.features for one in self.sides)
 
     @property
     def _plain(self) -> int:
@@ -48,9 +53,17 @@ class FeatureMap:
         found, begin, coordinates = [], self._plain, self.coordinates()
         along = torch.tensor(self.axes(coordinates), device="cpu")
         for one in self.inversions:
-            own = torch.arange(begin, begin + len(one.axes), device="cpu")
+            own = torch.arange(begin, begin + one.features, device="cpu")
             found.append((coordinates[~torch.isin(along, torch.tensor(one.axes, device="cpu"))], own))
-            begin += len(own)
+            begin += one.features
+        return found
+
+    def across(self) -> list[Tensor]:
+        """Return for each interface the numbers of all coordinates and of its own features."""
+        found, begin = [], self.features - sum(side.features for side in self.sides)
+        for side in self.sides:
+            found.append(torch.cat([self.coordinates(), torch.arange(begin, begin + side.features, device="cpu")]))
+            begin += side.features
         return found
 
     def coordinates(self) -> Tensor:
@@ -67,9 +80,10 @@ class FeatureMap:
         return torch.cat([torch.arange(len(self.linear), device="cpu"), len(self.linear) + kept.nonzero().flatten()])
 
     def axes(self, numbers: Tensor) -> list[int]:
-        """Return along which coordinate each of some features of the first two kinds changes most."""
-        found: list[int] = torch.cat([self.linear, self.frequency])[numbers].abs().argmax(1).tolist()
-        return found
+        """Return along which coordinate each of some features changes most; -1 for those of a side."""
+        found: list[int] = torch.cat([self.linear, self.frequency]).abs().argmax(1).tolist()
+        found += [axis for one in self.inversions for axis in one.axes] + [-1 for one in self.sides for _ in range(2)]
+        return [found[number] for number in numbers.tolist()]
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of the features at points x (n, d), shape (C, features, n)."""
@@ -79,6 +93,7 @@ class FeatureMap:
             waves = ChainRule(indices, Sin()).forward(_affine_jet(x, frequency, phase, indices), Workspace())[0]
             parts.append(waves)
         parts += [one.jet(x, indices) for one in self.inversions]
+        parts += [one.jet(x, indices) for one in self.sides]
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
     def _like(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -60,6 +60,11 @@ class Inversion:
     centre: tuple[float, ...]
     radius: float
 
+    @property
+    def features(self) -> int:
+        """The number k of coordinates."""
+        return len(self.axes)
+
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of ξ at points x (n, d), shape (C, k, n), by the chain rule for 1/q and Leibniz'."""
         number = {index: channel for channel, index in enumerate(indices)}

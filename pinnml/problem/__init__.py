@@ -7,6 +7,7 @@ from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Ter
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, Triangulation, check_inside
 from pinnml.problem.integral import Integral
+from pinnml.problem.interface import Across, Interface
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
@@ -16,8 +17,10 @@ from pinnml.problem.sampling import UnitPoints, spread
 from pinnml.problem.symbols import FieldDerivative, MultiIndex
 from pinnml.problem.table import Table
 from pinnml.problem.unknown import Unknown
+from pinnml.problem.volterra import Volterra
 
 __all__ = [
+    "Across",
     "AbstractCondition",
     "AbstractDomain",
     "AbstractRegion",
@@ -33,6 +36,7 @@ __all__ = [
     "Finding",
     "Given",
     "Integral",
+    "Interface",
     "Interior",
     "Lifting",
     "MultiIndex",
@@ -48,6 +52,7 @@ __all__ = [
     "UnitPoints",
     "Unknown",
     "Value",
+    "Volterra",
     "check_inside",
     "probe_term",
     "raise_fatal",

@@ -84,6 +84,7 @@ def _check_derivatives(
 def _check_residual(term: Term, x: Tensor, generator: torch.Generator) -> list[Finding]:
     """Evaluate a residual on a random field: shapes, dtypes, devices, finite numbers, derivatives."""
     where = f"condition {term.name!r}"
+    x = term.stencil(x)
     values = term.drawn(len(x), generator)
     try:
         residual = term.residual(x, values, term.region.data)

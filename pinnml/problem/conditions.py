@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, finite, suggestion
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.regions import AbstractRegion, Everywhere, Pair, PointData
+from pinnml.problem.stencils import AbstractStencil, OnePoint
 from pinnml.problem.symbols import FieldDerivative, Learned, UnknownParameter
 from pinnml.problem.vocabulary import MAX_ORDER, BoundFunction, Vocabulary, as_column
 
@@ -28,9 +29,10 @@ class Term:
     """A condition whose names are bound: where its points lie, what it needs, and its residual.
 
     `residual(x, values, data)` maps points (n, d), derivatives of fields with the `unknowns` among the parameters, and
-    named point data, of shape (n,) each, to residuals of shape (q, n'). The weight of a term that is `balanced` may be
-    replaced by a run's rule of balance. Derivatives are prescribed each by itself, or tied to one another, `tied`.
-    Residuals of a term that is `noisy` have a variance of one.
+    named point data, of shape (n,) each, to residuals of shape (q, n'). These are the points that the `stencil` makes
+    of those of the region. The weight of a term that is `balanced` may be replaced by a run's rule of balance.
+    Derivatives are prescribed each by itself, or tied to one another, `tied`. Residuals of a term that is `noisy` have
+    a variance of one.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Term:
     tied: bool = False
     unknowns: tuple[UnknownParameter, ...] = ()
     noisy: bool = False
+    stencil: AbstractStencil = field(default_factory=OnePoint)
 
     @property
     def learned(self) -> tuple[Learned, ...]:

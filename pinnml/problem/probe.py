@@ -23,7 +23,8 @@ DISAGREEMENT = 0.03
 def probe_term(term: Term, x: Tensor, values: Values) -> list[Finding]:
     """Call a term's function at points (n, d) with field derivatives (n,), and return what makes it useless.
 
-    It is called twice, on half of the points, and beside the values given; all on their dtype and device.
+    It is called twice, on half of the points, and beside the values given; all on their dtype and device. The points
+    are those of the term's stencil.
     """
     where, data = f"condition {term.name!r}", term.region.data
     if term.region.count(x) != len(x):  # a pair of points has no function of the user's
@@ -40,7 +41,7 @@ def probe_term(term: Term, x: Tensor, values: Values) -> list[Finding]:
         return (
             _varying(first, residual(x, values), where)
             or _mixing(term, x, values, first, where)
-            or _not_followed(residual, x, values, where)
+            or _not_followed(term, residual, x, values, where)
         )
     except DeclarationError as error:
         return [Finding(error.what, error.where or where, error.remedy)]
@@ -69,11 +70,14 @@ def _varying(first: Tensor, second: Tensor, where: str) -> list[Finding]:
 
 def _mixing(term: Term, x: Tensor, values: Values, whole: Tensor, where: str) -> list[Finding]:
     """Compare the residuals of half of the points with those that they had among all."""
-    if len(x) == 1:
+    if whole.shape[1] == 1:
         return []
-    half = slice(1, None, 2)  # neither the first ones, of which sums may begin, nor neighbours
-    halves = {symbol: value[half] for symbol, value in values.items()}
-    part = term.residual(x[half], halves, {name: value[half] for name, value in term.region.data.items()})
+    half, chosen = (
+        slice(1, None, 2),
+        term.stencil.chosen,
+    )  # neither the first ones, of which sums may begin, nor neighbours
+    halves = {symbol: chosen(value, half) for symbol, value in values.items()}
+    part = term.residual(chosen(x, half), halves, {name: value[half] for name, value in term.region.data.items()})
     tolerance = 1e3 * torch.finfo(x.dtype).eps * float(whole.abs().max())
     if float((part - whole[:, half]).abs().max()) <= tolerance:
         return []
@@ -81,8 +85,13 @@ def _mixing(term: Term, x: Tensor, values: Values, whole: Tensor, where: str) ->
     return [Finding(what, where, "let each point stand for itself: no mean, sum, sort or difference of neighbours")]
 
 
-def _not_followed(residual: Callable[[Tensor, Values], Tensor], x: Tensor, values: Values, where: str) -> list[Finding]:
-    """Compare derivatives by each named field, and each unknown parameter, with difference quotients."""
+def _not_followed(
+    term: Term, residual: Callable[[Tensor, Values], Tensor], x: Tensor, values: Values, where: str
+) -> list[Finding]:
+    """Compare derivatives by each named field, and each unknown parameter, with difference quotients.
+
+    Values are shifted at all points of a stencil at once.
+    """
     with torch.enable_grad():
         leaves = {symbol: value.detach().clone().requires_grad_() for symbol, value in values.items()}
         found = residual(x, leaves)
@@ -99,6 +108,7 @@ def _not_followed(residual: Callable[[Tensor, Values], Tensor], x: Tensor, value
         quotient = (shifted[0] - shifted[1]) / (2 * step)
         zero = torch.zeros_like(value)
         slope = torch.stack([zero if row[number] is None else row[number] for row in rows])
+        slope = slope.unflatten(1, (term.stencil.count, -1)).sum(1)
         if not agree(slope, quotient, float(found.detach().abs().max()), step):
             what = "Its derivatives are not those that its values have"
             return [Finding(what, where, "compute with torch functions, without detach, item or NumPy")]

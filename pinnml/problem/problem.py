@@ -35,7 +35,7 @@ class Problem:
         The names of the unknown fields.
     conditions : mapping of str to AbstractCondition
         The equation and all else that the fields fulfil, by a name for each: `Interior`, `Value`, `Derivative`,
-        `Boundary`, `Integral`, `Periodic` and `Data`.
+        `Boundary`, `Interface`, `Volterra`, `Integral`, `Periodic` and `Data`.
     parameters : mapping of str to float or Unknown, default {}
         Numbers that residuals and values may name, in the user's own units; those that are `Unknown` are learned.
     hard : collection of str, default ()
@@ -103,7 +103,7 @@ class Problem:
             if not isinstance(condition, AbstractCondition):
                 what, remedy = (
                     f"A {type(condition).__name__} is no condition",
-                    "use Interior, Value, Derivative, Boundary, Periodic or Data, or Integral",
+                    "use Interior, Value, Derivative, Boundary, Periodic or Data, or Integral, Interface or Volterra",
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)

@@ -43,6 +43,11 @@ class AbstractRegion(ABC):
         """What is known at the points besides their coordinates, in the order of the points."""
         return {}
 
+    @property
+    def declared(self) -> Mapping[str, str]:
+        """What files tell of the region beside its parts, by which a run is read on its own problem alone."""
+        return {}
+
     def count(self, points: Tensor) -> int:
         """Return how many residuals points (n, d) stand for."""
         return len(points)

@@ -24,6 +24,11 @@ class Symbol(ABC):
         """The derivatives of fields that it is made of."""
         return ()
 
+    @property
+    def needs_normals(self) -> bool:
+        """Whether it is made of the normal."""
+        return False
+
     @abstractmethod
     def of(self, at: At) -> Tensor | float:
         """Return what it is at n points, shape (n,), or (n, k) for a vector; a number is the same at all of them."""
@@ -141,6 +146,11 @@ class Normal(Symbol):
 
     axis: int
 
+    @property
+    def needs_normals(self) -> bool:
+        """It is a part of it."""
+        return True
+
     def of(self, at: At) -> Tensor:
         """Return a column of the normals."""
         assert at.normals is not None
@@ -149,9 +159,17 @@ class Normal(Symbol):
 
 @dataclass(frozen=True)
 class NormalDerivative(Gradient):
-    """The derivative n·∇u of a field along the outward unit normal, in the field's over the coordinates' units."""
+    """The derivative n·∇u of a field along the outward unit normal, in the field's over the coordinates' units.
+
+    The normal is zero along other axes than those given.
+    """
+
+    @property
+    def needs_normals(self) -> bool:
+        """It is along it."""
+        return True
 
     def of(self, at: At) -> Tensor:
-        """Return the sum over all axes, shape (n,)."""
+        """Return the sum over the axes, shape (n,)."""
         assert at.normals is not None
-        return (at.normals * super().of(at)).sum(1)
+        return (at.normals[:, self.axes] * super().of(at)).sum(1)

@@ -67,9 +67,18 @@ class Vocabulary:
             seen.add(name)
 
     @property
+    def _normal_axes(self) -> tuple[int, ...]:
+        """The axes along which a normal may have components."""
+        return tuple(range(len(self.coordinates)))
+
+    @property
     def unknowns(self) -> dict[str, Unknown]:
         """The parameters that are learned, by name."""
         return {name: value for name, value in self.parameters.items() if isinstance(value, Unknown)}
+
+    def knows(self, name: str) -> bool:
+        """Return whether a name stands for something."""
+        return bool(self._readings(name)) or self._is_derivative(name)
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
@@ -99,9 +108,9 @@ class Vocabulary:
             else:
                 found.add(Parameter(value))
         if self.on_boundary:
-            found |= {Normal(axis) for axis, x in enumerate(self.coordinates) if name == f"n_{x}"}
-            all_axes = tuple(range(len(self.coordinates)))
-            normal = [NormalDerivative(number, all_axes, len(all_axes)) for number in range(len(self.fields))]
+            axes, size = self._normal_axes, len(self.coordinates)
+            found |= {Normal(axis) for axis in axes if name == f"n_{self.coordinates[axis]}"}
+            normal = [NormalDerivative(number, axes, size) for number in range(len(self.fields))]
             found |= {one for one, field in zip(normal, self.fields, strict=True) if name == f"{field}_n"}
         for number, field in enumerate(self.fields):
             if name == field:
@@ -152,7 +161,8 @@ class Vocabulary:
             for number, x in enumerate(self.coordinates)
             for y in self.coordinates[number:]
         ]
-        normal = [*[f"{field}_n" for field in self.fields], *[f"n_{x}" for x in self.coordinates]]
+        components = [f"n_{self.coordinates[axis]}" for axis in self._normal_axes]
+        normal = [*[f"{field}_n" for field in self.fields], *components]
         boundary = normal if self.on_boundary else []
         return [*self.fields, *first, *second, *boundary, *self.coordinates, *self.parameters, *self._vectors()]
 
@@ -169,8 +179,7 @@ class Vocabulary:
             if kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 what = f"The argument {parameter} cannot be given by name"
                 raise DeclarationError(what, where, "name every argument")
-            known = bool(self._readings(name)) or self._is_derivative(name)
-            if known or parameter.default is parameter.empty:
+            if self.knows(name) or parameter.default is parameter.empty:
                 symbols[name] = self.symbol(name, where)
         return BoundFunction(function, symbols, where)
 
@@ -196,7 +205,7 @@ class BoundFunction:
     @property
     def needs_normals(self) -> bool:
         """Whether the function asks for the normal, or for a derivative along it."""
-        return any(isinstance(symbol, Normal | NormalDerivative) for symbol in self.symbols.values())
+        return any(symbol.needs_normals for symbol in self.symbols.values())
 
     def __call__(
         self, x: Tensor, values: Mapping[Any, Tensor] = MappingProxyType({}), normals: Tensor | None = None

@@ -18,7 +18,7 @@ from pinnml.network import JETS, AbstractNetwork
 from pinnml.optim import QR
 from pinnml.points import ConditionPoints, Sampler
 from pinnml.problem import Problem
-from pinnml.setup.room import check_room, machine_memory, point_counts
+from pinnml.setup.room import check_room, machine_memory, point_counts, read_counts
 from pinnml.setup.setup import Setup, bind, draw_points, initial
 
 SAMPLE = 48
@@ -75,6 +75,7 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
     theta = initial(problem, replace(setup, device="cpu"), network, generator)
     collocation = draw_points(problem, replace(_with_few_points(setup), device="cpu"), generator)
     counts = point_counts(problem, setup)
+    read = read_counts(problem, counts)
     sample = {name: points.thinned(_share(points)) for name, points in collocation.items()}
     small = PinnObjective(problem, Discretisation(network, sample), chunk=SAMPLE, threads=Threads(1))
     iterate = small.at(theta)
@@ -84,13 +85,13 @@ def predict_memory(problem: Problem, setup: Setup) -> Memory:
     fixed = [chunk.embedded.nbytes / len(chunk.x) for chunk in small.chunks]
     rows = sum(counts.values()) * len(problem.fields)
     readout, jets = _readout(problem, small, setup, counts)
-    numbers = 20 * rows + sum(counts.values()) * problem.domain.dimension * 4
+    numbers = 20 * rows + sum(read.values()) * problem.domain.dimension * 4
     device = torch.device(setup.device)
     threads = torch.get_num_threads() if device.type == "cpu" and network.thread_safe else 1
-    most = max(counts.values())
+    most = max(read.values())
     return Memory(
         process=_resident() if device.type == "cpu" else 0,
-        points=round(sum(counts.values()) * (2 * widest + max(fixed))) + numbers * theta.element_size(),
+        points=round(sum(read.values()) * (2 * widest + max(fixed))) + numbers * theta.element_size(),
         solver=max(setup.solver.storage(small.structure, len(theta), rows) + 20 * len(theta), readout)
         * theta.element_size(),
         jets=min(jets * theta.element_size(), setup.jets),
@@ -162,7 +163,7 @@ def _readout(problem: Problem, small: PinnObjective, setup: Setup, counts: Mappi
     columns = 0 if setup.refine is None else setup.refine.columns(len(problem.fields))
     if columns == 0:
         return 0, 0
-    channels = {chunk.term.name: len(chunk.indices) for chunk in small.chunks}
+    channels = {chunk.term.name: len(chunk.indices) * chunk.term.stencil.count for chunk in small.chunks}
     jets = sum(channels[name] * count for name, count in counts.items()) * columns / len(problem.fields)
     evaluated = (max(channels.values()) + 2) * max(JETS, 100 * columns) * small.threads.count
     rows = len(problem.fields) * sum(counts.values())

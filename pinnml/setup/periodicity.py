@@ -97,10 +97,12 @@ def _lines(problem: Problem, term: Term, axis: int) -> Tensor:
 def _residual(term: Term, x: Tensor, values: Mapping[FieldDerivative, Tensor]) -> Tensor:
     """Return a term's residuals (q, n), with unknown parameters at their starts.
 
-    They are zero where they are not finite: checks of the declaration tell of these.
+    Values are those at all points of the term's stencils. Residuals are zero where they are not finite: checks of the
+    declaration tell of these.
     """
-    starts = [(symbol, x.new_full((len(x),), symbol.unknown.start)) for symbol in term.unknowns]
-    return term.residual(x, dict([*values.items(), *starts]), {}).detach().nan_to_num(0.0, 0.0, 0.0)
+    read = term.stencil(x)
+    starts = [(symbol, x.new_full((len(read),), symbol.unknown.start)) for symbol in term.unknowns]
+    return term.residual(read, dict([*values.items(), *starts]), {}).detach().nan_to_num(0.0, 0.0, 0.0)
 
 
 def _harmonics(problem: Problem, term: Term, axis: int) -> int:
@@ -109,7 +111,8 @@ def _harmonics(problem: Problem, term: Term, axis: int) -> int:
     if any(part in sides for part in term.region.parts):
         return 0
     x = _lines(problem, term, axis)
-    zero = {symbol: torch.zeros(len(x), dtype=torch.float64, device="cpu") for symbol in term.derivatives}
+    count = len(x) * term.stencil.count
+    zero = {symbol: torch.zeros(count, dtype=torch.float64, device="cpu") for symbol in term.derivatives}
     lines = _residual(term, x, zero).view(-1, SAMPLES)
     energy = torch.fft.rfft(lines)[:, 1:].abs().square().sum(0)
     scale = SAMPLES**2 * len(lines) * float(lines.square().max())
@@ -121,10 +124,10 @@ def _harmonics(problem: Problem, term: Term, axis: int) -> int:
 def _keeps_harmonics(problem: Problem, term: Term, axis: int) -> bool:
     """Return whether a residual is linear in the fields, with coefficients that do not vary along a coordinate."""
     x = _lines(problem, term, axis)
-    generator = torch.Generator().manual_seed(1)
+    generator, count = torch.Generator().manual_seed(1), len(x) * term.stencil.count
     first, second = (
         {
-            symbol: torch.randn(len(x), generator=generator, dtype=torch.float64, device="cpu")
+            symbol: torch.randn(count, generator=generator, dtype=torch.float64, device="cpu")
             for symbol in term.derivatives
         }
         for _ in range(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -47,8 +48,8 @@ def check_room(problem: Problem, setup: Setup) -> int:
 
 def _least(problem: Problem, setup: Setup) -> tuple[int, int, int]:
     network, size = bind(problem, setup), torch.finfo(setup.dtype).bits // 8
-    count = sum(point_counts(problem, setup).values())
-    rows = count * len(problem.fields)
+    counts = point_counts(problem, setup)
+    count, rows = sum(read_counts(problem, counts).values()), sum(counts.values()) * len(problem.fields)
     points = rows * PER_POINT + count * 4 * problem.domain.dimension
     structure = structure_of(problem, network)
     matrices = setup.solver.storage(structure, structure.size, rows)
@@ -67,6 +68,11 @@ def point_counts(problem: Problem, setup: Setup) -> dict[str, int]:
     if setup.refine is not None:
         counts |= dict.fromkeys(problem.equations, setup.refine.most_points(len(problem.fields)))
     return counts
+
+
+def read_counts(problem: Problem, counts: Mapping[str, int]) -> dict[str, int]:
+    """Return at how many points fields are read for so many points of each soft condition."""
+    return {name: count * problem.terms[name].stencil.count for name, count in counts.items() if name in problem.terms}
 
 
 def _refused(needed: int, what: str, remedy: str, room: int) -> DeclarationError:

@@ -23,6 +23,7 @@ from pinnml.setup.arguments import expect
 from pinnml.setup.environment import has_gpu
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import default_recipe
+from pinnml.setup.sides import with_sides
 
 DEFAULT_SECONDS = 60.0
 """The default length of a run [s]."""
@@ -139,7 +140,7 @@ def parameters(problem: Problem, network: Architecture) -> int:
 
 def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     domain = problem.domain
-    return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
+    return with_sides(network, problem).bind(domain.names, domain.lower, domain.upper, len(problem.fields))
 
 
 def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:

@@ -19,12 +19,15 @@ from pinnml.problem import (
     DeclarationError,
     Derivative,
     Finding,
+    Interface,
     Interior,
     Lifting,
     Periodic,
     Problem,
     Value,
+    Volterra,
 )
+from pinnml.problem.domains import Ball, HalfSpace
 
 QUICK = 0.5
 """Seconds for one declaration with its check; below 0.05 so far."""
@@ -100,12 +103,46 @@ def mostly_good(draw: st.DrawFn, good: dict[str, Any], wild: dict[str, st.Search
 ARRAYS = st.one_of(st.lists(st.floats(0, 1), max_size=3), st.just([0.5, 0.6]), ODD)
 
 
+SIDED = st.lists(
+    st.sampled_from(["u_minus", "u_plus", "u_n_minus", "u", "x", "n_x", "n_t", "nu_plus", "q"]), max_size=3
+)
+
+ACROSS = st.one_of(
+    st.builds(lambda b, a: HalfSpace(b, x=a), st.floats(-2, 2), st.floats(0.5, 2)),
+    st.builds(lambda r: Ball(r, x=0.5, t=0.5), st.floats(0.01, 2)),
+    st.sampled_from([HalfSpace(0.5, y=1.0), Box(x=(0, 1), t=(0, 1)), Box(t=(0.2, 0.4)), HalfSpace(0.5, x=1.0, t=0.3)]),
+    ODD,
+)
+
+KERNELS = st.one_of(
+    st.lists(st.sampled_from(["u", "u_x", "s", "t", "x", "nu", "q", "*a"]), max_size=3).map(function), ODD
+)
+
+
+@st.composite
+def interfaces(draw: st.DrawFn) -> Interface:
+    """An interface, with at most two arguments wild."""
+    good = {"residual": function(["u_minus", "u_plus"]), "across": HalfSpace(0.5, x=1.0)}
+    weight = st.one_of(NUMBERS, ODD)
+    wild = {"residual": st.one_of(SIDED.map(function), FUNCTIONS), "across": ACROSS, "weight": weight}
+    return Interface(**mostly_good(draw, good, wild))
+
+
+@st.composite
+def memories(draw: st.DrawFn) -> Volterra:
+    """An equation with memory, with at most two arguments wild."""
+    good = {"past": function(["s", "u"]), "along": "t", "inner": "s"}
+    wild = {"past": KERNELS, "more": KERNELS, "u": KERNELS, "along": st.one_of(COORDINATES, ODD)}
+    wild |= {"inner": st.one_of(NAMES, ODD), "nodes": st.one_of(st.integers(-1, 5), ODD), "weight": NUMBERS}
+    return Volterra(function(["u_t", "past"]), **mostly_good(draw, good, wild))
+
+
 @st.composite
 def conditions(draw: st.DrawFn) -> Any:
     """A condition of any kind with any arguments that Python lets through, at most two of them wild."""
-    kind = draw(st.sampled_from([Interior, Value, Derivative, Periodic, Data, None]))
-    if kind is None:
-        return draw(ODD)
+    kind = draw(st.sampled_from([Interior, Value, Derivative, Periodic, Data, Interface, Volterra, None]))
+    if kind in (None, Interface, Volterra):
+        return draw({None: ODD, Interface: interfaces(), Volterra: memories()}[kind])
     weight = {"weight": st.one_of(NUMBERS, ODD)}
     if kind is Interior:
         chosen = mostly_good(draw, {"residual": function(["u_t", "u_xx"])}, {"residual": FUNCTIONS} | weight)
