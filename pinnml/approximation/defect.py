@@ -134,10 +134,13 @@ def _on(box: Box, nodes: Sequence[tuple[Array, Array]], part: str | None) -> tup
 
 
 def is_linearised(problem: Problem) -> bool:
-    """Return whether all conditions hold inside a box, on its faces, or between two, and all parameters are known."""
+    """Return whether all conditions hold inside a box, on its faces, or between two, and all parameters are known.
+
+    And every field depends on all coordinates, as splines do.
+    """
     kinds = Everywhere | Parts | Pair
     in_box = isinstance(problem.domain, Box) and all(isinstance(term.region, kinds) for term in problem.terms.values())
-    return in_box and not problem.unknowns
+    return in_box and not problem.unknowns and problem.is_even
 
 
 class Defect:

@@ -88,13 +88,15 @@ def _moved(theta: Tensor) -> Tensor:
 
 def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     """Find derivatives that the network does not have: they are zero at all points, whatever θ is."""
-    names = objective.problem.domain.names
+    problem = objective.problem
+    names = problem.domain.names
     moved = _moved(theta)
     for placed in objective.chunks:
         jet = placed.fields(moved, Workspace())[0].values
         for symbol in placed.term.derivatives:
             along = [name for name, order in zip(names, symbol.index, strict=True) if order]
-            if len(along) == 1 and not jet[placed.indices.index(symbol.index), symbol.field].any():
+            depends = any(symbol.index[axis] for axis in problem.axes[symbol.field])
+            if depends and len(along) == 1 and not jet[placed.indices.index(symbol.index), symbol.field].any():
                 field, order = objective.problem.fields[symbol.field], sum(symbol.index)
                 what = f"The network's derivative of order {order} along {along[0]} is zero at all points"
                 remedy = "take a smooth activation, such as tanh in place of ReLU"

@@ -3,6 +3,7 @@
 from pinnml.network.activation import Activation, Sin, Tanh
 from pinnml.network.architectures import MLP, ResNet
 from pinnml.network.autograd import nested
+from pinnml.network.beside import BesideNetwork, beside
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, origin_of
@@ -33,6 +34,7 @@ __all__ = [
     "AbstractNetwork",
     "Activation",
     "Architecture",
+    "BesideNetwork",
     "Block",
     "ChainNetwork",
     "Compiled",
@@ -58,6 +60,7 @@ __all__ = [
     "WidenedNetwork",
     "Workspace",
     "arranged",
+    "beside",
     "blocks_between",
     "body_of",
     "closure",

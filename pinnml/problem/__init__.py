@@ -6,6 +6,7 @@ from pinnml.problem.box import Box, Face
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, Triangulation, check_inside
+from pinnml.problem.field import Field
 from pinnml.problem.integral import Integral
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.probe import probe_term
@@ -28,6 +29,7 @@ __all__ = [
     "Derivative",
     "Everywhere",
     "Face",
+    "Field",
     "FieldDerivative",
     "FieldLifting",
     "Finding",

@@ -163,6 +163,8 @@ class Periodic(AbstractCondition):
             for field, highest in self.orders.items()
             for symbol in _along(field_symbol(field, vocabulary, where), axis, highest, where)
         ]
+        for symbol in symbols:
+            vocabulary.check_along(symbol.field, [axis], "A periodic condition", where)
         if not symbols:
             raise DeclarationError("No field is named", where, "give one, as in Periodic(u=1, along=…)")
 

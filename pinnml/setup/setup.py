@@ -14,7 +14,7 @@ from pinnml.approximation import can_be_linearised
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.loss import KEPT_BYTES, AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes
 from pinnml.methods import schwarz_gauss_newton
-from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
+from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet, beside
 from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
@@ -102,7 +102,7 @@ def arrange(
     setup = replace(setup, network=chosen)
     if solver is None:
         given, size = points is not None, parameters(problem, setup.network)
-        recipe = default_recipe(size, given, noisy=_is_noisy(problem))
+        recipe = default_recipe(size, given, read=problem.is_even and not _is_noisy(problem))
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine)
     else:
         setup = replace(setup, solver=solver)
@@ -139,7 +139,7 @@ def parameters(problem: Problem, network: Architecture) -> int:
 
 def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     domain = problem.domain
-    return network.bind(domain.names, domain.lower, domain.upper, len(problem.fields))
+    return beside(network, domain.names, domain.lower, domain.upper, problem.axes)
 
 
 def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
@@ -165,7 +165,7 @@ def _architecture(network: Architecture | nn.Module) -> Architecture:
 def _estimating(problem: Problem, setup: Setup) -> Setup:
     """Return a setup with which errors are estimated; raise `DeclarationError` where none would ever be."""
     own, rule = isinstance(setup.network, Custom), setup.refine
-    if rule is not None and rule.estimates(problem, not own and setup.dtype == torch.float64):
+    if rule is not None and rule.estimates(problem, not own and problem.is_even and setup.dtype == torch.float64):
         return setup
     if not can_be_linearised(problem):
         kind = "a module of your own" if own else f"what {type(setup.solver).__name__} trains"
