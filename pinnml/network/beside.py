@@ -183,7 +183,7 @@ class BesideNetwork(AbstractNetwork):
             yield Member(chain, member.axes, width, rows)
 
 
-def beside(
+def bind_beside(
     architecture: Architecture,
     names: Sequence[str],
     lower: Sequence[float],

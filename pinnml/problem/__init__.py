@@ -9,6 +9,7 @@ from pinnml.problem.domain import AbstractDomain, Triangulation, check_inside
 from pinnml.problem.field import Field
 from pinnml.problem.integral import Integral
 from pinnml.problem.lifting import FieldLifting, Lifting
+from pinnml.problem.mesh.nodal import NodalTable
 from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
@@ -38,6 +39,7 @@ __all__ = [
     "Interior",
     "Lifting",
     "MultiIndex",
+    "NodalTable",
     "Pair",
     "Parts",
     "Periodic",

@@ -14,7 +14,7 @@ from pinnml.approximation import can_be_linearised
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.loss import KEPT_BYTES, AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes
 from pinnml.methods import schwarz_gauss_newton
-from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet, beside
+from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet, bind_beside
 from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
@@ -139,7 +139,7 @@ def parameters(problem: Problem, network: Architecture) -> int:
 
 def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     domain = problem.domain
-    return beside(network, domain.names, domain.lower, domain.upper, problem.axes)
+    return bind_beside(network, domain.names, domain.lower, domain.upper, problem.axes)
 
 
 def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:

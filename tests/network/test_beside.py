@@ -8,18 +8,18 @@ from network_reference import ARCHITECTURES, LOWER, NAMES, UPPER, bound, paramet
 from torch import nn
 
 from pinnml.errors import DeclarationError
-from pinnml.network import MLP, AbstractNetwork, BesideNetwork, Custom, Workspace, beside
+from pinnml.network import MLP, AbstractNetwork, BesideNetwork, Custom, Workspace, bind_beside
 
 GROUPS = ((0, 1, 2), (0, 2), (0, 1, 2), (1,))
 CHAINS = sorted(set(ARCHITECTURES) - {"mlp-fourier"})  # whose features are not those of fewer coordinates
 
 
 def network_of(name: str = "resnet") -> AbstractNetwork:
-    return beside(ARCHITECTURES[name], NAMES, LOWER, UPPER, GROUPS)
+    return bind_beside(ARCHITECTURES[name], NAMES, LOWER, UPPER, GROUPS)
 
 
 def test_fields_of_all_coordinates_have_the_network_of_the_architecture() -> None:
-    one = beside(MLP(5, 2), NAMES, LOWER, UPPER, [(0, 1, 2)] * 2)
+    one = bind_beside(MLP(5, 2), NAMES, LOWER, UPPER, [(0, 1, 2)] * 2)
     assert [block.shape for block in one.blocks] == [block.shape for block in bound(MLP(5, 2), 3).blocks]
     assert not isinstance(one, BesideNetwork)
 
@@ -103,4 +103,4 @@ def test_rows_of_half_a_layer_are_refused(generator: torch.Generator) -> None:
 
 def test_a_module_is_refused() -> None:
     with pytest.raises(DeclarationError, match="A Custom is no chain of layers"):
-        beside(Custom(nn.Linear(2, 2)), NAMES[:2], LOWER[:2], UPPER[:2], [(0, 1), (0,)])
+        bind_beside(Custom(nn.Linear(2, 2)), NAMES[:2], LOWER[:2], UPPER[:2], [(0, 1), (0,)])
