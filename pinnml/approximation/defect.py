@@ -140,7 +140,8 @@ def is_linearised(problem: Problem) -> bool:
     """
     kinds = Everywhere | Parts | Pair
     in_box = isinstance(problem.domain, Box) and all(isinstance(term.region, kinds) for term in problem.terms.values())
-    return in_box and not problem.unknowns and problem.is_even
+    has_prior = any(term.prior for term in problem.terms.values())
+    return in_box and not problem.unknowns and problem.is_even and not has_prior
 
 
 class Defect:

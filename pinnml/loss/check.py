@@ -48,7 +48,7 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
         findings += _check_held(objective, theta, name, term)
     # a loss that was weighed by a rule, or by the noise of measurements, says nothing about the declaration
     soft, weighed = objective.problem.soft_terms, objective.discretisation.weights
-    own = {name: loss for name, loss in losses.items() if not (name in weighed or soft[name].noisy)}
+    own = {name: loss for name, loss in losses.items() if not (name in weighed or soft[name].noisy or soft[name].prior)}
     told = _check_scales(own, torch.finfo(theta.dtype).eps) + _check_light(objective, theta)
     return findings or _check_solved(objective, theta) + told
 
@@ -157,7 +157,8 @@ def _check_scales(losses: dict[str, float], eps: float) -> list[Finding]:
 def _check_light(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     """Find soft conditions whose residuals descent would change a thousand times more slowly than another's."""
     problem = objective.problem
-    light_ones = [n for n, term in problem.soft_terms.items() if n not in problem.equations and not term.noisy]
+    soft = problem.soft_terms.items()
+    light_ones = [n for n, term in soft if n not in problem.equations and not term.noisy and not term.prior]
     if not light_ones:
         return []
     found, balanced = traces(objective, theta, SAMPLE), objective.discretisation.weights

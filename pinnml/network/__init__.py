@@ -3,7 +3,7 @@
 from pinnml.network.activation import Activation, Sin, Tanh
 from pinnml.network.architectures import MLP, ResNet
 from pinnml.network.autograd import nested
-from pinnml.network.beside import BesideNetwork, bind_beside
+from pinnml.network.beside import BesideNetwork, Member, bind_beside
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, origin_of
@@ -49,6 +49,7 @@ __all__ = [
     "Identity",
     "Inverted",
     "Layer",
+    "Member",
     "ModuleNetwork",
     "Normalised",
     "PeriodicEmbedding",

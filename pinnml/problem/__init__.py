@@ -10,6 +10,7 @@ from pinnml.problem.field import Field
 from pinnml.problem.integral import Integral
 from pinnml.problem.lifting import FieldLifting, Lifting
 from pinnml.problem.mesh.nodal import NodalTable
+from pinnml.problem.prior import Tikhonov
 from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
@@ -48,6 +49,7 @@ __all__ = [
     "Reference",
     "Table",
     "Term",
+    "Tikhonov",
     "Triangulation",
     "UnitPoints",
     "Unknown",

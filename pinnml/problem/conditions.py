@@ -30,7 +30,7 @@ class Term:
     `residual(x, values, data)` maps points (n, d), derivatives of fields with the `unknowns` among the parameters, and
     named point data, of shape (n,) each, to residuals of shape (q, n'). The weight of a term that is `balanced` may be
     replaced by a run's rule of balance. Derivatives are prescribed each by itself, or tied to one another, `tied`.
-    Residuals of a term that is `noisy` have a variance of one.
+    Residuals of a term that is `noisy` have a variance of one; a `prior` is no equation, and yields to measurements.
     """
 
     name: str
@@ -42,6 +42,12 @@ class Term:
     tied: bool = False
     unknowns: tuple[UnknownParameter, ...] = ()
     noisy: bool = False
+    prior: bool = False
+
+    @property
+    def is_equation(self) -> bool:
+        """Whether it holds at any point of the domain."""
+        return self.region.whole_domain and not self.prior
 
     @property
     def learned(self) -> tuple[Learned, ...]:

@@ -36,7 +36,7 @@ class Problem:
         The names of the unknown fields; `Field("a", of=["x"])` for one that depends on some of the coordinates only.
     conditions : mapping of str to AbstractCondition
         The equation and all else that the fields fulfil, by a name for each: `Interior`, `Value`, `Derivative`,
-        `Boundary`, `Integral`, `Periodic` and `Data`.
+        `Boundary`, `Integral`, `Periodic`, `Data` and `Tikhonov`.
     parameters : mapping of str to float or Unknown, default {}
         Numbers that residuals and values may name, in the user's own units; those that are `Unknown` are learned.
     hard : collection of str, default ()
@@ -111,6 +111,11 @@ class Problem:
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
+        noisy = any(term.noisy for term in terms.values())
+        for name, term in terms.items():
+            if term.prior and term.balanced and not noisy:
+                what = "The weight of a prior is found by the noise of measurements, and none has a sigma"
+                raise DeclarationError(what, f"condition {name!r}", "give weight=…, or Data(…, sigma=…)")
         return terms | alike(terms)
 
     def _check_unknowns(self) -> None:
@@ -163,7 +168,7 @@ class Problem:
     @property
     def equations(self) -> dict[str, Term]:
         """The terms that hold at any point of the domain, so that their points may follow the residual."""
-        return {name: term for name, term in self.terms.items() if term.region.whole_domain}
+        return {name: term for name, term in self.terms.items() if term.is_equation}
 
     @property
     def soft_terms(self) -> dict[str, Term]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pinnml.adapt import RAD, AbstractAdaptation, Readouts
+from pinnml.adapt import RAD, AbstractAdaptation, Readouts, Stage
 from pinnml.methods import schwarz_gauss_newton
-from pinnml.optim import LBFGS, AbstractSolver, WhereLinear
+from pinnml.optim import LBFGS, AbstractSolver, LevenbergMarquardt, WhereLinear
 from pinnml.settings import record
 
 LARGEST = 6000
@@ -40,6 +40,11 @@ def default_recipe(size: int, given: bool = False, read: bool = True) -> Recipe:
     if not read and not given:
         return sweeps_recipe()
     return Recipe(schwarz_gauss_newton()) if given else Recipe(WhereLinear(schwarz_gauss_newton()), Readouts())
+
+
+def seeking_recipe() -> Recipe:
+    """Return Levenberg–Marquardt on few points, for small networks that are kept from following noise (`Tikhonov`)."""
+    return Recipe(LevenbergMarquardt(), RAD(stages=(Stage(1000, every=10),)))
 
 
 def sweeps_recipe() -> Recipe:

@@ -22,7 +22,10 @@ from pinnml.settings import AtLeast, Between, Count, record
 from pinnml.setup.arguments import expect
 from pinnml.setup.environment import has_gpu
 from pinnml.setup.periodicity import fit_network
-from pinnml.setup.recipe import default_recipe
+from pinnml.setup.recipe import LARGEST, default_recipe, seeking_recipe
+
+SMALL = ResNet(width=8, blocks=3)
+"""The network where functions are sought (`Tikhonov`): what a large one can do beside them is fitted to the noise."""
 
 DEFAULT_SECONDS = 60.0
 """The default length of a run [s]."""
@@ -98,11 +101,14 @@ def arrange(
     )  # fmt: skip
     setup = Setup(balance=balance, seed=int(seed), device=_device(device), dtype=dtype, chunk=chunk and int(chunk))
     setup = replace(setup, scales=_scales(scales, problem))
-    chosen = fit_network(ResNet(), problem) if network is None else _architecture(network)
+    seeks = any(term.prior for term in problem.terms.values())
+    own = SMALL if seeks else ResNet()
+    chosen = fit_network(own, problem) if network is None else _architecture(network)
     setup = replace(setup, network=chosen)
     if solver is None:
         given, size = points is not None, parameters(problem, setup.network)
-        recipe = default_recipe(size, given, read=problem.is_even and not _is_noisy(problem))
+        read = problem.is_even and not _is_noisy(problem)
+        recipe = seeking_recipe() if seeks and size <= LARGEST and not given else default_recipe(size, given, read=read)
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine)
     else:
         setup = replace(setup, solver=solver)
