@@ -44,6 +44,7 @@ IMPORTED_LATE = {
             ("nearest", "scipy.spatial.cKDTree"), ("closed", "scipy.sparse.coo_array"),
             ("closed", "scipy.sparse.csgraph.connected_components"),
             ("reading", "meshio.gmsh"), ("reading", "meshio.stl"), ("reading", "meshio.vtu"),
+            ("nodal", "scipy.sparse.csr_array"),
         ]
     },
     **{

@@ -26,6 +26,12 @@ TINY: dict[str, tuple[dict[str, Any], Callable[[float], bool]]] = {
     "unknown_viscosity": ({"nu": 0.1, "iterations": 24, "points": 150, "width": 8}, lambda error: error < 0.03),
     # 6e-5 off; 6e-2 after 5
     "two_materials": ({"iterations": 10, "points": 200}, lambda flow: abs(flow - 1 / 0.85) < 3e-4),
+    "table_coefficient": (
+        {"iterations": 25, "points": 100, "width": 8},
+        lambda error: error < 2e-3,
+    ),  # 9e-4; 3e-2 at 15
+    "own_domain": ({"iterations": 25, "points": 200, "width": 8}, lambda error: error < 3e-4),  # 1e-4; 2e-3 after 15
+    "robin_cooling": ({"iterations": 25, "points": 200, "width": 8}, lambda error: error < 4e-6),  # 7e-7; 9e-6 after 20
     "two_phases": ({"adam": 40, "lbfgs": 60, "points": 200, "width": 8}, lambda gain: gain > 300),  # 608
 }
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.around import AbstractAround
+from pinnml.adapt.evidence import begun_with, evident, open_priors, priors, reweighed
 from pinnml.loss import PinnObjective
 from pinnml.optim import Finished, Progress, Renewed
 from pinnml.settings import Above, Count, record, setting
@@ -48,6 +49,9 @@ class Discrepancy(AbstractAround):
     have, so that what is left of them is what the equations do not allow. Where M is below and stays the same, the
     noise is less than `sigma` says. The weight is never raised: the equations are exact. Where there are no such
     measurements it does nothing.
+
+    The weight of a prior (`Tikhonov`) keeps its ratio to theirs. One that is open is found at every look once they are
+    fitted (`evident`), and measurements then begin with more weight than the equations (`begun_with`).
     Source: the discrepancy principle (Morozov, Soviet Math. Dokl. 7, 1966), with the plateau of the L-curve (Hansen,
     O'Leary, SIAM J. Sci. Comput. 14, 1993) in place of an upper bound.
 
@@ -73,7 +77,12 @@ class Discrepancy(AbstractAround):
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
         """Do what `rule` does; the first look is due after `every` iterations."""
         found, inner = self.rule.begun(objective, theta, generator)
-        return found, DiscrepancyState(self.every, inner=inner)
+        state = DiscrepancyState(self.every, inner=inner)
+        if not (noisy(objective) and open_priors(objective)):
+            return found, state
+        renewed = found or Renewed(objective, theta)
+        assert isinstance(renewed.objective, PinnObjective)
+        return replace(renewed, objective=begun_with(renewed.objective, renewed.theta)), state
 
     def adapted(
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: DiscrepancyState
@@ -87,8 +96,12 @@ class Discrepancy(AbstractAround):
         state, is_lower = self._looked(progress, objective, replace(state, due=progress.iteration + self.every))
         renewed = found if isinstance(found, Renewed) else Renewed(objective, progress.iterate.theta)
         assert isinstance(renewed.objective, PinnObjective)
-        lower = weighed(renewed.objective, 1 / self.factor) if is_lower else None
-        return (found if lower is None else replace(renewed, objective=lower)), state
+        present = renewed.objective
+        if state.before is not None and (weights := evident(present, renewed.theta)):  # once they have been fitted
+            present = reweighed(present, weights)
+        if is_lower:
+            present = weighed(present, 1 / self.factor) or present
+        return (found if present is renewed.objective else replace(renewed, objective=present)), state
 
     def _looked(
         self, progress: Progress, objective: PinnObjective, state: DiscrepancyState
@@ -111,7 +124,7 @@ class Discrepancy(AbstractAround):
         A network cannot meet these exactly; what is left must not decide about parameters.
         """
         losses, measured = objective.losses(theta), noisy(objective)
-        others = sum(loss for name, loss in losses.items() if name not in measured)
+        others = sum(loss for name, loss in losses.items() if name not in [*measured, *priors(objective)])
         return others < sum(losses[name] for name in measured) / self.factor
 
 
@@ -137,10 +150,12 @@ def misfit(objective: PinnObjective, theta: Tensor) -> float:
 
 
 def weighed(objective: PinnObjective, factor: float) -> PinnObjective | None:
-    """Return the loss with another weight of noisy measurements, None where next to nothing would be left of it."""
+    """Return the loss with another weight of noisy measurements, and of priors beside them.
+
+    None where next to nothing would be left of the measurements.
+    """
     names = noisy(objective)
-    weights = {name: factor * objective.weight(name) for name in names}
+    weights = {name: factor * objective.weight(name) for name in [*names, *priors(objective)]}
     if any(weights[name] < LOWEST * objective.problem.terms[name].weight for name in names):
         return None
-    discretisation = objective.discretisation
-    return objective.on(replace(discretisation, weights={**discretisation.weights, **weights}))
+    return reweighed(objective, weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -50,14 +50,28 @@ class Approximation:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
 
         Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
-        shape for one name, a dictionary of arrays for several. Raises `DeclarationError` for a missing or unknown
-        coordinate and for points outside the domain.
+        shape for one name, a dictionary of arrays for several. Coordinates that none of them depends on may be left
+        out. Raises `DeclarationError` for a missing or unknown coordinate and for points outside the domain.
         """
         asked = list(names or self.problem.fields)
-        x, shape = self._points(coordinates, "the solution's arguments")
+        x, shape = self._points(self._completed(asked, coordinates), "the solution's arguments")
         values = field_values(self.problem, self.network, self.theta, x, asked).cpu().numpy()
         shaped = {name: value.reshape(shape) for name, value in zip(asked, values, strict=True)}
         return shaped[asked[0]] if len(asked) == 1 else shaped
+
+    def _completed(self, names: Sequence[str], coordinates: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the coordinates with the middle of those that none of the fields and derivatives depends on."""
+        domain, vocabulary = self.problem.domain, self.problem.vocabulary
+        if self.problem.is_even:
+            return coordinates
+        needs = [part for name in names for part in vocabulary.symbol(name, "the solution's arguments").needs]
+        used = {axis for part in needs for axis in vocabulary.axes(part.field)}
+        middle = {
+            name: 0.5 * (low + high)
+            for axis, (name, low, high) in enumerate(zip(domain.names, domain.lower, domain.upper, strict=True))
+            if axis not in used
+        }
+        return middle | dict(coordinates)
 
     def _points(self, coordinates: Mapping[str, Any], where: str) -> tuple[Tensor, tuple[int, ...]]:
         """Return points (n, d) of θ's dtype and device, and the shape that their coordinates broadcast to."""

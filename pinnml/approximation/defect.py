@@ -142,12 +142,14 @@ def _on(box: Box, nodes: Sequence[tuple[Array, Array]], part: str | None) -> tup
 def is_linearised(problem: Problem) -> bool:
     """Return whether all conditions hold inside a box, on its faces, or between two, and all parameters are known.
 
-    In several coordinates equations with memory tie so many splines to one another that no band is left.
+    In several coordinates equations with memory tie so many splines to one another that no band is left; and every
+    field depends on all coordinates, as splines do.
     """
     kinds, terms = Everywhere | Parts | Pair, problem.terms.values()
     in_box = isinstance(problem.domain, Box) and all(isinstance(term.region, kinds) for term in terms)
     tied = problem.domain.dimension > 1 and any(term.stencil.count > 1 for term in terms)
-    return in_box and not tied and not problem.unknowns
+    has_prior = any(term.prior for term in terms)
+    return in_box and not (tied or has_prior or problem.unknowns) and problem.is_even
 
 
 class Defect:

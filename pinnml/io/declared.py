@@ -46,7 +46,7 @@ def declaration(problem: Problem) -> dict[str, Any]:
             n: [float(low), float(high)] for n, low, high in zip(domain.names, domain.lower, domain.upper, strict=True)
         },
         "shape": _short(domain.description),
-        "fields": list(problem.fields),
+        "fields": problem.vocabulary.described,
         "equation_parameters": encode(problem.parameters),
         "conditions": {name: type(condition).__name__ for name, condition in problem.conditions.items()},
         "hard": sorted(problem.hard),

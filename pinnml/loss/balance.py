@@ -62,7 +62,7 @@ class EqualTraces(AbstractBalance):
         return {
             name: objective.weight(name) * equations / found[name]
             for name, term in problem.soft_terms.items()
-            if term.balanced and 0 < still(theta.dtype) * equations < found[name] < math.inf
+            if term.balanced and not term.prior and 0 < still(theta.dtype) * equations < found[name] < math.inf
         }
 
 
@@ -87,7 +87,7 @@ def balanced(
     problem: Problem, discretisation: Discretisation, rule: AbstractBalance | None, theta: Tensor
 ) -> Discretisation:
     """Return the discretisation with the rule's weights at θ, and as it is where nothing is to be balanced."""
-    if rule is None or not any(term.balanced for term in problem.soft_terms.values()):
+    if rule is None or not any(term.balanced and not term.prior for term in problem.soft_terms.values()):
         return discretisation
     weights = dict(rule.weights(PinnObjective(problem, discretisation), theta))
     return replace(discretisation, weights={**discretisation.weights, **weights})

@@ -51,7 +51,7 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
         findings += _check_held(objective, theta, name, term)
     # a loss that was weighed by a rule, or by the noise of measurements, says nothing about the declaration
     soft, weighed = objective.problem.soft_terms, objective.discretisation.weights
-    own = {name: loss for name, loss in losses.items() if not (name in weighed or soft[name].noisy)}
+    own = {name: loss for name, loss in losses.items() if not (name in weighed or soft[name].noisy or soft[name].prior)}
     told = _check_scales(own, torch.finfo(theta.dtype).eps) + _check_light(objective, theta)
     told += _check_sides(objective, theta)
     return findings or _check_solved(objective, theta) + told
@@ -93,13 +93,15 @@ def _moved(theta: Tensor) -> Tensor:
 
 def _check_smoothness(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     """Find derivatives that the network does not have: they are zero at all points, whatever θ is."""
-    names = objective.problem.domain.names
+    problem = objective.problem
+    names = problem.domain.names
     moved = _moved(theta)
     for placed in objective.chunks:
         jet = placed.fields(moved, Workspace())[0].values
         for symbol in placed.term.derivatives:
             along = [name for name, order in zip(names, symbol.index, strict=True) if order]
-            if len(along) == 1 and not jet[placed.indices.index(symbol.index), symbol.field].any():
+            depends = any(symbol.index[axis] for axis in problem.axes[symbol.field])
+            if depends and len(along) == 1 and not jet[placed.indices.index(symbol.index), symbol.field].any():
                 field, order = objective.problem.fields[symbol.field], sum(symbol.index)
                 what = f"The network's derivative of order {order} along {along[0]} is zero at all points"
                 remedy = "take a smooth activation, such as tanh in place of ReLU"
@@ -176,7 +178,8 @@ def _check_scales(losses: dict[str, float], eps: float) -> list[Finding]:
 def _check_light(objective: PinnObjective, theta: Tensor) -> list[Finding]:
     """Find soft conditions whose residuals descent would change a thousand times more slowly than another's."""
     problem = objective.problem
-    light_ones = [n for n, term in problem.soft_terms.items() if n not in problem.equations and not term.noisy]
+    soft = problem.soft_terms.items()
+    light_ones = [n for n, term in soft if n not in problem.equations and not term.noisy and not term.prior]
     if not light_ones:
         return []
     found, balanced = traces(objective, theta, SAMPLE), objective.discretisation.weights

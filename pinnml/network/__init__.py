@@ -3,6 +3,7 @@
 from pinnml.network.activation import Activation, Sin, Tanh
 from pinnml.network.architectures import MLP, ResNet
 from pinnml.network.autograd import nested
+from pinnml.network.beside import BesideNetwork, Member, bind_beside
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, origin_of
@@ -35,6 +36,7 @@ __all__ = [
     "AbstractNetwork",
     "Activation",
     "Architecture",
+    "BesideNetwork",
     "Block",
     "ChainNetwork",
     "Compiled",
@@ -50,6 +52,7 @@ __all__ = [
     "Inversion",
     "Inverted",
     "Layer",
+    "Member",
     "ModuleNetwork",
     "Normalised",
     "PeriodicEmbedding",
@@ -63,6 +66,7 @@ __all__ = [
     "WithSides",
     "Workspace",
     "arranged",
+    "bind_beside",
     "blocks_between",
     "body_of",
     "closure",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -182,6 +182,12 @@ class ChainNetwork(AbstractNetwork):
         )
         self._rules: dict[tuple[MultiIndex, ...], dict[Activation, ChainRule]] = {}
         self._parts: dict[tuple[int, int], ChainNetwork] = {}
+
+    def along(self, axes: Sequence[int]) -> ChainNetwork:
+        """Return the chain for points that have some of the coordinates only, fed with fewer features."""
+        features = self.features.along(axes)
+        first = replace(self.layers[0], inputs=features.features)
+        return ChainNetwork(features, [first, *self.layers[1:]], [block.kind for block in self.blocks])
 
     def rules(self, indices: Sequence[MultiIndex]) -> dict[Activation, ChainRule]:
         """Return the chain rule of each activation for jets with these multi-indices, built once."""

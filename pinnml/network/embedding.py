@@ -85,6 +85,20 @@ class FeatureMap:
         found += [axis for one in self.inversions for axis in one.axes] + [-1 for one in self.sides for _ in range(2)]
         return [found[number] for number in numbers.tolist()]
 
+    def along(self, axes: Sequence[int]) -> FeatureMap:
+        """Return the features of points that have some of the coordinates only.
+
+        What the others add to a feature is left out, and a feature of no coordinate that is left; so is what is
+        inverted in a sphere of which they are coordinates.
+        """
+        kept = list(axes)
+        linear, frequency = self.linear[:, kept], self.frequency[:, kept]
+        lines, waves = linear.any(1), frequency.any(1)
+        inversions = [
+            replace(one, axes=tuple(map(kept.index, one.axes))) for one in self.inversions if set(one.axes) <= set(kept)
+        ]
+        return FeatureMap(linear[lines], self.shift[lines], frequency[waves], self.phase[waves], tuple(inversions))
+
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the derivatives of the features at points x (n, d), shape (C, features, n)."""
         linear, shift, frequency, phase = self._like(x)

@@ -6,9 +6,12 @@ from pinnml.problem.box import Box, Face
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, Triangulation, check_inside
+from pinnml.problem.field import Field
 from pinnml.problem.integral import Integral
 from pinnml.problem.interface import Across, Interface
 from pinnml.problem.lifting import FieldLifting, Lifting
+from pinnml.problem.mesh.nodal import NodalTable
+from pinnml.problem.prior import Tikhonov
 from pinnml.problem.probe import probe_term
 from pinnml.problem.problem import Problem
 from pinnml.problem.reference import Reference
@@ -31,6 +34,7 @@ __all__ = [
     "Derivative",
     "Everywhere",
     "Face",
+    "Field",
     "FieldDerivative",
     "FieldLifting",
     "Finding",
@@ -40,6 +44,7 @@ __all__ = [
     "Interior",
     "Lifting",
     "MultiIndex",
+    "NodalTable",
     "Pair",
     "Parts",
     "Periodic",
@@ -48,6 +53,7 @@ __all__ = [
     "Reference",
     "Table",
     "Term",
+    "Tikhonov",
     "Triangulation",
     "UnitPoints",
     "Unknown",

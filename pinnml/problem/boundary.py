@@ -189,6 +189,7 @@ def bind_values(
             if function.derivatives:
                 what = f"The value of {name!r} depends on a field"
                 raise DeclarationError(what, where, "use coordinates and parameters only")
+            vocabulary.check_along(symbol.field, function.axes, f"The value of {name!r}", where)
             bound.append((symbol, function))
         elif (number := finite(value)) is not None:
             bound.append((symbol, number))

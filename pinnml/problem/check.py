@@ -154,7 +154,7 @@ def _check_coverage(domain: AbstractDomain, vocabulary: Vocabulary, terms: Mappi
         named = [(term, [s for s in term.derivatives if s.field == number]) for term in terms.values()]
         for axis, coordinate in enumerate(domain.names):
             sides = domain.sides(axis)
-            orders = [s.index[axis] for term, symbols in named if term.region.whole_domain for s in symbols]
+            orders = [s.index[axis] for term, symbols in named if term.is_equation for s in symbols]
             order = max(orders, default=0)
             each = [(term, min(len(symbols), 1) if term.tied else len(symbols)) for term, symbols in named]
             counted = [(term, number * term.region.conditions_across(sides)) for term, number in each]

@@ -32,7 +32,7 @@ class Term:
     named point data, of shape (n,) each, to residuals of shape (q, n'). These are the points that the `stencil` makes
     of those of the region. The weight of a term that is `balanced` may be replaced by a run's rule of balance.
     Derivatives are prescribed each by itself, or tied to one another, `tied`. Residuals of a term that is `noisy` have
-    a variance of one.
+    a variance of one; a `prior` is no equation, and yields to measurements.
     """
 
     name: str
@@ -45,6 +45,12 @@ class Term:
     unknowns: tuple[UnknownParameter, ...] = ()
     noisy: bool = False
     stencil: AbstractStencil = field(default_factory=OnePoint)
+    prior: bool = False
+
+    @property
+    def is_equation(self) -> bool:
+        """Whether it holds at any point of the domain."""
+        return self.region.whole_domain and not self.prior
 
     @property
     def learned(self) -> tuple[Learned, ...]:
@@ -166,6 +172,8 @@ class Periodic(AbstractCondition):
             for field, highest in self.orders.items()
             for symbol in _along(field_symbol(field, vocabulary, where), axis, highest, where)
         ]
+        for symbol in symbols:
+            vocabulary.check_along(symbol.field, [axis], "A periodic condition", where)
         if not symbols:
             raise DeclarationError("No field is named", where, "give one, as in Periodic(u=1, along=…)")
 

@@ -64,7 +64,7 @@ def contradictions(
             for image, (side, x) in enumerate(zip(sides, ends, strict=True)):
                 linked += rows(on.get(side, []), x, image)
             groups.append((" and ".join(sides), linked))
-    everywhere = [term for term in terms.values() if term.region.whole_domain and term.stencil.count == 1]
+    everywhere = [term for term in terms.values() if term.is_equation and term.stencil.count == 1]
     groups.append(("the domain", rows(everywhere, domain.sample(unit, PROBES), 0)))
     return [finding for where, group in groups for finding in _found(where, group)]
 

@@ -59,21 +59,23 @@ def bind_lifting(
     liftings = []
     for field in vocabulary.fields:
         if field in chosen:
-            liftings.append(_given(chosen[field], f"the lifting of {field!r}", vocabulary))
+            liftings.append(_given(chosen[field], field, vocabulary))
         else:
             found = derived(field, hard, domain, vocabulary)
             liftings.append(FieldLifting(zero, _one) if found is None else FieldLifting(*found))
     return tuple(liftings)
 
 
-def _given(parts: Any, where: str, vocabulary: Vocabulary) -> FieldLifting:
+def _given(parts: Any, field: str, vocabulary: Vocabulary) -> FieldLifting:
+    where = f"the lifting of {field!r}"
     if not isinstance(parts, Sequence) or len(parts) != 2:
         raise DeclarationError(f"{parts!r} is no pair", where, "give two functions, as in Lifting(u=(g, l))")
-    return FieldLifting(*(_bind(part, where, vocabulary) for part in parts))
+    return FieldLifting(*(_bind(part, field, where, vocabulary) for part in parts))
 
 
-def _bind(function: Callable[..., Any], where: str, vocabulary: Vocabulary) -> PointFunction:
+def _bind(function: Callable[..., Any], field: str, where: str, vocabulary: Vocabulary) -> PointFunction:
     bound = vocabulary.bind(function, where)
+    vocabulary.check_along(vocabulary.fields.index(field), bound.axes, "A function", where)
     if bound.derivatives:
         raise DeclarationError("It depends on a field", where, "use coordinates and parameters only")
     if bound.unknowns:

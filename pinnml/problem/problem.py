@@ -14,6 +14,7 @@ from pinnml.problem.check import check_declaration, check_reference
 from pinnml.problem.conditions import AbstractCondition, Periodic, Term
 from pinnml.problem.data import alike
 from pinnml.problem.domain import AbstractDomain
+from pinnml.problem.field import Field, coordinates_of, names_of
 from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
 from pinnml.problem.reference import Reference
 from pinnml.problem.unknown import Unknown
@@ -31,11 +32,11 @@ class Problem:
     ----------
     domain : AbstractDomain
         Where the fields are sought, such as `Box(t=(0, 1), x=(-1, 1))`, in the user's own units.
-    fields : sequence of str
-        The names of the unknown fields.
+    fields : sequence of str and Field
+        The names of the unknown fields; `Field("a", of=["x"])` for one that depends on some of the coordinates only.
     conditions : mapping of str to AbstractCondition
         The equation and all else that the fields fulfil, by a name for each: `Interior`, `Value`, `Derivative`,
-        `Boundary`, `Interface`, `Volterra`, `Integral`, `Periodic` and `Data`.
+        `Boundary`, `Interface`, `Volterra`, `Integral`, `Periodic`, `Data` and `Tikhonov`.
     parameters : mapping of str to float or Unknown, default {}
         Numbers that residuals and values may name, in the user's own units; those that are `Unknown` are learned.
     hard : collection of str, default ()
@@ -58,7 +59,7 @@ class Problem:
     def __init__(
         self,
         domain: AbstractDomain,
-        fields: Sequence[str],
+        fields: Sequence[str | Field],
         *,
         conditions: Mapping[str, AbstractCondition],
         parameters: Mapping[str, float | Unknown] = MappingProxyType({}),
@@ -77,7 +78,8 @@ class Problem:
             remedy = "give a Reference({'u': …}, {'x': 101}, source, accuracy), or None"
             raise DeclarationError(f"reference is {shown(reference)}", "Problem", remedy)
         self.domain = domain
-        self.fields = () if isinstance(fields, str) or not isinstance(fields, Iterable) else tuple(fields)
+        given = () if isinstance(fields, str) or not isinstance(fields, Iterable) else tuple(fields)
+        self.fields: tuple[str, ...] = names_of(given)
         if not self.fields:
             raise DeclarationError(f"fields is {fields!r}", "Problem", "give a list of names such as ['u']")
         self.parameters = {key: _parameter(key, value) for key, value in _mapping("parameters", parameters).items()}
@@ -86,7 +88,9 @@ class Problem:
         self.reference = reference
         self.name = name
         self.description = description
-        self.vocabulary = Vocabulary(domain.names, self.fields, self.parameters)
+        self.vocabulary = Vocabulary(
+            domain.names, self.fields, self.parameters, coordinates_of=coordinates_of(given, domain.names)
+        )
         self.terms: dict[str, Term] = self._bind_terms()
         self._check_unknowns()
         self._check_hard(lifting)
@@ -107,6 +111,11 @@ class Problem:
                 )
                 raise DeclarationError(what, f"condition {name!r}", remedy)
             terms[name] = condition.bind(name, self.domain, self.vocabulary)
+        noisy = any(term.noisy for term in terms.values())
+        for name, term in terms.items():
+            if term.prior and term.balanced and not noisy:
+                what = "The weight of a prior is found by the noise of measurements, and none has a sigma"
+                raise DeclarationError(what, f"condition {name!r}", "give weight=…, or Data(…, sigma=…)")
         return terms | alike(terms)
 
     def _check_unknowns(self) -> None:
@@ -131,6 +140,10 @@ class Problem:
             if name in self.equations:
                 raise DeclarationError("No lifting makes an equation hold", where, "leave it out of hard")
             needed = {self.fields[symbol.field] for symbol in self.terms[name].derivatives}
+            for symbol in self.terms[name].derivatives:
+                for part in self.terms[name].region.parts:
+                    axes = self.domain.axes_of(part)
+                    self.vocabulary.check_along(symbol.field, axes, f"The part {part!r} of the boundary", where)
             if not isinstance(self.conditions[name], Value | Derivative | Periodic) and not needed <= lifted:
                 what = f"No lifting can be derived for a {type(self.conditions[name]).__name__} condition"
                 raise DeclarationError(what, where, "hand over lifting=Lifting(u=(g, l)), or leave it out of hard")
@@ -143,9 +156,19 @@ class Problem:
         return self.vocabulary.unknowns
 
     @property
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """The coordinates that each field depends on, by their axes."""
+        return tuple(self.vocabulary.axes(number) for number in range(len(self.fields)))
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every field depends on all coordinates."""
+        return not self.vocabulary.coordinates_of
+
+    @property
     def equations(self) -> dict[str, Term]:
         """The terms that hold at any point of the domain, so that their points may follow the residual."""
-        return {name: term for name, term in self.terms.items() if term.region.whole_domain}
+        return {name: term for name, term in self.terms.items() if term.is_equation}
 
     @property
     def soft_terms(self) -> dict[str, Term]:
@@ -172,7 +195,7 @@ class Problem:
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name}: {type(condition).__name__}" for name, condition in self.conditions.items())
-        return f"Problem({self.name!r}, {self.domain}, fields={list(self.fields)}, conditions={{{kinds}}})"
+        return f"Problem({self.name!r}, {self.domain}, fields={self.vocabulary.described}, conditions={{{kinds}}})"
 
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:

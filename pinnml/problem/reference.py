@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ class Reference:
     ----------
     fields : mapping of str to callable
         For every field a function of the coordinates by name, arrays of shape (n,), that returns the field's values,
-        shape (n,), in its units.
+        shape (n,), in its units; of those coordinates that the field depends on.
     grid : mapping of str to int
         For every coordinate the number of uniform points, at least 2, both ends among them, at which errors are scored.
     source : str
@@ -139,7 +140,7 @@ class Reference:
 
     def __call__(self, coordinates: Mapping[str, Array]) -> dict[str, Array]:
         """Evaluate every field at points given by coordinate, arrays of one shape (n,)."""
-        return {name: np.asarray(field(**coordinates)) for name, field in self.fields.items()}
+        return {name: np.asarray(field(**_known(field, coordinates))) for name, field in self.fields.items()}
 
 
 class _AtPoints(Reference):
@@ -181,6 +182,17 @@ class _AtPoints(Reference):
     def values(self, domain: AbstractDomain, points: Array, kept: Array) -> dict[str, Array]:
         """Return what is known at those points."""
         return {name: values[kept] for name, values in self._known.items()}
+
+
+def _known(field: Callable[..., Array], coordinates: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the coordinates that a function takes: a field may depend on some of them only."""
+    try:
+        taken = inspect.signature(field).parameters.values()
+    except (TypeError, ValueError):
+        return dict(coordinates)
+    if any(one.kind is one.VAR_KEYWORD for one in taken):
+        return dict(coordinates)
+    return {name: values for name, values in coordinates.items() if name in {one.name for one in taken}}
 
 
 def _elsewhere(**coordinates: Array) -> Array:

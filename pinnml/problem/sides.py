@@ -49,14 +49,14 @@ class OnSide(Symbol):
 class TwoSided(Vocabulary):
     """The names on an interface: every field and derivative of one with a side, as `u_minus` and `u_n_plus`.
 
-    The normal has components along `axes` alone.
+    The normal has components along the axes `across` alone.
     """
 
-    axes: tuple[int, ...] = ()
+    across: tuple[int, ...] = ()
 
     @property
     def _normal_axes(self) -> tuple[int, ...]:
-        return self.axes
+        return self.across
 
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` for a field without a side, too."""

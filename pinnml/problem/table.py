@@ -13,6 +13,8 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.problem.columns import finite_numbers, read_columns
+from pinnml.problem.mesh.nodal import NodalTable
+from pinnml.problem.mesh.reading import read_nodal
 
 OUTSIDE = 1e-9
 """A point outside the grid by no more than this share of its length is inside; beyond, the table has no value."""
@@ -140,6 +142,34 @@ class Table:
         return cls(
             {name: axis for name, (axis, _) in zip(axes, found, strict=True)}, values.reshape(shape), degree=degree
         )
+
+    @staticmethod
+    def from_mesh(path: str | os.PathLike[str], value: str, *, names: Sequence[str] | None = None) -> NodalTable:
+        """Read a function of two coordinates from the point data of a mesh of triangles, as finite elements write them.
+
+        Parameters
+        ----------
+        path : path
+            The file, whose suffix tells its format: .msh of gmsh or .vtu.
+        value : str
+            The name of the point data.
+        names : sequence of 2 str, default "x", "y"
+            The names of the coordinates.
+
+        Returns
+        -------
+        NodalTable
+            A function as a table is one, but cubic by triangle: its gradient is continuous, its second derivatives are
+            not. Beyond the mesh it is NaN, so that it wants a domain within.
+
+        Raises
+        ------
+        DeclarationError
+            For a file that cannot be read, cells of other kinds, point data that are not there or are not one finite
+            number a node, and a mesh of fewer than six nodes.
+        """
+        found, values = read_nodal(path, value)
+        return NodalTable(found.points, found.simplices, values, names)
 
 
 def _basis(x: Tensor, knots: Tensor, degree: int) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import keyword
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -42,8 +43,9 @@ class Vocabulary:
     """Coordinates, fields and parameters of a problem by name.
 
     `grad_u` and `laplacian_u` of a field `u` are along all coordinates but one called "t", and `position` is the
-    vector of these. On the boundary, `on_boundary`, there are a normal's components and normal derivatives, too: `n_x`
-    and `u_n`. What the user has named comes first.
+    vector of these; along coordinates that a field does not depend on they are zero. On
+    the boundary, `on_boundary`, there are a normal's components and normal derivatives, too: `n_x` and `u_n`. What the
+    user has named comes first.
 
     Raises `DeclarationError` for a name that cannot be an argument's, or is given twice.
     """
@@ -52,6 +54,8 @@ class Vocabulary:
     fields: tuple[str, ...]
     parameters: Mapping[str, float | Unknown]
     on_boundary: bool = False
+    coordinates_of: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """The coordinates of those fields that do not depend on all of them."""
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -80,13 +84,35 @@ class Vocabulary:
         """Return whether a name stands for something."""
         return bool(self._readings(name)) or self._is_derivative(name)
 
+    @property
+    def described(self) -> list[str]:
+        """The names of the fields, with the coordinates of those that do not depend on all."""
+        some = {field: f"{field}({', '.join(own)})" for field, own in self.coordinates_of.items()}
+        return [some.get(field, field) for field in self.fields]
+
+    def axes(self, field: int) -> tuple[int, ...]:
+        """Return the axes of the coordinates that a field, by number, depends on."""
+        own = self.coordinates_of.get(self.fields[field], self.coordinates)
+        return tuple(axis for axis, name in enumerate(self.coordinates) if name in own)
+
+    def check_along(self, field: int, axes: Iterable[int], what: str, where: str) -> None:
+        """Raise `DeclarationError` where `what` has to do with coordinates on which a field does not depend."""
+        for axis in sorted(set(axes) - set(self.axes(field))):
+            name, own = self.fields[field], self.coordinates_of[self.fields[field]]
+            sentence = f"{what} has to do with {self.coordinates[axis]}, on which {name} does not depend"
+            raise DeclarationError(sentence, where, f"keep to {', '.join(own)}, or declare {name} as a field of all")
+
     def symbol(self, name: str, where: str) -> Symbol:
         """Return what an argument name stands for; raise `DeclarationError` with the nearest valid name otherwise."""
         if not isinstance(name, str):
             raise DeclarationError(f"{shown(name)} is no name", where, suggestion("", self._examples()))
         found = self._readings(name)
         if len(found) == 1:
-            return found.pop()
+            one = found.pop()
+            if isinstance(one, FieldDerivative):
+                along = [axis for axis, order in enumerate(one.index) if order]
+                self.check_along(one.field, along, f"The derivative {name!r}", where)
+            return one
         if found:
             remedy = "rename a coordinate, field or parameter"
             raise DeclarationError(f"{name!r} can be read in several ways", where, remedy)
@@ -201,6 +227,12 @@ class BoundFunction:
     def unknowns(self) -> tuple[UnknownParameter, ...]:
         """The learned parameters that the function names."""
         return tuple(symbol for symbol in self.symbols.values() if isinstance(symbol, UnknownParameter))
+
+    @property
+    def axes(self) -> set[int]:
+        """The axes of the coordinates that the function names."""
+        found = {symbol.axis for symbol in self.symbols.values() if isinstance(symbol, Coordinate)}
+        return found.union(*(symbol.axes for symbol in self.symbols.values() if isinstance(symbol, Position)))
 
     @property
     def needs_normals(self) -> bool:

@@ -122,7 +122,7 @@ class Volterra(AbstractCondition):
                 raise DeclarationError(f"{shown(new)} is no name", where, "use letters, digits and underscores")
             if (new in self.integrands and new == self.inner) or vocabulary.knows(new):
                 raise DeclarationError(f"{new!r} stands for something else already", where, "take another name")
-        own = vocabulary.coordinates, vocabulary.fields, vocabulary.parameters
+        own = vocabulary.coordinates, vocabulary.fields, vocabulary.parameters, False, vocabulary.coordinates_of
         outer = WithGiven(*own, given=tuple(self.integrands)).bind(self.residual, f"the residual of {where}")
         within = WithGiven(*own, given=(self.inner,))
         bound = {one: within.bind(f, f"the integrand {one!r} of {where}") for one, f in self.integrands.items()}

@@ -10,8 +10,12 @@ from pinnml.setup import Run
 def facts(run: Run) -> dict[str, str]:
     """Return what there is to say of a run by name, each in a few words."""
     problem, result, last = run.problem, run.result, run.history[-1]
+    some = problem.vocabulary.coordinates_of
+    rest = ", ".join(field for field in problem.fields if field not in some)
+    whole = [f"{rest}({', '.join(problem.domain.names)})"] if rest else []
+    fields = [*whole, *(f"{field}({', '.join(own)})" for field, own in some.items())]
     known = {
-        "solution": f"{', '.join(problem.fields)}({', '.join(problem.domain.names)}) of {problem.name!r}",
+        "solution": f"{', '.join(fields)} of {problem.name!r}",
         "parameters": f"{run.network.parameters:,}",
         "time": f"{result.seconds:.1f} s",
         "iterations": str(result.nit),

@@ -135,8 +135,8 @@ class Solution:
         """Evaluate at named coordinates, numbers or arrays that broadcast: `solution(t=0.5, x=[-0.1, 0.0, 0.1])`.
 
         Fields or derivatives may be named, as in `solution("u_x", t=0.5, x=x)`. Returns an array of the broadcast
-        shape for one name, a dictionary of arrays for several. Raises `DeclarationError` for a missing or unknown
-        coordinate and for points outside the domain.
+        shape for one name, a dictionary of arrays for several. Coordinates that none of them depends on may be left
+        out. Raises `DeclarationError` for a missing or unknown coordinate and for points outside the domain.
         """
         return self.approximation(*names, **coordinates)
 

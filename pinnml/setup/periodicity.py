@@ -65,14 +65,14 @@ def _periodic_axes(problem: Problem) -> list[int]:
 
 def _is_periodic(problem: Problem, axis: int) -> bool:
     """Return whether every field is, with all derivatives that its equation has a say in, or nothing else is said."""
-    sides, fields = problem.domain.sides(axis), range(len(problem.fields))
+    sides, fields = problem.domain.sides(axis), [n for n, own in enumerate(problem.axes) if axis in own]
     pairs = [term for term in problem.terms.values() if isinstance(term.region, Pair) and term.region.axis == axis]
 
     def order(terms: Iterable[Term], field: int) -> int:
         return max((s.index[axis] for term in terms for s in term.derivatives if s.field == field), default=-1)
 
     others = any(part in sides for term in problem.terms.values() for part in term.region.parts)
-    named = all(order(pairs, field) >= 0 for field in fields)
+    named = bool(fields) and all(order(pairs, field) >= 0 for field in fields)
     whole = all(order(pairs, field) + 1 >= order(problem.equations.values(), field) for field in fields)
     return named and (whole or not others)
 

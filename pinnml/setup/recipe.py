@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pinnml.adapt import RAD, AbstractAdaptation, Readouts
+from pinnml.adapt import RAD, AbstractAdaptation, Readouts, Stage
 from pinnml.methods import schwarz_gauss_newton
-from pinnml.optim import LBFGS, AbstractSolver, WhereLinear
+from pinnml.optim import LBFGS, AbstractSolver, LevenbergMarquardt, WhereLinear
 from pinnml.settings import record
 
 LARGEST = 6000
@@ -27,18 +27,24 @@ class Recipe:
     refine: AbstractAdaptation | None = None
 
 
-def default_recipe(size: int, given: bool = False, noisy: bool = False) -> Recipe:
+def default_recipe(size: int, given: bool = False, read: bool = True) -> Recipe:
     """Return the default solver and renewal for a network of `size` parameters, for points that are `given` or not.
 
     `schwarz_gauss_newton` while coordinates are learned, and readouts on them, measure best (docs/benchmarks.md,
-    docs/theory.md). Where points stay as they are, and where measurements are `noisy`, whose noise a readout would
-    follow, there are no readouts; and L-BFGS where JᵀJ is too large.
+    docs/theory.md). Where points stay as they are there are no readouts, nor where the solution is not to be `read`
+    out: where a readout would follow the noise of measurements, or fields of fewer coordinates need networks of their
+    own. L-BFGS takes over where JᵀJ is too large.
     """
     if size > LARGEST:
         return Recipe(LBFGS())
-    if noisy and not given:
+    if not read and not given:
         return sweeps_recipe()
     return Recipe(schwarz_gauss_newton()) if given else Recipe(WhereLinear(schwarz_gauss_newton()), Readouts())
+
+
+def seeking_recipe() -> Recipe:
+    """Return Levenberg–Marquardt on few points, for small networks that are kept from following noise (`Tikhonov`)."""
+    return Recipe(LevenbergMarquardt(), RAD(stages=(Stage(1000, every=10),)))
 
 
 def sweeps_recipe() -> Recipe:

@@ -14,7 +14,7 @@ from pinnml.approximation import can_be_linearised
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.loss import KEPT_BYTES, AbstractBalance, AbstractScaling, EqualTraces, LinearisedSizes
 from pinnml.methods import schwarz_gauss_newton
-from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet
+from pinnml.network import AbstractNetwork, Architecture, Custom, ResNet, bind_beside
 from pinnml.optim import AbstractSolver, Accuracy, Seconds, Stop
 from pinnml.points import Collocation, Hammersley, Sampler, given, sample
 from pinnml.problem import Problem
@@ -22,8 +22,11 @@ from pinnml.settings import AtLeast, Between, Count, record
 from pinnml.setup.arguments import expect
 from pinnml.setup.environment import has_gpu
 from pinnml.setup.periodicity import fit_network
-from pinnml.setup.recipe import default_recipe
+from pinnml.setup.recipe import LARGEST, default_recipe, seeking_recipe
 from pinnml.setup.sides import with_sides
+
+SMALL = ResNet(width=8, blocks=3)
+"""The network where functions are sought (`Tikhonov`): what a large one can do beside them is fitted to the noise."""
 
 DEFAULT_SECONDS = 60.0
 """The default length of a run [s]."""
@@ -99,11 +102,14 @@ def arrange(
     )  # fmt: skip
     setup = Setup(balance=balance, seed=int(seed), device=_device(device), dtype=dtype, chunk=chunk and int(chunk))
     setup = replace(setup, scales=_scales(scales, problem))
-    chosen = fit_network(ResNet(), problem) if network is None else _architecture(network)
+    seeks = any(term.prior for term in problem.terms.values())
+    own = SMALL if seeks else ResNet()
+    chosen = fit_network(own, problem) if network is None else _architecture(network)
     setup = replace(setup, network=chosen)
     if solver is None:
         given, size = points is not None, parameters(problem, setup.network)
-        recipe = default_recipe(size, given, noisy=_is_noisy(problem))
+        read = problem.is_even and not _is_noisy(problem)
+        recipe = seeking_recipe() if seeks and size <= LARGEST and not given else default_recipe(size, given, read=read)
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine)
     else:
         setup = replace(setup, solver=solver)
@@ -140,7 +146,7 @@ def parameters(problem: Problem, network: Architecture) -> int:
 
 def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     domain = problem.domain
-    return with_sides(network, problem).bind(domain.names, domain.lower, domain.upper, len(problem.fields))
+    return bind_beside(with_sides(network, problem), domain.names, domain.lower, domain.upper, problem.axes)
 
 
 def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:
@@ -166,7 +172,7 @@ def _architecture(network: Architecture | nn.Module) -> Architecture:
 def _estimating(problem: Problem, setup: Setup) -> Setup:
     """Return a setup with which errors are estimated; raise `DeclarationError` where none would ever be."""
     own, rule = isinstance(setup.network, Custom), setup.refine
-    if rule is not None and rule.estimates(problem, not own and setup.dtype == torch.float64):
+    if rule is not None and rule.estimates(problem, not own and problem.is_even and setup.dtype == torch.float64):
         return setup
     if not can_be_linearised(problem):
         kind = "a module of your own" if own else f"what {type(setup.solver).__name__} trains"

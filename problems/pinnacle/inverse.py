@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.problem import Box, Data, Interior, Problem, Reference, Value
+from pinnml.problem import Box, Data, Interior, Problem, Reference, Tikhonov, Value
 
 NOISE = 0.1
 
@@ -24,6 +24,11 @@ def noisy(values: np.ndarray) -> np.ndarray:
 def diverging(a: Any, u_x: Any, u_y: Any, u_xx: Any, u_yy: Any, a_x: Any, a_y: Any) -> Any:
     """Return ∇·(a∇u)."""
     return a * (u_xx + u_yy) + a_x * u_x + a_y * u_y
+
+
+def bending(a_xx: Any, a_xy: Any, a_yy: Any) -> Any:
+    """Return the second derivatives of a, whose squares are summed over all pairs of coordinates."""
+    return a_xx, math.sqrt(2) * a_xy, a_yy
 
 
 def wave(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -55,6 +60,7 @@ def poisson_inv() -> Problem:
         fields=["u", "a"],
         conditions={
             "pde": Interior(residual),
+            "smooth": Tikhonov(bending),
             "data": Data({"x": x, "y": y}, u=noisy(wave(x, y)), sigma=NOISE),
             "walls": Value(a=conductivity, on=["x=0", "x=1", "y=0", "y=1"]),
         },

@@ -47,6 +47,8 @@ def defects(problem: Problem) -> list[str]:
         return found
     sizes = _sizes(problem)
     for name, term in problem.terms.items():
+        if term.prior:
+            continue  # which the solution need not meet
         if term.region.whole_domain:
             gaps = {EQUATION_TOLERANCE: _residual(problem, term)}
         else:

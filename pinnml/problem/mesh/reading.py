@@ -38,7 +38,18 @@ class Found:
 
 def read_mesh(path: str | os.PathLike[str]) -> Found:
     """Read tetrahedra, or triangles in a plane z = const, with the groups of their facets."""
-    mesh = _read(path, (".msh", ".vtu"), "read a closed surface as Surface.read(path)")
+    return _found(_read(path, (".msh", ".vtu"), "read a closed surface as Surface.read(path)"), path)
+
+
+def read_nodal(path: str | os.PathLike[str], value: str) -> tuple[Found, Array]:
+    """Read such cells with point data of a name, one number a point."""
+    mesh = _read(path, (".msh", ".vtu"), "write a mesh of triangles with point data")
+    if value not in mesh.point_data:
+        raise DeclarationError(f"No point data {value!r}", str(path), suggestion(value, mesh.point_data))
+    return _found(mesh, path), np.asarray(mesh.point_data[value])
+
+
+def _found(mesh: Any, path: str | os.PathLike[str]) -> Found:
     blocks = {block.type for block in mesh.cells}
     kind = "tetra" if "tetra" in blocks else "triangle"
     _check_kinds(blocks, (kind, FACETS[kind], *IGNORED), kind, path)
