@@ -162,6 +162,7 @@ PROBLEM: Strategies = {
     "conditions": st.one_of(CONDITIONS, ODD),
     "parameters": st.one_of(st.dictionaries(NAMES, st.one_of(NUMBERS, ODD), max_size=2), ODD),
     "hard": st.one_of(st.lists(st.sampled_from(["a", "b", "pde", "d"]), max_size=2), ODD),
+    "vectors": st.one_of(st.lists(st.lists(NAMES, max_size=3), max_size=2), ODD),
     "lifting": st.one_of(LIFTINGS.map(lambda given: Lifting(**given)), ODD),
 }
 
