@@ -25,6 +25,7 @@ _FUNCTIONS = {
     "korteweg-de-vries": ("korteweg_de_vries", "korteweg_de_vries"),
     "schroedinger": ("schroedinger", "schroedinger"),
     "eikonal": ("eikonal", "eikonal"),
+    "gray-scott": ("gray_scott", "gray_scott"),
     "lid-driven-cavity": ("cavity", "lid_driven_cavity"),
     "taylor-green": ("vortices", "taylor_green"),
     "beltrami": ("vortices", "beltrami"),
