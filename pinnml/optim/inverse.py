@@ -8,9 +8,12 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractGaussNewton, AbstractObjective, Range, Structure
+from pinnml.objective import AbstractGaussNewton, AbstractObjective, Range, Structure, read
 from pinnml.settings import Shape, record, setting
 from pinnml.threads import all_threads
+
+REPEATS = 5
+"""How often a product or a factor that is not finite is made again."""
 
 FLOOR = 1e-12
 """Parameters that the residual does not feel are damped as if their share of D's largest entry were this."""
@@ -111,14 +114,19 @@ def damped_factor(gram: Tensor, damping: float) -> Tensor:
     """Return the Cholesky factor of G + λ·diag(G), shape (k, k).
 
     λ grows where rounding keeps the matrix from being definite; one that is not finite is replaced by the identity.
+    A factor that is not finite without that is made again: a machine may err, and M⁻¹ has many factors.
     """
-    scale = positive(gram.diagonal())
+    scale, repeats = positive(gram.diagonal()), 0
     while damping < 1e3:
         damped = gram.clone()
         damped.diagonal().add_(scale, alpha=damping)
         factor, failed = torch.linalg.cholesky_ex(damped)
-        if not bool(failed):
+        has_failed, is_finite = read(failed.to(torch.bool), torch.isfinite(factor.sum()))
+        if is_finite and not has_failed:
             return factor
+        if not has_failed and repeats < REPEATS:
+            repeats += 1
+            continue
         damping = max(10 * damping, torch.finfo(gram.dtype).eps)
     return torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
 

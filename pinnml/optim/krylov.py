@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnml.objective import read
-
-REPEATS = 5
-"""How often a product that is not finite is repeated before the solve ends."""
+from pinnml.optim.inverse import REPEATS
 
 Product = Callable[[Tensor], Tensor]
 

@@ -18,6 +18,7 @@ from pinnml.problem.field import Field, coordinates_of, names_of
 from pinnml.problem.lifting import FieldLifting, Lifting, bind_lifting
 from pinnml.problem.reference import Reference
 from pinnml.problem.unknown import Unknown
+from pinnml.problem.vectors import vectors_of
 from pinnml.problem.vocabulary import Vocabulary
 
 
@@ -45,6 +46,9 @@ class Problem:
         g and ℓ of the fields for which they are not to be derived.
     reference : Reference, optional
         The known solution, with which errors are computed.
+    vectors : sequence of sequences of str, optional
+        Fields that are the components of a vector along the coordinates of space, to be drawn as arrows; without it
+        u, v (and w), where there are as many as these coordinates. () for none.
     name : str, default "problem"
         What the run is called in files and tables.
     description : str, default ""
@@ -66,6 +70,7 @@ class Problem:
         hard: Collection[str] = (),
         lifting: Lifting | None = None,
         reference: Reference | None = None,
+        vectors: Sequence[Sequence[str]] | None = None,
         name: str = "problem",
         description: str = "",
     ) -> None:
@@ -91,6 +96,7 @@ class Problem:
         self.vocabulary = Vocabulary(
             domain.names, self.fields, self.parameters, coordinates_of=coordinates_of(given, domain.names)
         )
+        self.vectors = vectors_of(vectors, self.fields, [name for name in domain.names if name != "t"])
         self.terms: dict[str, Term] = self._bind_terms()
         self._check_unknowns()
         self._check_hard(lifting)

@@ -8,6 +8,7 @@ from pinnml.report.convergence import plot_convergence
 from pinnml.report.fields import plot_field
 from pinnml.report.letters import plain_letters
 from pinnml.report.meshes import plot_mesh, plot_mesh_slices
+from pinnml.report.planes import Plane, plot_planes
 from pinnml.report.points import plot_points, plot_values
 from pinnml.report.progress import ProgressLine
 from pinnml.report.refinement import refinement_table
@@ -16,6 +17,7 @@ from pinnml.report.summary import summary_table
 
 __all__ = [
     "Band",
+    "Plane",
     "ProgressLine",
     "plain_letters",
     "plot_comparison",
@@ -23,6 +25,7 @@ __all__ = [
     "plot_field",
     "plot_mesh",
     "plot_mesh_slices",
+    "plot_planes",
     "plot_points",
     "plot_slices",
     "plot_values",

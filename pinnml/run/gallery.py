@@ -2,71 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pinnml.approximation import Approximation
-from pinnml.problem import Triangulation
-from pinnml.report import (
-    plot_convergence,
-    plot_field,
-    plot_mesh,
-    plot_mesh_slices,
-    plot_points,
-    plot_slices,
-    plot_values,
-)
+from pinnml.report import plot_convergence, plot_mesh_slices, plot_points, plot_slices, plot_values
 from pinnml.report.figures import TIME, new_figure
+from pinnml.run.sections import Section, section, vector_figures
 from pinnml.setup import Run
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-TIMES = 11
-"""Times of an evolution on a mesh among which the one that is drawn is chosen."""
-
-Draw = Callable[..., "Axes"]
-"""What draws values with a title and a label on the places where they are known, as `plot_field` without its grid."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """Fields by name on two coordinates, what draws them there, and where the other coordinates stand."""
-
-    draw: Draw
-    data: Mapping[str, np.ndarray]
-    place: str
 
 
 def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
-    """Return solution, residual, errors as far as known, slices (of an evolution), points and convergence."""
-    section = _section(approximation)
-    data, place = section.data, section.place
+    """Return solution, residual, errors as far as known, slices (of an evolution), vectors, points, convergence."""
+    found = section(approximation)
+    data, place = found.data, found.place
     made: dict[str, Figure] = {}
     for field in approximation.problem.fields:
         suffix = "" if len(approximation.problem.fields) == 1 else f"-{field}"
-        made[f"solution{suffix}"] = _field(section, data[field], f"Solution {field}{place}", field)
+        made[f"solution{suffix}"] = _field(found, data[field], f"Solution {field}{place}", field)
         if f"{field}_error" in data:
             error = np.abs(data[f"{field}_error"])
             made[f"error{suffix}"] = _field(
-                section, error, f"Error of {field}{place}", f"|{field} − reference|", log=True
+                found, error, f"Error of {field}{place}", f"|{field} − reference|", log=True
             )
         if f"{field}_estimated_error" in data:
             error = np.abs(data[f"{field}_estimated_error"])
             title = f"Estimated error of {field}{place}"
-            made[f"estimated-error{suffix}"] = _field(section, error, title, f"|error of {field}|", log=True)
+            made[f"estimated-error{suffix}"] = _field(found, error, title, f"|error of {field}|", log=True)
         slices = _slices(approximation, field)
         if slices is not None:
             made[f"slices{suffix}"] = slices
     for name in _residuals(data):
         title = f"{name.capitalize().replace('_', ' ')}{place}"
-        made[name.replace("_", "-")] = _field(section, np.abs(data[name]), title, "|residual|", log=True)
-    made |= _scattered(approximation)
+        made[name.replace("_", "-")] = _field(found, np.abs(data[name]), title, "|residual|", log=True)
+    made |= vector_figures(approximation) | _scattered(approximation)
     dimension = approximation.problem.domain.dimension
     points = {name: points.x[:, :dimension].double().cpu().numpy() for name, points in run.collocation.items()}
     made["points"] = plot_points(points, approximation.problem.domain.names).figure  # type: ignore[assignment]
@@ -76,8 +50,8 @@ def figures(run: Run, approximation: Approximation) -> dict[str, Figure]:
 
 def overview(approximation: Approximation) -> Figure:
     """Return one figure: the first field, the first residual, and the error where a reference exists, side by side."""
-    section = _section(approximation)
-    data, place = section.data, section.place
+    found = section(approximation)
+    data, place = found.data, found.place
     field = approximation.problem.fields[0]
     panels = [(data[field], f"Solution {field}{place}", field, False)]
     panels += [(np.abs(data[name]), f"Residual{place}", "|residual|", True) for name in _residuals(data)[:1]]
@@ -86,12 +60,12 @@ def overview(approximation: Approximation) -> Figure:
     figure = new_figure(4.6 * len(panels), 3.6)
     places = figure.subplots(1, len(panels), squeeze=False)[0]
     for drawing, (values, title, label, log) in zip(places, panels, strict=True):
-        section.draw(values, title, label, log, axes=drawing)
+        found.draw(values, title, label, log, axes=drawing)
     return figure
 
 
-def _field(section: Section, values: np.ndarray, title: str, label: str, log: bool = False) -> Figure:
-    return section.draw(values, title, label, log).figure  # type: ignore[return-value]
+def _field(place: Section, values: np.ndarray, title: str, label: str, log: bool = False) -> Figure:
+    return place.draw(values, title, label, log).figure  # type: ignore[return-value]
 
 
 def _scattered(approximation: Approximation) -> dict[str, Figure]:
@@ -109,43 +83,6 @@ def _scattered(approximation: Approximation) -> dict[str, Figure]:
 
 def _residuals(data: Mapping[str, np.ndarray]) -> list[str]:
     return [name for name in data if name.startswith("residual")]
-
-
-def _section(approximation: Approximation) -> Section:
-    """Return two coordinates, the fields on them, and where the others stand, as in " at z = 0.5".
-
-    They are those of a mesh of triangles, also at one time, else the first two. The others stand where the first field
-    varies most: a fixed place may be one where the solution vanishes.
-    """
-    domain, field = approximation.problem.domain, approximation.problem.fields[0]
-    space = domain.across(TIME)
-    if (mesh := domain.triangulation) is not None and domain.dimension == 2:
-        return Section(_on_mesh(mesh, domain.names), approximation.at(mesh.points), "")
-    if space is not None and (mesh := space.triangulation) is not None and space.dimension == 2:
-        axis = domain.names.index(TIME)
-        times = np.linspace(domain.lower[axis], domain.upper[axis], TIMES)
-        data = [approximation.at(np.insert(mesh.points, axis, time, 1)) for time in times]
-        most = int(np.argmax([np.nanstd(one[field]) for one in data]))
-        return Section(_on_mesh(mesh, space.names), data[most], f" at {TIME} = {times[most]:.3g}")
-    axes, data_on_grid = approximation.axes(), approximation.on_grid()
-    kept, others = dict(list(axes.items())[:2]), dict(list(axes.items())[2:])
-    draw = partial(plot_field, kept)
-    if not others:
-        return Section(draw, data_on_grid, "")
-    variation = np.ma.masked_invalid(data_on_grid[field]).std((0, 1)).filled(0.0)
-    index = tuple(int(number) for number in np.unravel_index(int(variation.argmax()), variation.shape))
-    place = ", ".join(
-        f"{name} = {axis[number]:.3g}" for (name, axis), number in zip(others.items(), index, strict=True)
-    )
-    whole = (slice(None), slice(None))
-    return Section(draw, {name: values[whole + index] for name, values in data_on_grid.items()}, f" at {place}")
-
-
-def _on_mesh(mesh: Triangulation, names: Sequence[str]) -> Draw:
-    def draw(values: np.ndarray, title: str, label: str, log: bool = False, *, axes: Axes | None = None) -> Axes:
-        return plot_mesh(mesh.points, mesh.cells, values, names, title, label, log, axes=axes)
-
-    return draw
 
 
 def _slices(approximation: Approximation, field: str) -> Figure | None:

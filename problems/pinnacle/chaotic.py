@@ -42,6 +42,7 @@ def grayscott() -> Problem:
         },
         hard={"start", "period in x", "period in y"},
         reference=Gridded("pinnacle-gs", ("u", "v"), grid, gray_scott).reference("Fourier modes and ETDRK4", 1e-4),
+        vectors=(),  # concentrations
         name="pinnacle/gs",
         description="Gray–Scott with ε = 1e-5 and 5e-6, of period 2, until t = 200",
     )

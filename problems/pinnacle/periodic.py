@@ -65,21 +65,32 @@ class _Plane:
 
 def gray_scott(t: Array, x: Array, y: Array, modes: int = 384, step: float = 1.0) -> tuple[Array, Array]:
     """Return u and v of GS on a grid, shape (t, x, y) each."""
-    from scipy.fft import irfft2, rfft2
-
-    plane = _Plane(modes, 2.0, -1.0)
     place = -1 + np.arange(modes) * 2 / modes
     u = 1 - np.exp(-80 * ((place[:, None] + 0.05) ** 2 + (place + 0.02) ** 2))
     v = np.exp(-80 * ((place[:, None] - 0.05) ** 2 + (place - 0.02) ** 2))
+    return autocatalysis(t, x, y, np.stack([u, v]), (1e-5, 5e-6), (0.04, 0.06), step)
+
+
+def autocatalysis(
+    t: Array, x: Array, y: Array, start: Array, diffusion: tuple[float, float], rates: tuple[float, float], step: float
+) -> tuple[Array, Array]:
+    """Return u and v of Gray–Scott equations of period 2 on a grid, shape (t, x, y) each.
+
+    `start` (2, m, m) are both at m points from −1 on along each side, and `rates` those of feed and of decay.
+    """
+    from scipy.fft import irfft2, rfft2
+
+    modes, (feed, decay) = start.shape[-1], rates
+    plane = _Plane(modes, 2.0, -1.0)
     shape = (2, modes, modes // 2 + 1)
 
     def nonlinear(flat: Array) -> Array:
         u, v = irfft2(flat.reshape(shape), s=(modes, modes))
         product = u * v * v
-        return (plane.kept * rfft2(np.stack([0.04 - product, product]))).ravel()
+        return (plane.kept * rfft2(np.stack([feed - product, product]))).ravel()
 
-    linear = np.stack([-1e-5 * plane.square - 0.04, -5e-6 * plane.square - 0.1]).ravel()
-    states = march(linear, nonlinear, rfft2(np.stack([u, v])).ravel(), t, step).reshape(len(t), *shape)
+    losses = np.array([feed, feed + decay])[:, None, None] + np.multiply.outer(diffusion, plane.square)
+    states = march(-losses.ravel(), nonlinear, rfft2(start).ravel(), t, step).reshape(len(t), *shape)
     return plane.at(states[:, 0], x, y), plane.at(states[:, 1], x, y)
 
 

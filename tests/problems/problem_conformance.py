@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.problem import Everywhere, FieldDerivative, Problem, Term
+from pinnml.problem import Boundary, Everywhere, FieldDerivative, Problem, Term
 
 Array = np.ndarray
 
@@ -198,6 +198,8 @@ def _misfits(problem: Problem, term: Term, sizes: dict[FieldDerivative, float]) 
     points, values = _sample(problem, term, MARGIN if slopes else 0.0)
     rows = term.residual(points, values, term.region.data).detach().abs().amax(dim=1)
     found: dict[float, float] = {}
+    if isinstance(problem.conditions[term.name], Boundary):  # any equation of slopes
+        return {SLOPE_TOLERANCE: float(rows.max()) / max(sizes[symbol] for symbol in term.derivatives)}
     for row, symbol in zip(rows, term.derivatives, strict=True):
         limit = SLOPE_TOLERANCE if any(symbol.index) else VALUE_TOLERANCE
         found[limit] = max(found.get(limit, 0.0), float(row) / sizes[symbol])

@@ -25,8 +25,11 @@ from pinnml.problem import (
     Value,
 )
 
+COMPUTED = {"gray-scott", "lid-driven-cavity"}
+"""Held to other grids and to what is known of them in tests of their own."""
 
-@pytest.mark.parametrize("name", [name for name in problems.names() if "/" not in name])
+
+@pytest.mark.parametrize("name", [name for name in problems.names() if "/" not in name and name not in COMPUTED])
 def test_bundled_problem_conforms(name: str) -> None:
     problem = problems.get(name)
     assert problem.name == name

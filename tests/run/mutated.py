@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import math
 import random
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -130,16 +130,18 @@ def mutate_entry(content: bytes, chance: random.Random) -> bytes:
     return repacked(content, lambda name, data: mutate_bytes(data, chance) if name == chosen else data)
 
 
-def mutate(folder: Path, chance: random.Random) -> str:
-    """Change a good folder's files in one of five ways, and return which."""
-    path = folder / CHECKPOINT
-    content = path.read_bytes()
+def mutated(content: bytes, chance: random.Random) -> tuple[str, bytes]:
+    """Change a good checkpoint in one of five ways, and return which, with what has become of it."""
     kind = chance.choice(["content", "content", "content", "bytes", "entry"])
     if kind == "content":
-        loaded = torch.load(io.BytesIO(content), weights_only=True)
+        loaded, target = copy.deepcopy(read(content)), io.BytesIO()
         mutate_content(loaded, chance)
-        with path.open("wb") as file:
-            torch.save(loaded, file)
-    else:
-        path.write_bytes((mutate_bytes if kind == "bytes" else mutate_entry)(content, chance))
-    return kind
+        torch.save(loaded, target)
+        return kind, target.getvalue()
+    return kind, (mutate_bytes if kind == "bytes" else mutate_entry)(content, chance)
+
+
+@functools.lru_cache(1)
+def read(content: bytes) -> dict[str, Any]:
+    """What a good checkpoint holds, read once for thousands of changes."""
+    return torch.load(io.BytesIO(content), weights_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 import random
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.figure import Figure
+from processes import SERVER
 from small_problems import TINY, string
 
 import pinnml as pm
@@ -25,15 +25,6 @@ from pinnml.io.checkpoint import CheckpointWarning
 
 STEPS, REFUSED = 5, 2
 CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    [
-        "pinnml.run", "small_problems", "matplotlib.figure", "matplotlib.backends.backend_agg",
-        "scipy.interpolate", "scipy.sparse.linalg", "torch.fx.experimental.symbolic_shapes",
-    ]
-)  # fmt: skip
-"""Processes begin where all is imported, in a fraction of a second."""
 
 Act = Callable[[], None]
 """What happens at an event: nothing, a kill, or an error of the disk."""
@@ -124,10 +115,12 @@ def check_same(folder: Path, whole: pm.Solution) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=pytest.mark.soak)])
-def test_a_run_killed_anywhere_ends_as_one_that_was_not(tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize(
+    ("kills", "seed"), [(6, 6), *(pytest.param(20, seed, marks=pytest.mark.soak) for seed in range(10))]
+)
+def test_a_run_killed_anywhere_ends_as_one_that_was_not(tmp_path: Path, kills: int, seed: int) -> None:
     whole, events = undisturbed(tmp_path / "whole", writes=False)
-    chance, done, where = random.Random(kills), 0, set[str]()
+    chance, done, where = random.Random(seed), 0, set[str]()
     while done < kills:
         folder, code = tmp_path / f"killed-{done}", -signal.SIGKILL
         while code == -signal.SIGKILL:
@@ -141,11 +134,13 @@ def test_a_run_killed_anywhere_ends_as_one_that_was_not(tmp_path: Path, kills: i
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [20, pytest.param(1, marks=pytest.mark.soak)])
-def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path: Path, share: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "every"), [(1, 20), *(pytest.param(first, 5, marks=pytest.mark.soak) for first in range(1, 6))]
+)
+def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path: Path, first: int, every: int) -> None:
     """Each write in turn is the first that fails; with room again the run goes on, or is begun where it was refused."""
     whole, events = undisturbed(tmp_path / "whole", writes=True)
-    for number in range(1, len(events) + 1, share):
+    for number in range(first, len(events) + 1, every):
         folder = tmp_path / f"full-{number}"
         code = ended(folder, number, fill_up, True)
         left = [path.parent for path in tmp_path.glob(f"full-{number}*/**/checkpoint.pt")]

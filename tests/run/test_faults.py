@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import SERVER
 from small_problems import heat
 
 import pinnml as pm
@@ -26,9 +26,6 @@ from pinnml.optim import Status
 STEPS = 500
 SETTINGS: dict[str, Any] = {"points": pm.points.Uniform(30), "seed": 4, "device": "cpu"}
 NETWORK = pm.MLP(width=4, depth=1)
-
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["pinnml.run", "small_problems"])
 
 
 def train(folder: Path, steps: int, pause: float) -> None:

@@ -224,14 +224,31 @@ def test_plot_puts_what_there_is_side_by_side(kind: str, panels: int) -> None:
 
 
 def test_a_section_is_drawn_where_the_solution_varies_most_and_says_where() -> None:
-    solution = tiny(block(), 20)
-    z = solution.axes()["z"][3]  # of 0, 0.5, …, 3 the one nearest π/2
+    def walls(t: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.sin(t) * torch.sin(x) * torch.sin(y)
+
+    solution = tiny(
+        pm.Problem(
+            pm.Box(t=(0, 1), x=(0, 2), y=(0, 3)),
+            ["u"],
+            conditions={
+                "pde": pm.Interior(lambda u, u_tt, u_xx, u_yy: u_tt + u_xx + u_yy + 3 * u),
+                "walls": pm.Value(u=walls, on=["t=0", "t=1", "x=0", "x=2", "y=0", "y=3"]),
+            },
+            hard={"walls"},
+            reference=pm.Reference(
+                {"u": lambda t, x, y: np.sin(t) * np.sin(x) * np.sin(y)}, {"t": 5, "x": 6, "y": 7}, "exact", 1e-15
+            ),
+        ),
+        20,
+    )
+    y = solution.axes()["y"][3]  # of 0, 0.5, …, 3 the one nearest π/2
     panel = solution.figures()["solution"].axes[0]
-    assert panel.get_title() == f"Solution u at z = {z:g}" == "Solution u at z = 1.5"
-    x, y = np.meshgrid(solution.axes()["x"], solution.axes()["y"], indexing="ij")
+    assert panel.get_title() == f"Solution u at y = {y:g}" == "Solution u at y = 1.5"
+    t, x = np.meshgrid(solution.axes()["t"], solution.axes()["x"], indexing="ij")
     (mesh,) = panel.collections
     drawn = np.asarray(mesh.get_array()).T
-    assert drawn == pytest.approx(solution(x=x, y=y, z=z), abs=1e-14)
+    assert drawn == pytest.approx(solution(t=t, x=x, y=y), abs=1e-14)
 
 
 def test_a_folder_keeps_weights_that_adaptation_has_set(tmp_path: Path) -> None:

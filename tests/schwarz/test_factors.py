@@ -125,6 +125,21 @@ def test_a_factor_that_rounding_spoils_is_damped_more() -> None:
     assert bool(torch.isfinite(damped_factor(torch.zeros_like(identity), 1e-6)).all())
 
 
+def test_a_factor_that_a_faulty_machine_spoils_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since M⁻¹ has many factors, an error in one would cost most steps, and damping that stays."""
+    gram = torch.eye(SIZE, dtype=torch.float64) + 0.5
+    right, factorise, spoilt = damped_factor(gram, 1e-6), torch.linalg.cholesky_ex, [math.nan, math.inf]
+
+    def faulty(matrix: Tensor) -> tuple[Tensor, Tensor]:
+        factor, failed = factorise(matrix)
+        if spoilt:
+            factor[2, 1] = spoilt.pop()
+        return factor, failed
+
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", faulty)
+    assert torch.equal(damped_factor(gram, 1e-6), right) and not spoilt
+
+
 def test_a_linear_problem_takes_one_or_two_iterations() -> None:
     """With H₀ = (JᵀJ)⁻¹ L-BFGS is Newton's method; from a multiple of the identity it needs many more."""
     problem, theta = Linear(), vector(SIZE, 1)
