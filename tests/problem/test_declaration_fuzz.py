@@ -169,7 +169,7 @@ def interfaces(draw: st.DrawFn) -> Interface:
 @st.composite
 def memories(draw: st.DrawFn) -> Volterra:
     """An equation with memory, with at most two arguments wild."""
-    good = {"past": function(["s", "u"]), "along": "t", "inner": "s"}
+    good: dict[str, Any] = {"past": function(["s", "u"]), "along": "t", "inner": "s"}
     return Volterra(function(["u_t", "past"]), **mostly_good(draw, good, REMEMBERED))
 
 
