@@ -179,7 +179,7 @@ INTERFACES, MEMORIES = interfaces(), memories()
 @st.composite
 def conditions(draw: st.DrawFn) -> Any:
     """A condition of any kind with any arguments that Python lets through, at most two of them wild."""
-    kind = draw(KINDS)
+    kind: Any = draw(KINDS)
     if kind is None:
         return draw(ODD)
     if kind in (Interface, Volterra):
