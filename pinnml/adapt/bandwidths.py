@@ -35,7 +35,10 @@ GAIN = 0.7
 """What is left of the residual between the points, at most, where other neurons are taken than usual ones."""
 
 MANY = 3
-"""In so many coordinates functions may be sums of such of fewer."""
+"""In so many coordinates functions may be sums of such of fewer, or smoother than many neurons."""
+
+WIDE = (0.3, 0.1)
+"""R of neurons that are nearly polynomials of low degree (dimensionless)."""
 
 RIDGE = 1e-10
 """Columns that depend on one another are held by so much of the largest one."""
@@ -46,7 +49,8 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
 
     Where the data change fast along a coordinate, waves are compared with usual neurons by what the least-squares
     problem of `NEURONS`, linear at N = 0, leaves between its points, unless the problem is periodic along it; in three
-    coordinates or more those, too, of which every third reads one number, and every third two.
+    coordinates or more those, too, that bend little, and those of which every third reads one number, and every third
+    two, or two and four.
     """
     pairs = [term.region for term in objective.problem.soft_terms.values() if isinstance(term.region, Pair)]
     periodic, known = {pair.axis for pair in pairs}, bandwidths(objective, theta)
@@ -56,12 +60,22 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
         return rule
     fitted, between = (_drawn(objective, count, seed) for seed, count in enumerate((POINTS, POINTS // 2), 1))
 
+    neurons = math.ceil(NEURONS / math.sqrt(len(objective.problem.fields)))
+
     def left(one: Widening) -> float:
-        return _left(objective, theta, replace(one, neurons=NEURONS), fitted, between)
+        return _left(objective, theta, replace(one, neurons=neurons), fitted, between)
 
     best = rule if max(known) <= FAST else _fast(objective, theta, rule, known, left)
-    few = replace(best, reads=(1, 2, len(known)))
-    return few if many and left(few) < GAIN * left(best) else best
+    if not many:
+        return best
+    best = _least(best, [replace(best, radius=radius) for radius in WIDE], left)
+    return _least(best, [replace(best, reads=reads) for reads in ((1, 2, len(known)), (2, 4, len(known)))], left)
+
+
+def _least(usual: Widening, others: Sequence[Widening], left: Callable[[Widening], float]) -> Widening:
+    """Return which of some other rules leaves least, or the usual one where that is not much less."""
+    least, best = min(((left(one), one) for one in others), key=itemgetter(0))
+    return best if least < GAIN * left(usual) else usual
 
 
 def _fast(
@@ -70,9 +84,7 @@ def _fast(
     """Return the rule with the waves that leave least, or as it is where that is not much less."""
     numbers = tuple(one if one > FAST else 0.0 for one in known)
     waves = tuple(peak if one else 0.0 for one, peak in zip(numbers, peaks(objective, theta), strict=True))
-    tried = [replace(rule, spectrum=one) for one in (Ring(waves), Band(numbers))]
-    least, best = min(((left(one), one) for one in tried), key=itemgetter(0))
-    return best if least < GAIN * left(rule) else rule
+    return _least(rule, [replace(rule, spectrum=one) for one in (Ring(waves), Band(numbers))], left)
 
 
 def _drawn(objective: PinnObjective, count: int, seed: int) -> Collocation:

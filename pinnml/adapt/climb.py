@@ -52,7 +52,8 @@ class ReadoutsState:
     The network was trained for `trained` iterations, and is to be until `until`; `body` is θ as it was frozen, None
     while it is trained. On the present level `steps` were taken, the last of which ended at `f`. `solved` has how many
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
-    coordinates of an untrained network are waves with a `spectrum` where data are fast, and read as many as `reads`.
+    coordinates of an untrained network are waves with a `spectrum` where data are fast, read as many as `reads`, and
+    are as narrow as `radius` says, None for what goes with their number.
     """
 
     trained: int = 0
@@ -64,11 +65,13 @@ class ReadoutsState:
     solved: tuple[tuple[int, float], ...] = ()
     spectrum: AbstractSpectrum | None = None
     reads: tuple[int, ...] = ()
+    radius: float | None = None
 
 
 def suits(rule: Widening, state: ReadoutsState) -> Widening:
     """Return a rule for neurons on the coordinates with what the state knows of the data."""
-    return replace(rule, spectrum=state.spectrum, reads=state.reads)
+    radius = rule.radius if state.radius is None else state.radius
+    return replace(rule, spectrum=state.spectrum, reads=state.reads, radius=radius)
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

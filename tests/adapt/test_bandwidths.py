@@ -12,6 +12,7 @@ from torch import Tensor
 import pinnml as pm
 from pinnml.adapt import Readouts, Widening
 from pinnml.adapt.bandwidths import suited
+from pinnml.adapt.climb import ReadoutsState, suits
 from pinnml.adapt.spectra import Band, Ring
 from pinnml.adapt.wave_numbers import bandwidths, peaks
 from pinnml.loss import PinnObjective
@@ -155,6 +156,16 @@ def poisson(dimension: int, solution: Any) -> pm.Problem:
 def test_sums_of_functions_of_few_coordinates_are_told(on_one_thread: None) -> None:
     sums = poisson(5, lambda position: torch.sin(2 * position).sum(1) + position[:, 0] * torch.cos(3 * position[:, 1]))
     assert suited(*begin(sums), RULE).reads == (1, 2, 5)
+
+
+def test_smooth_functions_of_many_coordinates_have_neurons_that_bend_little(on_one_thread: None) -> None:
+    smooth = poisson(4, lambda position: torch.exp(position.square().sum(1) / 2))
+    assert suited(*begin(smooth), RULE).radius in (0.1, 0.3)
+    state = ReadoutsState(radius=0.3)
+    assert [suits(Widening(n, radius, coordinates=True), state).radius for n, radius in ((9, None), (9, 2.0))] == [
+        0.3
+    ] * 2
+    assert suits(RULE, ReadoutsState()) == RULE
 
 
 def test_waves_along_a_diagonal_are_no_such_sums(on_one_thread: None) -> None:
