@@ -35,14 +35,14 @@ class Plan:
     """A comparison: every recipe on every problem from every seed, `seconds` each.
 
     `networks` gives the network by the problem's name, `own` the problems that are not bundled, `recipes` what a
-    solver's name stands for, given the number of parameters. All recipes start from the same parameters and points;
-    one that renews its points starts with as many of the sampler's as its first stage has. `command` repeats the
-    comparison. Raises `ValueError` for a limit that is no number of at least 0, `DeclarationError` where there is
-    nothing to run.
+    solver's name stands for, given the number of parameters and the problem. All recipes start from the same parameters
+    and points; one that renews its points starts with as many of the sampler's as its first stage has. `command`
+    repeats the comparison. Raises `ValueError` for a limit that is no number of at least 0, `DeclarationError` where
+    there is nothing to run.
     """
 
     networks: Mapping[str, Architecture]
-    recipes: Mapping[str, Callable[[int], Recipe]]
+    recipes: Mapping[str, Callable[..., Recipe]]
     seeds: tuple[int, ...] = (0, 1, 2)
     seconds: float = 60.0
     points: Sampler = field(default_factory=Hammersley)
@@ -59,7 +59,8 @@ class Plan:
 
     def recipe(self, problem: str, solver: str) -> Recipe:
         """Return what a solver's name stands for on a problem."""
-        return self.recipes[solver](parameters(self.problem(problem), self.networks[problem]))
+        declared = self.problem(problem)
+        return self.recipes[solver](parameters(declared, self.networks[problem]), declared)
 
     def problem(self, name: str) -> Problem:
         """Return what a problem's name stands for."""

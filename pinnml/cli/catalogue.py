@@ -22,41 +22,46 @@ from pinnml.optim import (
     Sequential,
 )
 from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
+from pinnml.problem import Problem
 from pinnml.schwarz import SchwarzFactors
-from pinnml.setup import Recipe, default_recipe, sweeps_recipe
+from pinnml.setup import Recipe, default_recipe, recipe_for, sweeps_recipe
 
 T = TypeVar("T")
+
+
+def _default(size: int, problem: Problem | None = None) -> Recipe:
+    return default_recipe(size) if problem is None else recipe_for(size, problem)
 
 
 NETWORKS: dict[str, Callable[[int, int], Architecture]] = {
     "resnet": lambda width, depth: ResNet(width=width, blocks=depth),
     "mlp": lambda width, depth: MLP(width=width, depth=depth),
 }
-SOLVERS: dict[str, Callable[[int], Recipe]] = {
-    "default": default_recipe,
-    "schwarz-gauss-newton": lambda _: Recipe(schwarz_gauss_newton()),
-    "sweeps": lambda _: sweeps_recipe(),
-    "aspqn": lambda _: Recipe(aspqn()),
-    "mspqn": lambda _: Recipe(mspqn()),
-    "two-level-aspqn": lambda _: Recipe(two_level_aspqn()),
-    "lbfgs": lambda _: Recipe(LBFGS()),
-    "lbfgs-3": lambda _: Recipe(LBFGS(memory=3)),
-    "lbfgs-20": lambda _: Recipe(LBFGS(memory=20)),
-    "adam": lambda _: Recipe(Adam()),
-    "adam-lipschitz": lambda _: Recipe(Adam(search=ObservedLipschitz())),
-    "adam-lbfgs": lambda _: Recipe(Sequential((Adam(), Iterations(500)), LBFGS())),
-    "gradient-descent": lambda _: Recipe(GradientDescent()),
-    "levenberg-marquardt": lambda _: Recipe(LevenbergMarquardt()),
-    "gauss-newton": lambda _: Recipe(LevenbergMarquardt(geodesic=False)),
-    "two-level-schwarz": lambda _: Recipe(TwoLevel()),
-    "lbfgs-schwarz": lambda _: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
-    "lbfgs-two-level": lambda _: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),
-    "newton-krylov": lambda _: Recipe(NewtonKrylov()),
-    "newton-krylov-schwarz": lambda _: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
-    "bfgs": lambda _: Recipe(BFGS()),
-    "ssbroyden": lambda _: Recipe(SelfScaledBroyden()),
+SOLVERS: dict[str, Callable[..., Recipe]] = {
+    "default": _default,
+    "schwarz-gauss-newton": lambda *_: Recipe(schwarz_gauss_newton()),
+    "sweeps": lambda *_: sweeps_recipe(),
+    "aspqn": lambda *_: Recipe(aspqn()),
+    "mspqn": lambda *_: Recipe(mspqn()),
+    "two-level-aspqn": lambda *_: Recipe(two_level_aspqn()),
+    "lbfgs": lambda *_: Recipe(LBFGS()),
+    "lbfgs-3": lambda *_: Recipe(LBFGS(memory=3)),
+    "lbfgs-20": lambda *_: Recipe(LBFGS(memory=20)),
+    "adam": lambda *_: Recipe(Adam()),
+    "adam-lipschitz": lambda *_: Recipe(Adam(search=ObservedLipschitz())),
+    "adam-lbfgs": lambda *_: Recipe(Sequential((Adam(), Iterations(500)), LBFGS())),
+    "gradient-descent": lambda *_: Recipe(GradientDescent()),
+    "levenberg-marquardt": lambda *_: Recipe(LevenbergMarquardt()),
+    "gauss-newton": lambda *_: Recipe(LevenbergMarquardt(geodesic=False)),
+    "two-level-schwarz": lambda *_: Recipe(TwoLevel()),
+    "lbfgs-schwarz": lambda *_: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
+    "lbfgs-two-level": lambda *_: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),
+    "newton-krylov": lambda *_: Recipe(NewtonKrylov()),
+    "newton-krylov-schwarz": lambda *_: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
+    "bfgs": lambda *_: Recipe(BFGS()),
+    "ssbroyden": lambda *_: Recipe(SelfScaledBroyden()),
 }
-"""Recipes for networks of so many parameters; only the default asks how many."""
+"""Recipes for networks of so many parameters, and a problem where it is known; only the default asks for these."""
 
 SAMPLERS: dict[str, type[Sampler]] = {
     "hammersley": Hammersley,

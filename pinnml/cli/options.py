@@ -9,7 +9,7 @@ from pinnml.cli.catalogue import NETWORKS, SAMPLERS, choose
 from pinnml.network import Architecture
 from pinnml.points import Sampler
 from pinnml.problem import Problem
-from pinnml.setup import fit_network
+from pinnml.setup import default_network, fit_network
 
 DEFAULTS: dict[str, Any] = {"network": "resnet", "width": 16, "depth": 9, "sampler": "hammersley", "points": 10_000}
 """The defaults of options; the parser's default is None, so that options left out can be recognised."""
@@ -36,7 +36,9 @@ def given(parsed: argparse.Namespace) -> list[str]:
 
 
 def network(parsed: argparse.Namespace, problem: Problem) -> Architecture:
-    """Return the network asked for, fitted to a problem."""
+    """Return the network asked for, fitted to a problem, or the problem's own where nothing is asked for."""
+    if not {"--network", "--width", "--depth"} & set(given(parsed)):
+        return default_network(problem)
     architecture = choose("--network", _value(parsed, "network"), NETWORKS)
     return fit_network(architecture(_value(parsed, "width"), _value(parsed, "depth")), problem)
 

@@ -161,7 +161,7 @@ def _dry_run(problem: Problem, setup: Setup, console: Console) -> int:
 
 def _recipe(parsed: argparse.Namespace, problem: Problem, network: Architecture) -> Recipe:
     """The recipe of the solver's name, with renewal as the user has asked for; points that the user chose stay."""
-    recipe = choose("--solver", parsed.solver, SOLVERS)(parameters(problem, network))
+    recipe = choose("--solver", parsed.solver, SOLVERS)(parameters(problem, network), problem)
     asked = parsed.refine
     if asked is None:
         asked = recipe.refine is not None and not {"--points", "--sampler"} & set(options.given(parsed))

@@ -5,10 +5,10 @@ from pinnml.setup.environment import located, machine
 from pinnml.setup.history import COLUMNS, INTEGERS, LATER, HistoryRow
 from pinnml.setup.memory import Memory, predict_memory, size_of, size_text, with_room, within
 from pinnml.setup.periodicity import fit_network
-from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, sweeps_recipe
+from pinnml.setup.recipe import LARGEST, Recipe, default_recipe, recipe_for, sweeps_recipe
 from pinnml.setup.room import machine_memory
 from pinnml.setup.run import Run, new_identity
-from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, draw_points, initial, parameters
+from pinnml.setup.setup import DEFAULT_SECONDS, Setup, arrange, bind, default_network, draw_points, initial, parameters
 
 __all__ = [
     "COLUMNS",
@@ -23,7 +23,9 @@ __all__ = [
     "Setup",
     "arrange",
     "bind",
+    "default_network",
     "default_recipe",
+    "recipe_for",
     "draw_points",
     "expect",
     "fit_network",

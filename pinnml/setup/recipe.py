@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pinnml.adapt import RAD, AbstractAdaptation, Readouts, Stage
+from dataclasses import replace
+
+from pinnml.adapt import RAD, AbstractAdaptation, Discrepancy, Readouts, Stage
 from pinnml.methods import schwarz_gauss_newton
 from pinnml.optim import LBFGS, AbstractSolver, LevenbergMarquardt, WhereLinear
+from pinnml.problem import Problem
 from pinnml.settings import record
 
 LARGEST = 6000
@@ -42,9 +45,28 @@ def default_recipe(size: int, given: bool = False, read: bool = True) -> Recipe:
     return Recipe(schwarz_gauss_newton()) if given else Recipe(WhereLinear(schwarz_gauss_newton()), Readouts())
 
 
-def seeking_recipe() -> Recipe:
-    """Return Levenberg–Marquardt on few points, for small networks that are kept from following noise (`Tikhonov`)."""
-    return Recipe(LevenbergMarquardt(), RAD(stages=(Stage(1000, every=10),)))
+def recipe_for(size: int, problem: Problem, given: bool = False) -> Recipe:
+    """Return the default for a network of `size` parameters on a problem, for points that are `given` or not.
+
+    Where functions are sought (`Tikhonov`), Levenberg–Marquardt on few points, for small networks that are kept from
+    following noise; measurements with noise have their share found (`Discrepancy`).
+    """
+    noisy = is_noisy(problem)
+    if seeks(problem) and size <= LARGEST and not given:
+        found = Recipe(LevenbergMarquardt(), RAD(stages=(Stage(1000, every=10),)))
+    else:
+        found = default_recipe(size, given, read=problem.is_even and not noisy)
+    return replace(found, refine=Discrepancy(found.refine)) if noisy and found.refine is not None else found
+
+
+def is_noisy(problem: Problem) -> bool:
+    """Return whether there are measurements whose noise is known."""
+    return any(term.noisy for term in problem.soft_terms.values())
+
+
+def seeks(problem: Problem) -> bool:
+    """Return whether unknown functions are sought, with a prior."""
+    return any(term.prior for term in problem.terms.values())
 
 
 def sweeps_recipe() -> Recipe:

@@ -22,7 +22,7 @@ from pinnml.settings import AtLeast, Between, Count, record
 from pinnml.setup.arguments import expect
 from pinnml.setup.environment import has_gpu
 from pinnml.setup.periodicity import fit_network
-from pinnml.setup.recipe import LARGEST, default_recipe, seeking_recipe
+from pinnml.setup.recipe import is_noisy, recipe_for, seeks
 from pinnml.setup.sides import with_sides
 
 SMALL = ResNet(width=8, blocks=3)
@@ -102,14 +102,9 @@ def arrange(
     )  # fmt: skip
     setup = Setup(balance=balance, seed=int(seed), device=_device(device), dtype=dtype, chunk=chunk and int(chunk))
     setup = replace(setup, scales=_scales(scales, problem))
-    seeks = any(term.prior for term in problem.terms.values())
-    own = SMALL if seeks else ResNet()
-    chosen = fit_network(own, problem) if network is None else _architecture(network)
-    setup = replace(setup, network=chosen)
+    setup = replace(setup, network=default_network(problem) if network is None else _architecture(network))
     if solver is None:
-        given, size = points is not None, parameters(problem, setup.network)
-        read = problem.is_even and not _is_noisy(problem)
-        recipe = seeking_recipe() if seeks and size <= LARGEST and not given else default_recipe(size, given, read=read)
+        recipe = recipe_for(parameters(problem, setup.network), problem, given=points is not None)
         setup = replace(setup, solver=recipe.solver, refine=recipe.refine)
     else:
         setup = replace(setup, solver=solver)
@@ -117,7 +112,7 @@ def arrange(
         setup = replace(setup, points=points)
     if refine is not None:
         setup = replace(setup, refine=refine)
-    elif _is_noisy(problem):
+    elif is_noisy(problem) and setup.refine is None:
         setup = replace(setup, refine=Discrepancy(_points_rule(setup)))
     if accuracy is not None:
         setup = _estimating(problem, setup)
@@ -126,6 +121,11 @@ def arrange(
     if seconds is not None or stop is not None:
         setup = replace(setup, stop=_combined(seconds, stop))
     return setup
+
+
+def default_network(problem: Problem) -> Architecture:
+    """Return the network that is taken where none is given."""
+    return fit_network(SMALL if seeks(problem) else ResNet(), problem)
 
 
 def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
@@ -187,11 +187,6 @@ def _points_rule(setup: Setup) -> AbstractAdaptation:
     if setup.refine is not None:
         return setup.refine
     return Fixed(setup.points.n) if isinstance(setup.points, Sampler) else Fixed()
-
-
-def _is_noisy(problem: Problem) -> bool:
-    """Return whether there are measurements whose noise is known."""
-    return any(term.noisy for term in problem.soft_terms.values())
 
 
 def _combined(seconds: float | None, stop: Stop | None) -> Stop:

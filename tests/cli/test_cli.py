@@ -27,7 +27,7 @@ from pinnml.io import read_history
 from pinnml.io.vtu import read_vtu
 from pinnml.optim import Status
 from pinnml.run import resuming, training
-from pinnml.setup import fit_network
+from pinnml.setup import Recipe, arrange, fit_network
 
 SMALL = "--width 4 --depth 1 --points 60"
 SLOW = "--width 8 --depth 4 --points 1000 --solver lbfgs"  # goes on falling for seconds, however fast the machine
@@ -319,3 +319,27 @@ def test_two_commands_at_once_get_two_folders() -> None:
 def test_a_command_that_is_refused_leaves_no_folder() -> None:
     assert pinnml(f"solve poisson --loss 1e9 {SMALL} --points 1000000000000 --solver lbfgs") == 2
     assert names("runs") == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["heat", "pinnacle/pinv", "pinnacle/hinv", "pinnacle/poisson2d-c", "allen-cahn-periodic"]
+)
+def test_the_default_is_that_of_the_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the problem asks for: a prior, the share of noisy measurements, holes, periods."""
+    seen: list[Any] = []
+
+    def caught(*given: Any, **more: Any) -> Any:
+        seen.extend(given)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("pinnml.cli.solve.train", caught)
+    monkeypatch.setattr("pinnml.cli.bench.race", caught)
+    assert (
+        cli.main(["solve", name, "--device", "cpu"])
+        == cli.main(["bench", name, "--solvers", "default", "--out", "b"])
+        == 2
+    )
+    _, setup, plan, *_ = seen
+    assert setup == arrange(problems.get(name), seconds=60, device="cpu")
+    assert plan.networks[name] == setup.network
+    assert plan.recipe(name, "default") == Recipe(setup.solver, setup.refine)
