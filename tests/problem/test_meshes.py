@@ -324,3 +324,21 @@ def pyramids() -> tuple[Any, Any]:
     faces = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]])
     other = np.where(faces > 0, faces + 3, 0)[:, ::-1]
     return np.concatenate([[[0.0, 0, 0]], base, -base]), np.concatenate([faces, other[:, [0, 1, 2]]])
+
+
+def test_holes_of_meshes_are_known_by_balls_within_them() -> None:
+    (hole,) = PLATE.cavities
+    assert hole.radius == pytest.approx(0.4 * np.cos(np.pi / 24))  # of a polygon with 24 corners
+    assert hole.centre == pytest.approx({"x": 0.0, "y": 0.0}, abs=1e-12)
+    both = (PLATE - Ball(0.2, x=0.7, y=0.7)).cavities
+    assert both[0] == hole and both[1].radius == pytest.approx(0.2)
+    for name in ("one triangle", "cube", "torus", "line"):
+        assert DOMAINS[name].cavities == ()
+
+
+def test_an_island_in_a_hole_is_none() -> None:
+    """A square within the hole of a plate: its middle belongs to the domain."""
+    points, cells, _ = plate()
+    island = np.array([[-0.1, -0.1], [0.1, -0.1], [0.1, 0.1], [-0.1, 0.1]])
+    more = np.array([[0, 1, 2], [0, 2, 3]]) + len(points)
+    assert Mesh(np.concatenate([points, island]), np.concatenate([cells, more])).cavities == ()

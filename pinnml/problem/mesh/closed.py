@@ -116,12 +116,18 @@ def _ridges(facets: Array) -> tuple[Array, Array]:
     return np.concatenate(ridges), np.concatenate(signs)
 
 
-def _second_fan(facets: Array, place: Array) -> int | None:
-    """Return a point about which the facets are more than one fan; `place` numbers the ridges."""
+def together(first: Array, second: Array, count: int) -> Array:
+    """Return for each of so many things the number of the group that it is in, where pairs (k,) are each in one."""
     # as in other rooms, SciPy would take as long to import as the package
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _second_fan(facets: Array, place: Array) -> int | None:
+    """Return a point about which the facets are more than one fan; `place` numbers the ridges."""
     count, size = facets.shape
     if size == 2:
         return None
@@ -136,8 +142,7 @@ def _second_fan(facets: Array, place: Array) -> int | None:
             same = facets[owner[0], ends[0]] == facets[owner[1], ends[1]]
             links.append(np.stack([(end * count + facet)[same] for end, facet in zip(ends, owner, strict=True)]))
     first, second = np.concatenate(links, 1)
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(size * count, size * count))
-    fan = connected_components(graph, directed=False)[1]
+    fan = together(first, second, size * count)
     point = facets.T.ravel()
     pairs = np.unique(np.stack([point, fan]), axis=1)[0]
     twice = pairs[1:][np.diff(pairs) == 0]

@@ -23,6 +23,7 @@ from pinnml.problem.mesh.arrays import (
     rows_by_part,
 )
 from pinnml.problem.mesh.closed import check_closed, facet_normals, oriented, pseudonormals
+from pinnml.problem.mesh.holes import enclosed
 from pinnml.problem.mesh.nearest import Facets
 from pinnml.problem.mesh.reading import read_surface
 from pinnml.problem.mesh.simplices import Simplices
@@ -130,6 +131,7 @@ class Surface(ComposableDomain):
         self._simplices = {part: Simplices(points[facets[numbers]]) for part, numbers in rows.items()}
         self._text = f"{where}(<{len(facets)} facets>)"
         self.digest = digest(rows, points, facets)
+        self.cavities = enclosed(self, points, facets)
 
     @property
     def description(self) -> str:
