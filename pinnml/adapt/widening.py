@@ -80,12 +80,12 @@ class Widening:
         return [0] if self.coordinates else list(range(states - 1, 0, -self.every))[::-1]
 
     def rows(self, states: StatesNetwork) -> Tensor:
-        """Return the numbers of the rows that are read; of coordinates without the higher harmonics of periodic ones.
+        """Return the numbers of the rows that are read: with coordinates the sides of interfaces, and no harmonics.
 
         Neurons make harmonics by themselves: those among their inputs make them several times as narrow as R says.
         """
         if self.coordinates:
-            return states.features.coordinates()
+            return torch.cat([states.features.coordinates(), states.features.across()])
         return states.rows(self.read(len(states.widths)))
 
     def sized(self, neurons: int, dimension: int) -> Widening:
@@ -181,26 +181,17 @@ def widen(
 def _level(
     rule: Widening, network: WidenedNetwork, states: Tensor, generator: torch.Generator, dimension: int
 ) -> RandomFeatures:
-    """Return neurons on the states at n points (w, n): on the coordinates, around holes and across interfaces.
-
-    Of those on the coordinates half read the sides of interfaces as well, by turns.
-    """
+    """Return neurons on the states at n points (w, n), some of those on the coordinates around holes, by turns."""
     features, rows = network.states.features, rule.rows(network.states)
     rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
     if not rule.coordinates:
         return rule.draw(states, rows, generator)
-    around, across = features.around(), features.across()
+    around = features.around()
     each = rule.neurons // (len(around) + BESIDE)
-    others = rule.neurons - each * len(around)
-    either = others // (2 * len(across)) if across else 0
-    counts = [others - either * len(across), *[either] * len(across)]
-    drawn = [
-        replace(rule, neurons=count).draw(states, read, generator, features.axes(read))
-        for count, read in zip(counts, [rows, *across], strict=True)
-        if count
-    ]
+    others = replace(rule, neurons=rule.neurons - each * len(around))
+    plain = others.draw(states, rows, generator, features.axes(rows))
     holes = [around_hole(each, states, left, own, generator) for left, own in around if each]
-    return RandomFeatures.joined([*drawn, *holes])
+    return RandomFeatures.joined([plain, *holes])
 
 
 def around_hole(

@@ -58,13 +58,9 @@ class FeatureMap:
             begin += one.features
         return found
 
-    def across(self) -> list[Tensor]:
-        """Return for each interface the numbers of all coordinates and of its own features."""
-        found, begin = [], self.features - sum(side.features for side in self.sides)
-        for side in self.sides:
-            found.append(torch.cat([self.coordinates(), torch.arange(begin, begin + side.features, device="cpu")]))
-            begin += side.features
-        return found
+    def across(self) -> Tensor:
+        """Return the numbers of the features that tell the sides of interfaces."""
+        return torch.arange(self.features - sum(side.features for side in self.sides), self.features, device="cpu")
 
     def coordinates(self) -> Tensor:
         """Return the numbers of the features that tell points apart: all but higher harmonics of waves among them.
