@@ -37,7 +37,7 @@ def given(parsed: argparse.Namespace) -> list[str]:
 
 def network(parsed: argparse.Namespace, problem: Problem) -> Architecture:
     """Return the network asked for, fitted to a problem, or the problem's own where nothing is asked for."""
-    if not {"--network", "--width", "--depth"} & set(given(parsed)):
+    if all(getattr(parsed, name) is None for name in ("network", "width", "depth")):
         return default_network(problem)
     architecture = choose("--network", _value(parsed, "network"), NETWORKS)
     return fit_network(architecture(_value(parsed, "width"), _value(parsed, "depth")), problem)
