@@ -82,12 +82,14 @@ class FeatureMap:
         return [found[number] for number in numbers.tolist()]
 
     def along(self, axes: Sequence[int]) -> FeatureMap:
-        """Return the features of points that have some of the coordinates only.
+        """Return the features of points that have some of the coordinates only; of all of them, the same.
 
         What the others add to a feature is left out, and a feature of no coordinate that is left; so is what is
-        inverted in a sphere of which they are coordinates.
+        inverted in a sphere of which they are coordinates, and the sides of interfaces, whose levels are of all.
         """
         kept = list(axes)
+        if kept == list(range(self.linear.shape[1])):
+            return self
         linear, frequency = self.linear[:, kept], self.frequency[:, kept]
         lines, waves = linear.any(1), frequency.any(1)
         inversions = [

@@ -254,3 +254,18 @@ def test_wrong_functions_are_found_before_training() -> None:
         findings = pm.Problem(SQUARE, ["u"], conditions=conditions).check()
         assert [said in finding.what for finding in findings if finding.fatal] == [True]
     assert disc().check() == []
+
+
+def test_a_field_of_all_coordinates_keeps_its_kink_beside_one_of_fewer() -> None:
+    """u(t, x) is fed with the side of the interface, whatever coordinates another field has."""
+    fields: list[str | pm.Field] = ["u", pm.Field("a", of=["t"])]
+    box = pm.Box(t=(0, 1), x=(0, 1))
+    conditions = {
+        "pde": pm.Interior(lambda u_t, u_xx, a: u_t - a * u_xx),
+        "flux": pm.Interface(lambda u_n_minus, u_n_plus: u_n_minus - 2 * u_n_plus, across=HALF(0.5, x=1.0)),
+    }
+    network = bind(pm.Problem(box, fields, conditions=conditions), Setup(NETWORK))
+    theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
+    x = torch.tensor([[0.3, 0.5 - 1e-9], [0.3, 0.5 + 1e-9]], dtype=torch.float64)
+    slope = network.evaluate(theta, x, [(0, 0), (0, 1)])[1]
+    assert float((slope[0, 0] - slope[0, 1]).abs()) > 1e-3 and not bool(slope[1].any())
