@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from operator import itemgetter
 
 import torch
@@ -29,7 +30,7 @@ FAST = 4 * math.pi
 """Data that change faster than a wave of so many radians over half a side call for a try (dimensionless)."""
 
 FASTEST = 1000.0
-"""Beyond this one nothing is tried (dimensionless)."""
+"""Larger wave numbers count as this one (dimensionless)."""
 
 GAIN = 0.7
 """What is left of the residual between the points, at most, where other neurons are taken than usual ones."""
@@ -62,6 +63,7 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
 
     neurons = math.ceil(NEURONS / math.sqrt(len(objective.problem.fields)))
 
+    @cache
     def left(one: Widening) -> float:
         return _left(objective, theta, replace(one, neurons=neurons), fitted, between)
 

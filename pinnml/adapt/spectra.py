@@ -22,9 +22,14 @@ class AbstractSpectrum(ABC):
 
     numbers: tuple[float, ...]
 
-    @abstractmethod
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Return wave numbers (count, d), float64 on the host, to which others of the usual size are added."""
+        numbers = torch.tensor(self.numbers, dtype=torch.float64, device="cpu")
+        return numbers * self._shares(count, len(numbers), generator)
+
+    @abstractmethod
+    def _shares(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        """Return what the largest numbers are multiplied by, from -1 to 1, shape (count, d)."""
 
 
 @setting
@@ -37,10 +42,8 @@ class Ring(AbstractSpectrum):
         k_1, …, k_d (dimensionless).
     """
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return both signs with equal chance."""
-        numbers = torch.tensor(self.numbers, dtype=torch.float64, device="cpu")
-        return numbers * (2 * torch.randint(2, (count, len(numbers)), generator=generator, device="cpu") - 1)
+    def _shares(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        return 2.0 * torch.randint(2, (count, dimension), generator=generator, device="cpu") - 1
 
 
 @setting
@@ -53,9 +56,5 @@ class Band(AbstractSpectrum):
         k_1, …, k_d (dimensionless).
     """
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return numbers that are spread evenly."""
-        numbers = torch.tensor(self.numbers, dtype=torch.float64, device="cpu")
-        return numbers * (
-            2 * torch.rand(count, len(numbers), generator=generator, dtype=torch.float64, device="cpu") - 1
-        )
+    def _shares(self, count: int, dimension: int, generator: torch.Generator) -> Tensor:
+        return 2 * torch.rand(count, dimension, generator=generator, dtype=torch.float64, device="cpu") - 1
