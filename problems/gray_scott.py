@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from pinnml.problem import Box, Interior, Periodic, Problem, Value
+from pinnml.problem import Box, Periodic, Problem, Value
 
+from .pinnacle.chaotic import DECAY, FEED, reaction
 from .pinnacle.gridded import Gridded
 from .pinnacle.periodic import autocatalysis
 
 Array = np.ndarray
 
-FEED, DECAY = 0.04, 0.06
 DIFFUSION = (2e-3, 1e-3)
 
 
@@ -29,19 +28,12 @@ def gray_scott() -> Problem:
     Eng. Sci. 38, 1983; Pearson, Science 261, 1993.
     """
 
-    def substrate(u: Tensor, v: Tensor, u_t: Tensor, laplacian_u: Tensor) -> Tensor:
-        return u_t - DIFFUSION[0] * laplacian_u + u * v**2 - FEED * (1 - u)
-
-    def catalyst(u: Tensor, v: Tensor, v_t: Tensor, laplacian_v: Tensor) -> Tensor:
-        return v_t - DIFFUSION[1] * laplacian_v - u * v**2 + (FEED + DECAY) * v
-
     grid = {"t": (0.0, 20.0, 21), "x": (-1.0, 1.0, 49), "y": (-1.0, 1.0, 49)}
     return Problem(
         domain=Box(t=(0, 20), x=(-1, 1), y=(-1, 1)),
         fields=["u", "v"],
         conditions={
-            "substrate": Interior(substrate),
-            "catalyst": Interior(catalyst),
+            **reaction(DIFFUSION),
             "start": Value(u=lambda x, y: 1 - spot(torch, x, y), v=lambda x, y: spot(torch, x, y) / 2, on="t=0"),
             "ring in x": Periodic(u=1, v=1, along="x"),
             "ring in y": Periodic(u=1, v=1, along="y"),

@@ -69,8 +69,8 @@ class Interface(AbstractCondition):
     def bind(self, name: str, domain: AbstractDomain, vocabulary: Vocabulary) -> Term:
         """Find the interface, and bind the residual's argument names."""
         region = across_of(self.across, domain, f"condition {name!r}")
-        own = vocabulary.coordinates, vocabulary.fields, vocabulary.parameters, True, vocabulary.coordinates_of
-        function = bound_residual(self.residual, TwoSided(*own, across=region.axes), name)
+        names = vocabulary.extended(TwoSided, on_boundary=True, across=region.axes)
+        function = bound_residual(self.residual, names, name)
 
         def residual(x: Tensor, values: Values, data: PointData) -> Tensor:
             minus, plus = x.chunk(2)

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -30,6 +30,8 @@ from pinnml.problem.symbols import (
     UnknownParameter,
 )
 from pinnml.problem.unknown import Unknown
+
+V = TypeVar("V")
 
 MAX_ORDER = 4
 """The highest order of a derivative that a name may ask for."""
@@ -69,6 +71,10 @@ class Vocabulary:
             if name in seen:
                 raise DeclarationError(f"The name {name!r} is given twice", "Problem", "rename one of the two")
             seen.add(name)
+
+    def extended(self, kind: Callable[..., V], **more: Any) -> V:
+        """Return a vocabulary of another kind with the same names, and more that this kind knows."""
+        return kind(**{part.name: getattr(self, part.name) for part in dataclasses.fields(Vocabulary)} | more)
 
     @property
     def _normal_axes(self) -> tuple[int, ...]:

@@ -122,14 +122,14 @@ class Volterra(AbstractCondition):
                 raise DeclarationError(f"{shown(new)} is no name", where, "use letters, digits and underscores")
             if (new in self.integrands and new == self.inner) or vocabulary.knows(new):
                 raise DeclarationError(f"{new!r} stands for something else already", where, "take another name")
-        own = vocabulary.coordinates, vocabulary.fields, vocabulary.parameters, False, vocabulary.coordinates_of
-        outer = WithGiven(*own, given=tuple(self.integrands)).bind(self.residual, f"the residual of {where}")
-        within = WithGiven(*own, given=(self.inner,))
+        outer = vocabulary.extended(WithGiven, given=tuple(self.integrands))
+        outside = outer.bind(self.residual, f"the residual of {where}")
+        within = vocabulary.extended(WithGiven, given=(self.inner,))
         bound = {one: within.bind(f, f"the integrand {one!r} of {where}") for one, f in self.integrands.items()}
         for one in self.integrands:
-            if one not in outer.symbols:
+            if one not in outside.symbols:
                 raise DeclarationError(f"The residual does not name {one!r}", where, "name it, or leave it out")
-        return outer, bound
+        return outside, bound
 
 
 @dataclass(frozen=True)
