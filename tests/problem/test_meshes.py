@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import torch
 from domain_conformance import check_domain, inside, on_part, random_unit
 from meshes import bent, cube, plate, torus, within_cells
+from processor_time import within
 
 from pinnml.points import Grid, Hammersley, Sobol
 from pinnml.problem import AbstractDomain, DeclarationError
@@ -99,9 +99,8 @@ def test_points_of_a_mesh_stay_as_even_as_those_of_the_cube(sampler: Any) -> Non
 def test_ten_thousand_points_among_as_many_cells_take_no_seconds() -> None:
     mesh, x = Mesh(*plate(200, 25)), 2.4 * random_unit(1)(10_000, 2) - 1.2
     assert len(mesh.cells) >= 10_000
-    start = time.process_time()
-    found = mesh.contains(x)
-    assert time.process_time() - start < 2.0
+    with within(2.0):
+        found = mesh.contains(x)
     assert float(found.double().mean()) == pytest.approx((4 - np.pi * 0.16) / 2.4**2, abs=0.01)
 
 

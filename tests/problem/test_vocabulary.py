@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import torch
+from processor_time import within
 
 from pinnml.problem import Box, DeclarationError, FieldDerivative, Interior, Periodic, Problem
 from pinnml.problem.symbols import Coordinate, Gradient, Laplacian, Parameter, Position
@@ -70,10 +69,8 @@ def test_ambiguous_suffix(name: str, ways: int) -> None:
 @pytest.mark.parametrize("name", ["u_" + "x" * 60, "u_" + "x" * 2000 + "y"])
 def test_long_suffixes_are_read_quickly(name: str) -> None:
     """There are about 10¹² ways to write sixty letters x with coordinates x and xx."""
-    began = time.process_time()
-    with pytest.raises(DeclarationError):
+    with within(0.5), pytest.raises(DeclarationError):
         Vocabulary(("x", "xx"), ("u",), {}).symbol(name, "here")
-    assert time.process_time() - began < 0.5
 
 
 def test_functions_get_what_their_names_say() -> None:
