@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import torch
 
+from pinnml.threads.reservation import set_threads
+
 T = TypeVar("T")
 
 
@@ -21,7 +23,7 @@ class ThreadPool:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         # inside a worker each operation runs on that thread alone
-        return ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(1,))
+        return ThreadPoolExecutor(self.count, initializer=set_threads, initargs=(1,))
 
     def each(self, function: Callable[[int], T], numbers: Sequence[int], device: torch.device) -> list[T]:
         """Apply a function to every number without recording a graph, side by side on a CPU, and return the results."""

@@ -24,6 +24,16 @@ class _Runs:
 _RUNS = _Runs()
 
 
+def set_threads(count: int) -> None:
+    """Let operations of the calling thread of Python run on so many threads, from its first one on.
+
+    At its first operation torch gives a thread the number that any other has set last, instead of one that was set for
+    it before: asking for it is such an operation.
+    """
+    torch.get_num_threads()
+    torch.set_num_threads(count)
+
+
 @contextmanager
 def as_before_all_runs() -> Iterator[None]:
     """Give a run the threads that torch had before any run of the process, within a `with` block.
@@ -39,7 +49,7 @@ def as_before_all_runs() -> Iterator[None]:
             _RUNS.threads = torch.get_num_threads()
         _RUNS.under_way += 1
     try:
-        torch.set_num_threads(_RUNS.threads)
+        set_threads(_RUNS.threads)
         yield
     finally:
         with _RUNS.lock:

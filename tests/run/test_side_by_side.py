@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from small_problems import heat, oscillator, string, tiny
 from torch import Tensor
 
 import pinnml as pm
+from pinnml.threads import set_threads
 
 
 @pytest.fixture
@@ -56,3 +58,24 @@ def test_a_thread_that_begins_within_another_run_has_all_threads() -> None:
 
     first = tiny(heat(), 2, callback=another)
     assert found[0].machine["threads"] == first.machine["threads"] == torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_thread_keeps_what_was_set_for_it_though_another_sets_more() -> None:
+    """torch gives a thread at its first operation the number that any other has set last."""
+    was_set, others_set = Event(), Event()
+    found = []
+
+    def worker() -> None:
+        set_threads(1)
+        was_set.set()
+        others_set.wait(10)
+        found.append(torch.get_num_threads())
+
+    thread = Thread(target=worker)
+    thread.start()
+    was_set.wait(10)
+    torch.set_num_threads(2)
+    others_set.set()
+    thread.join(10)
+    assert found == [1]
