@@ -11,14 +11,23 @@ from .staggered import Flow, graded
 Array = np.ndarray
 
 
-def cavity(x: Array, y: Array, count: int = 64) -> tuple[Array, Array, Array]:
-    """Return u, v, p of NS2d-C on a grid, shape (x, y) each, p(0, 0) = 0."""
+def cavity(x: Array, y: Array, count: int = 64) -> tuple[Array, ...]:
+    """Return u, v, p of NS2d-C on a grid, shape (x, y) each, p(0, 0) = 0, extrapolated from cells and half more.
+
+    Errors of differences go with the square of the cells' size.
+    """
+    fine = 3 * count // 2
+    return tuple((fine**2 * on_cells(x, y, fine) - count**2 * on_cells(x, y, count)) / (fine**2 - count**2))
+
+
+def on_cells(x: Array, y: Array, count: int) -> Array:
+    """Return the same on so many cells along each side, shape (3, x, y)."""
     edges = graded([0.0, 1.0], [count])
     lid = 4 * edges * (1 - edges)
     flow = Flow(edges, edges, np.ones((count, count), dtype=bool), outflow=False, lid=lid)
     w, p = flow.steady(np.zeros(flow.total))
-    u, v, p = flow.values(w, p, x, y, lid)
-    return u, v, p - p[0, 0]
+    u, v, p = flow.values(w, p, x, y, lid, "cubic")
+    return np.stack([u, v, p - p[0, 0]])
 
 
 def step(x: Array, y: Array, count: int = 40) -> tuple[Array, Array, Array]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from pinnml.problems.cached import cached
 
-from pinnml.problem import Reference
+from pinnml.problem import AbstractDomain, Reference
 
 Array = np.ndarray
 
 DEGREE = 3
+
+SAME = 1e-9
+"""Points that differ by no more are one."""
 
 
 class Gridded:
@@ -68,7 +72,23 @@ class Gridded:
         points = np.stack([np.asarray(coordinates[name], dtype=np.float64) for name in self.axes], axis=-1)
         return np.asarray(self.splines[field](points))
 
-    def reference(self, source: str, accuracy: float) -> Reference:
-        """Return the reference that is scored on this grid."""
+    def reference(self, source: str, accuracy: float, but: Sequence[Sequence[float]] = ()) -> Reference:
+        """Return the reference that is scored on this grid, `but` for some points, at which fields have no value."""
         counts = {name: len(axis) for name, axis in self.axes.items()}
-        return Reference({field: partial(self, field) for field in self.fields}, counts, source, accuracy)
+        fields = {field: partial(self, field) for field in self.fields}
+        return Punctured(fields, counts, source, accuracy, tuple(map(tuple, but)))
+
+
+@dataclass(frozen=True)
+class Punctured(Reference):
+    """A reference on a grid without some of its points."""
+
+    but: tuple[tuple[float, ...], ...] = ()
+
+    def places(self, domain: AbstractDomain) -> Array:
+        """Return the points of the grid (n, d) without those."""
+        points = super().places(domain)
+        left = np.ones(len(points), dtype=bool)
+        for point in self.but:
+            left &= np.abs(points - point).max(1) > SAME
+        return points[left]

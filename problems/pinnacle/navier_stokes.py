@@ -40,10 +40,10 @@ def ns2d_c() -> Problem:
     """Return NS2d-C: a steady flow in (0, 1)², Re = 100, driven by the lid's u = 4x(1 − x); p(0, 0) = 0.
 
     At the upper corners u_x of the lid and v_y of the walls contradict u_x + v_y = 0, so that p grows like a logarithm.
-    The reference is by finite differences that are graded there: 64 and 96 cells differ by 2e-3 in u and v, and by 4e-2
-    in p, nearly all of it at the two corners themselves, where p has no value.
+    These two points, where p has no value, are left out of the score. The reference is by finite differences that are
+    graded there, extrapolated from 64 and 96 cells: from 96 and 128 it differs by 5e-6 in u and v, by 7e-5 in p.
     """
-    reference = Gridded("pinnacle-ns2d-c", ("u", "v", "p"), {"x": (0, 1, 51), "y": (0, 1, 51)}, cavity)
+    reference = Gridded("pinnacle-ns2d-c-96", ("u", "v", "p"), {"x": (0, 1, 51), "y": (0, 1, 51)}, cavity)
     return Problem(
         domain=Box(x=(0, 1), y=(0, 1)),
         fields=["u", "v", "p"],
@@ -54,7 +54,7 @@ def ns2d_c() -> Problem:
             "pressure": Data({"x": [0.0], "y": [0.0]}, p=[0.0], sigma=0),
         },
         hard={"lid", "walls"},
-        reference=reference.reference("finite differences on a staggered grid", 1e-2),
+        reference=reference.reference("finite differences on a staggered grid", 1e-4, but=[(0, 1), (1, 1)]),
         name="pinnacle/ns2d-c",
         description="steady Navier–Stokes flow in a square, Re = 100, driven by its lid",
     )

@@ -182,8 +182,10 @@ class Flow:
             p = found[len(self.active) :]
             before, w, c_before, c = w, now, c, self.convection(now)
 
-    def values(self, w: Array, p: Array, x: Array, y: Array, lid: Array | float = 0.0) -> tuple[Array, Array, Array]:
-        """Return u, v and p on a grid, shape (x, y) each, linear between their places."""
+    def values(
+        self, w: Array, p: Array, x: Array, y: Array, lid: Array | float = 0.0, between: str = "linear"
+    ) -> tuple[Array, Array, Array]:
+        """Return u, v and p on a grid, shape (x, y) each, linear or cubic between their places."""
         from scipy.interpolate import RegularGridInterpolator
         from scipy.ndimage import distance_transform_edt
 
@@ -202,7 +204,7 @@ class Flow:
         )
         at = np.stack(np.meshgrid(x, y, indexing="ij"), -1)
         places = ((self.x, across), u), ((along, self.y), v), ((mid_x, mid_y), cells)
-        found = [RegularGridInterpolator(axes, part, bounds_error=False, fill_value=None)(at) for axes, part in places]
+        found = [RegularGridInterpolator(axes, part, between, False, None)(at) for axes, part in places]
         return found[0], found[1], found[2]
 
 
