@@ -26,7 +26,7 @@ from pinnml.network import (
 )
 from pinnml.optim import Renewed
 from pinnml.points import Collocation
-from pinnml.settings import Above, Count, setting
+from pinnml.settings import Above, AtLeast, Count, setting
 
 CENTRES = 20_000
 """No more points are looked at for the neurons' centres, and for how much the states vary."""
@@ -39,7 +39,7 @@ ACROSS, LEAST, MOST = 15.0, 1.0, 5.0
 """Neurons along each coordinate for each unit of R, and the bounds of R (docs/experiments.md)."""
 
 BESIDE = 4
-"""As many neurons as around so many holes are around none."""
+"""As many neurons as around so many holes, or at so many corners, are around none."""
 
 
 @setting
@@ -66,6 +66,9 @@ class Widening:
     reads : tuple of int, default ()
         How many of the numbers a neuron reads, by turns, as (1, 2, 5): the others are left out at random. () for all.
         Functions of many coordinates are often sums of such of few.
+    corners : tuple of int, default ()
+        Some neurons on the coordinates read what solutions are made of at one corner of the domain, too, of those with
+        these numbers.
     """
 
     neurons: Count = 1000
@@ -74,6 +77,7 @@ class Widening:
     coordinates: bool = False
     spectrum: AbstractSpectrum | None = None
     reads: tuple[Count, ...] = ()
+    corners: tuple[Annotated[int, AtLeast(0)], ...] = ()
 
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
@@ -181,17 +185,21 @@ def widen(
 def _level(
     rule: Widening, network: WidenedNetwork, states: Tensor, generator: torch.Generator, dimension: int
 ) -> RandomFeatures:
-    """Return neurons on the states at n points (w, n), some of those on the coordinates around holes, by turns."""
+    """Return neurons on the states at n points (w, n), some of those on the coordinates around holes or at corners."""
     features, rows = network.states.features, rule.rows(network.states)
     rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
     if not rule.coordinates:
         return rule.draw(states, rows, generator)
     around = features.around()
-    each = rule.neurons // (len(around) + BESIDE)
-    others = replace(rule, neurons=rule.neurons - each * len(around))
-    plain = others.draw(states, rows, generator, features.axes(rows))
-    holes = [around_hole(each, states, left, own, generator) for left, own in around if each]
-    return RandomFeatures.joined([plain, *holes])
+    corners = [own for number, own in features.at_corners() if number in rule.corners]
+    each = rule.neurons // (len(around) + len(corners) + BESIDE)
+    others = replace(rule, neurons=rule.neurons - each * (len(around) + len(corners)))
+    parts = [others.draw(states, rows, generator, features.axes(rows))]
+    if each:
+        parts += [around_hole(each, states, left, own, generator) for left, own in around]
+        near = replace(rule, neurons=each, reads=())
+        parts += [near.draw(states, torch.cat([rows, own]), generator) for own in corners]
+    return RandomFeatures.joined(parts)
 
 
 def around_hole(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import torch
@@ -153,11 +153,9 @@ def linearised(objective: PinnObjective, points: int, functions: int) -> LinearS
 
 def _features(network: AbstractNetwork, domain: AbstractDomain) -> FeatureMap:
     """Return what a chain is fed with, periodic where it is; the coordinates for any other network."""
-    return (
-        network.features
-        if isinstance(network, ChainNetwork)
-        else Normalised().bind(domain.names, domain.lower, domain.upper)
-    )
+    if isinstance(network, ChainNetwork):
+        return replace(network.features, corners=())
+    return Normalised().bind(domain.names, domain.lower, domain.upper)
 
 
 def _drawn(phi: Tensor, functions: int) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from pinnml.network.autograd import nested
 from pinnml.network.beside import BesideNetwork, Member, bind_beside
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
+from pinnml.network.corner import Corner
 from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, origin_of
 from pinnml.network.embedding import (
     Embedding,
@@ -40,6 +41,7 @@ __all__ = [
     "Block",
     "ChainNetwork",
     "Compiled",
+    "Corner",
     "Custom",
     "DeepenedNetwork",
     "Embedding",

@@ -43,7 +43,7 @@ class MLP(Architecture):
     def bind(self, names: Sequence[str], lower: Sequence[float], upper: Sequence[float], outputs: int) -> ChainNetwork:
         """Return the chain for these inputs and outputs."""
         features = self.embedding.bind(names, lower, upper)
-        widths = [features.features, *[self.width] * self.depth]
+        widths = [features.entering, *[self.width] * self.depth]
         hidden = [Layer(a, b, self.activation) for a, b in pairwise(widths)]
         return ChainNetwork(features, [*hidden, Layer(self.width, outputs)])
 
@@ -83,5 +83,5 @@ class ResNet(Architecture):
         """Return the chain for these inputs and outputs."""
         features = self.embedding.bind(names, lower, upper)
         block = Layer(self.width, self.width, self.activation, step=self.dt)
-        first = Layer(features.features, self.width, self.activation)
+        first = Layer(features.entering, self.width, self.activation)
         return ChainNetwork(features, [first, *[block] * self.blocks, Layer(self.width, outputs)])

@@ -68,7 +68,7 @@ class ChainLinearisation(AbstractLinearisation):
         self._rules = network.rules(indices)
         self._workspace = workspace
         self._record: list[Recorded] = []
-        h = embedded
+        h = embedded[:, : network.layers[0].inputs]
         for layer, block in zip(network.layers, network.blocks, strict=True):
             h = self._forward(layer, theta[block.start : block.stop], h)
         self.values = h
@@ -186,7 +186,7 @@ class ChainNetwork(AbstractNetwork):
     def along(self, axes: Sequence[int]) -> ChainNetwork:
         """Return the chain for points that have some of the coordinates only, fed with fewer features."""
         features = self.features.along(axes)
-        first = replace(self.layers[0], inputs=features.features)
+        first = replace(self.layers[0], inputs=features.entering)
         return ChainNetwork(features, [first, *self.layers[1:]], [block.kind for block in self.blocks])
 
     def rules(self, indices: Sequence[MultiIndex]) -> dict[Activation, ChainRule]:

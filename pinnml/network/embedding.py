@@ -15,6 +15,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
+from pinnml.network.corner import Corner
 from pinnml.network.indices import MultiIndex
 from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.side import Side
@@ -27,9 +28,10 @@ HARMONIC = 1e-9
 
 @record
 class FeatureMap:
-    """x ↦ (Ax + a, sin(Bx + b), ξ, |d|, sign d): the features of a point, with A (k, d) and B (m, d).
+    """x ↦ (Ax + a, sin(Bx + b), ξ, |d|, sign d, z^m log z): the features of a point, with A (k, d) and B (m, d).
 
-    ξ is of `inversions`, and |d| and sign d of `sides`.
+    ξ is of `inversions`, |d| and sign d of `sides`, and the last are of `corners`: these have derivatives without a
+    bound, so that they do not enter the first layer, and neurons of a readout alone may read them.
     """
 
     linear: Tensor
@@ -38,10 +40,16 @@ class FeatureMap:
     phase: Tensor
     inversions: tuple[Inversion, ...] = ()
     sides: tuple[Side, ...] = ()
+    corners: tuple[Corner, ...] = ()
 
     @property
     def features(self) -> int:
-        """The number of features: k, m, and those of every inversion and side."""
+        """The number of features: k, m, and those of every inversion, side and corner."""
+        return self.entering + sum(one.features for one in self.corners)
+
+    @property
+    def entering(self) -> int:
+        """The number of features that enter the first layer: the first ones, all but those of corners."""
         return self._plain + sum(one.features for one in self.inversions) + sum(one.features for one in self.sides)
 
     @property
@@ -60,7 +68,13 @@ class FeatureMap:
 
     def across(self) -> Tensor:
         """Return the numbers of the features that tell the sides of interfaces."""
-        return torch.arange(self.features - sum(side.features for side in self.sides), self.features, device="cpu")
+        return torch.arange(self.entering - sum(side.features for side in self.sides), self.entering, device="cpu")
+
+    def at_corners(self) -> list[tuple[int, Tensor]]:
+        """Return for each power at each corner the corner's number, and the numbers of its two features."""
+        owners = [number for number, one in enumerate(self.corners) for _ in one.powers]
+        pairs = torch.arange(self.entering, self.features, device="cpu").split(2)
+        return list(zip(owners, pairs, strict=False))
 
     def coordinates(self) -> Tensor:
         """Return the numbers of the features that tell points apart: all but higher harmonics of waves among them.
@@ -85,7 +99,8 @@ class FeatureMap:
         """Return the features of points that have some of the coordinates only; of all of them, the same.
 
         What the others add to a feature is left out, and a feature of no coordinate that is left; so is what is
-        inverted in a sphere of which they are coordinates, and the sides of interfaces, whose levels are of all.
+        inverted in a sphere of which they are coordinates, what belongs to a corner, and the sides of interfaces, whose
+        levels are of all.
         """
         kept = list(axes)
         if kept == list(range(self.linear.shape[1])):
@@ -106,6 +121,7 @@ class FeatureMap:
             parts.append(waves)
         parts += [one.jet(x, indices) for one in self.inversions]
         parts += [one.jet(x, indices) for one in self.sides]
+        parts += [one.jet(x, indices) for one in self.corners]
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
     def _like(self, x: Tensor) -> tuple[Tensor, ...]:

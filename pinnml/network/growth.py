@@ -15,6 +15,7 @@ from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.network import AbstractNetwork
 from pinnml.network.readout import WidenedNetwork
+from pinnml.network.states import StatesNetwork
 from pinnml.settings import record
 
 
@@ -74,7 +75,7 @@ def regrown(network: AbstractNetwork, growth: Growth | None) -> AbstractNetwork:
         network = DeepenedNetwork(chain, growth.layers)
     if growth.levels is not None:
         chain = _chain(network, "widened")
-        _check_levels(growth.levels, sum(layer.inputs for layer in chain.layers))
+        _check_levels(growth.levels, sum(StatesNetwork(chain).widths))
         network = WidenedNetwork(chain, growth.levels)
     if growth.below is not None and not (_is_real(growth.below) and growth.below.ndim == 1):
         raise _refused("What is frozen is no vector of finite numbers")
@@ -89,7 +90,7 @@ def _chain(network: AbstractNetwork, what: str) -> ChainNetwork:
 
 def _check_layers(chain: ChainNetwork, layers: Sequence[Layer]) -> None:
     """Raise `DeclarationError` where layers do not lead from the chain's features to its outputs."""
-    widths = [chain.features.features, *(layer.outputs for layer in layers)]
+    widths = [chain.features.entering, *(layer.outputs for layer in layers)]
     fit = all(layer.inputs == width for layer, width in zip(layers, widths, strict=False))
     same = all(layer.step is None or layer.inputs == layer.outputs for layer in layers)
     if not (layers and fit and same and widths[-1] == chain.layers[-1].outputs):

@@ -13,14 +13,14 @@ from pinnml.network.workspace import Workspace
 
 
 class StatesNetwork(ChainNetwork):
-    """A chain without its head, whose outputs are what enters each of its layers and the head, one after another."""
+    """A chain without its head, whose outputs are the features and what enters each later layer and the head."""
 
     def __init__(self, chain: ChainNetwork) -> None:
         super().__init__(chain.features, chain.layers[:-1], [block.kind for block in chain.blocks[:-1]])
-        self.widths = [layer.inputs for layer in chain.layers]
+        self.widths = [chain.features.features, *(layer.inputs for layer in chain.layers[1:])]
 
     def rows(self, states: Sequence[int]) -> Tensor:
-        """Return the numbers of the rows that belong to some states; state 0 is what enters the first layer."""
+        """Return the numbers of the rows that belong to some states; state 0 are the features."""
         starts = [sum(self.widths[:state]) for state in states]
         return torch.cat(
             [
@@ -49,7 +49,7 @@ class StatesLinearisation(ChainLinearisation):
     ) -> None:
         super().__init__(network, theta, embedded, indices, workspace)
         self._widths = network.widths
-        states = [*(recorded.h for recorded in self._record), self.values]
+        states = [embedded, *(recorded.h for recorded in self._record[1:]), self.values]
         shape = (len(embedded), sum(self._widths), embedded.shape[2])
         self.values = torch.cat(states, 1, out=workspace.empty(shape, embedded))
 

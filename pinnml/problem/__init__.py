@@ -5,7 +5,7 @@ from pinnml.problem.boundary import Boundary, Derivative, Value
 from pinnml.problem.box import Box, Face
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
-from pinnml.problem.domain import AbstractDomain, Triangulation, check_inside
+from pinnml.problem.domain import AbstractDomain, Corner, Triangulation, check_inside
 from pinnml.problem.field import Field
 from pinnml.problem.integral import Integral
 from pinnml.problem.interface import Across, Interface
@@ -29,6 +29,7 @@ __all__ = [
     "AbstractRegion",
     "Boundary",
     "Box",
+    "Corner",
     "Data",
     "DeclarationError",
     "Derivative",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations, product
 
 import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.problem.composable import ComposableDomain
-from pinnml.problem.domain import AbstractDomain
+from pinnml.problem.domain import AbstractDomain, Corner
 
 ROUNDING = 1e-9
 """Points this far beyond a face are still on it, as a share of the side's length (dimensionless)."""
@@ -54,6 +56,16 @@ class Box(ComposableDomain):
             for upper, bound in ((False, self.lower[axis]), (True, self.upper[axis]))
         }
         self.parts = tuple(self.faces)
+        self.corners = tuple(self._corners())
+
+    def _corners(self) -> Iterator[Corner]:
+        """Yield the right angles between faces, by the two coordinates that are fixed there."""
+        for axes in combinations(range(self.dimension), 2):
+            for uppers in product((False, True), repeat=2):
+                ends = [(self.lower, self.upper)[upper][axis] for axis, upper in zip(axes, uppers, strict=True)]
+                along, across = (-1.0 if upper else 1.0 for upper in uppers)
+                place = dict(zip((self.names[axis] for axis in axes), ends, strict=True))
+                yield Corner(place, math.atan2(across, along), math.pi / 2)
 
     def face(self, text: str, where: str) -> Face:
         """Return the face written as `"x=-1"`; raise `DeclarationError` naming the valid ones otherwise."""

@@ -1,10 +1,13 @@
-"""Where what is left of a domain has holes."""
+"""Where what is left of a domain has holes, and corners."""
 
 from __future__ import annotations
 
 import torch
 
-from pinnml.problem.domain import AbstractDomain, Cavity
+from pinnml.problem.domain import AbstractDomain, Cavity, Corner
+
+NEAR = 1e-6
+"""What is subtracted takes a corner away where it is so near, as a share of the shortest side."""
 
 
 def cavities(whole: AbstractDomain, subtracted: AbstractDomain) -> tuple[Cavity, ...]:
@@ -14,6 +17,15 @@ def cavities(whole: AbstractDomain, subtracted: AbstractDomain) -> tuple[Cavity,
     """
     found = [_within(piece) for piece in subtracted.pieces if _is_inside(whole, piece)]
     return (*whole.cavities, *(one for one in found if one is not None))
+
+
+def corners_left(whole: AbstractDomain, subtracted: AbstractDomain) -> tuple[Corner, ...]:
+    """Return the corners of a domain of two coordinates that are not near to what is subtracted."""
+    if not whole.corners or whole.dimension > 2:
+        return ()
+    points = torch.tensor([[one.place[name] for name in whole.names] for one in whole.corners], device="cpu")
+    away = subtracted.signed_distance(points.double()) > NEAR * min(whole.lengths)
+    return tuple(one for one, left in zip(whole.corners, away.tolist(), strict=True) if left)
 
 
 def _is_inside(whole: AbstractDomain, piece: AbstractDomain) -> bool:

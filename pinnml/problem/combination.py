@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.problem.cavities import cavities
+from pinnml.problem.cavities import cavities, corners_left
 from pinnml.problem.domain import AbstractDomain
 from pinnml.problem.parts import found_part, united
 from pinnml.problem.sampling import measured_share
@@ -82,6 +82,7 @@ class Combination(AbstractDomain):
         self.parts = tuple(self._origins)
         if operation == DIFFERENCE:
             self.cavities = cavities(first, second)
+            self.corners = corners_left(first, second)
 
     @property
     def pieces(self) -> tuple[AbstractDomain, ...]:

@@ -60,7 +60,7 @@ class Wrapped(ComposableDomain):
         self.domain = domain
         self.names, self.lower, self.upper = domain.names, domain.lower, domain.upper
         self.parts, self._old = tuple(old), dict(old)
-        self.triangulation, self.cavities = domain.triangulation, domain.cavities
+        self.triangulation, self.cavities, self.corners = domain.triangulation, domain.cavities, domain.corners
 
     @property
     def pieces(self) -> tuple[AbstractDomain, ...]:

@@ -29,6 +29,18 @@ class Cavity:
     centre: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Corner:
+    """Where two parts of a boundary meet: its place by the names of two coordinates, and the angle ω of the inside.
+
+    The inside lies around the direction β = `direction`, an angle from the first of the two axes; both in radians.
+    """
+
+    place: Mapping[str, float]
+    direction: float
+    angle: float
+
+
 class AbstractDomain(ABC):
     """A bounded set of points with named coordinates, whose boundary consists of named parts.
 
@@ -44,6 +56,8 @@ class AbstractDomain(ABC):
         What a mesh consists of; None for other domains.
     cavities : tuple of Cavity
         Balls within the domain's holes, as far as they are known: near them solutions change faster than elsewhere.
+    corners : tuple of Corner
+        Its corners in two of the coordinates, as far as they are known: at them solutions are less smooth.
     """
 
     names: tuple[str, ...]
@@ -52,6 +66,7 @@ class AbstractDomain(ABC):
     parts: tuple[str, ...]
     triangulation: Triangulation | None = None
     cavities: tuple[Cavity, ...] = ()
+    corners: tuple[Corner, ...] = ()
 
     @property
     def dimension(self) -> int:

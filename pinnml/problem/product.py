@@ -38,6 +38,7 @@ class Product(AbstractDomain):
         self._origins = united(first.parts, second.parts)
         self.parts = tuple(self._origins)
         self.cavities = (*first.cavities, *second.cavities)
+        self.corners = (*first.corners, *second.corners)
         if not all(map(math.isfinite, (*self.lower, *self.upper))):
             raise DeclarationError(f"{self} is unbounded", "domain", "give bounded factors")
 

@@ -66,7 +66,7 @@ def test_inside_is_what_lies_in_a_cell(mesh: Mesh) -> None:
 def test_corners_and_middles_of_facets_are_on_the_boundary(size: float) -> None:
     for corners in (plate(), (bent(POINTS), CELLS)):
         mesh = Mesh(corners[0] * size, corners[1])
-        ends = torch.from_numpy(mesh.corners)
+        ends = torch.from_numpy(mesh.triangles)
         for x in (ends.flatten(0, 1), ends.mean(1), ends[:, :2].mean(1)):
             assert mesh.signed_distance(x).abs().max() <= 1e-15 * size and mesh.contains(x, "boundary").all()
         nodes = torch.from_numpy(mesh.points)
@@ -223,7 +223,7 @@ def test_vtu_is_read(tmp_path: Path, dimension: int) -> None:
 @pytest.mark.parametrize("binary", [False, True])
 def test_stl_is_read_as_a_surface(tmp_path: Path, binary: bool) -> None:
     made = torus()
-    corners = made.corners.astype(np.float32).reshape(-1, 3)
+    corners = made.triangles.astype(np.float32).reshape(-1, 3)
     mesh = meshio.Mesh(corners, {"triangle": np.arange(len(corners)).reshape(-1, 3)})
     meshio.stl.write(str(tmp_path / "torus.stl"), mesh, binary=binary)
     found = Surface.read(tmp_path / "torus.stl")

@@ -123,8 +123,8 @@ class Surface(ComposableDomain):
         check_closed(points, facets, where)
         self.lower, self.upper = tuple(map(float, points.min(0))), tuple(map(float, points.max(0)))
         self._slack = ROUNDING * max(self.lengths)
-        self.corners = points[facets]
-        self._facets, self._beside = Facets(self.corners), pseudonormals(points, facets)
+        self.triangles = points[facets]
+        self._facets, self._beside = Facets(self.triangles), pseudonormals(points, facets)
         rows = rows_by_part(facets, parts, where)
         self.parts = tuple(rows)
         self._own = {part: Facets(points[facets[numbers]]) for part, numbers in rows.items()}

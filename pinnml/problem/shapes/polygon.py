@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError
 from pinnml.problem.composable import ComposableDomain
+from pinnml.problem.domain import Corner
 from pinnml.problem.shapes.slabs import Slabs
 from pinnml.problem.shapes.sphere import checked_number, written
 
@@ -45,15 +47,24 @@ class Polygon(ComposableDomain):
         if len(columns[0]) != len(columns[1]) or len(columns[0]) < 3:
             what = f"{' and '.join(str(len(column)) for column in columns)} numbers for the corners"
             raise DeclarationError(what, "Polygon", "give both coordinates of three corners or more")
-        self.names, self.corners = tuple(corners), tuple(zip(*columns, strict=True))
+        self.names, self.vertices = tuple(corners), tuple(zip(*columns, strict=True))
         self.lower, self.upper = (tuple(end(column) for column in columns) for end in (min, max))
-        self.parts = tuple(f"edge {number}" for number in range(len(self.corners)))
-        self._starts = torch.tensor(self.corners, dtype=torch.float64, device="cpu")
+        self.parts = tuple(f"edge {number}" for number in range(len(self.vertices)))
+        self._starts = torch.tensor(self.vertices, dtype=torch.float64, device="cpu")
         self._ends = self._starts.roll(-1, 0)
         _check_simple(self._starts, self._ends)
         x, y = self._starts.T
         self._turn = float((x * self._ends[:, 1] - self._ends[:, 0] * y).sum().sign())  # 1 anticlockwise
         self._slabs = Slabs(self._starts, self._ends)
+        self.corners = tuple(self._corner(number) for number in range(len(self.vertices)))
+
+    def _corner(self, number: int) -> Corner:
+        """Return the angle between two edges; anticlockwise the inside lies to the left of each."""
+        before, after = (self._ends[one] - self._starts[one] for one in (number - 1, number))
+        onwards, back = (after, -before) if self._turn > 0 else (-before, after)
+        begin, end = (math.atan2(float(one[1]), float(one[0])) for one in (onwards, back))
+        angle = (end - begin) % (2 * math.pi)
+        return Corner(dict(zip(self.names, self.vertices[number], strict=True)), begin + angle / 2, angle)
 
     def contains(self, points: Tensor, part: str | None = None) -> Tensor:
         """Compare the distance from all edges or from one with zero."""
@@ -95,7 +106,7 @@ class Polygon(ComposableDomain):
         return self.parts.index(part)
 
     def __repr__(self) -> str:
-        columns = zip(self.names, zip(*self.corners, strict=True), strict=True)
+        columns = zip(self.names, zip(*self.vertices, strict=True), strict=True)
         return f"Polygon({written({name: list(column) for name, column in columns})})"
 
 
