@@ -29,6 +29,7 @@ _FUNCTIONS = {
     "lid-driven-cavity": ("cavity", "lid_driven_cavity"),
     "taylor-green": ("vortices", "taylor_green"),
     "beltrami": ("vortices", "beltrami"),
+    "cylinder": ("cylinder", "cylinder"),
     "plate-with-hole": ("elasticity", "plate_with_hole"),
     "pinnacle/burgers1d-c": ("pinnacle.burgers", "burgers1d_c"),
     "pinnacle/burgers2d-c": ("pinnacle.burgers", "burgers2d_c"),
