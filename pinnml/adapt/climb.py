@@ -34,6 +34,9 @@ HALF = 0.5
 NEGLIGIBLE = 1e-2
 """A readout that leaves this share of the residual of N = 0 has found the solution, and its estimate can be trusted."""
 
+WORSE = 3.0
+"""An estimate so many times as large as another one says that the error is larger."""
+
 FEW = 200
 """Fewer neurons than these on the coordinates are where an equation that is not linear begins: they cost next to
 nothing, say little about the error, and may take more steps."""
@@ -130,14 +133,24 @@ def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState
 
 
 def better(kept: Kept | None, objective: PinnObjective, progress: Progress) -> Kept | None:
-    """Return the present approximation, or the one that was kept where its loss at fresh points is less."""
+    """Return the present approximation, or the one that was kept where its loss at fresh points is less.
+
+    It stays, too, where both estimates are trusted and the present one is several times as large: other coordinates may
+    leave less of the residual and more of the error.
+    """
     theta = progress.iterate.theta
     losses = objective.losses(theta)
     x = fresh_points(objective, 2048, torch.Generator().manual_seed(1))
     loss = sum((losses | losses_elsewhere(objective, theta, x)).values())
-    if kept is not None and not loss < kept.loss:
+    if kept is not None and not (loss < kept.loss and not _is_clearly_worse(progress.estimate, kept.estimate)):
         return kept
     return Kept(growth_of(objective.network), theta.clone(), loss, progress.estimate)
+
+
+def _is_clearly_worse(estimate: Estimate | None, known: Estimate | None) -> bool:
+    if estimate is None or known is None or not (estimate.trustworthy and known.trustworthy):
+        return False
+    return estimate.largest > WORSE * known.largest
 
 
 def copied(generator: torch.Generator) -> torch.Generator:

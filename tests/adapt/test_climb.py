@@ -11,11 +11,12 @@ from small_problems import block, heat
 
 import pinnml as pm
 from pinnml.adapt import Widening, freeze, widen
-from pinnml.adapt.climb import FEW, ReadoutsState, is_beginning, is_solved, residual_foreseen, with_level
+from pinnml.adapt.climb import FEW, ReadoutsState, better, is_beginning, is_solved, residual_foreseen, with_level
+from pinnml.adapt.rule import Kept
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import FrozenNetwork
 from pinnml.objective import Counts, Iterate
-from pinnml.optim import Progress
+from pinnml.optim import Estimate, Progress
 from pinnml.points import sample
 
 
@@ -71,3 +72,28 @@ def test_a_level_is_solved_where_f_is_near_the_least_of_its_linear_model(share: 
     iterate = Iterate(zero, share * least)
     progress = Progress(1, iterate, 0.0, Counts(), None, None, False, False)
     assert is_solved(progress, objective, ReadoutsState()) is expected
+
+
+def estimate(error: float, trusted: bool = True) -> Estimate:
+    return Estimate({"u": error}, trusted, "by assumption")
+
+
+@pytest.mark.parametrize(
+    ("loss", "known", "present", "stays"),
+    [
+        (0.0, None, estimate(1.0), True),  # its loss is less than any
+        (math.inf, estimate(1e-5), estimate(2e-5), False),
+        (math.inf, estimate(1e-5), estimate(4e-5), True),
+        (math.inf, estimate(1e-5, trusted=False), estimate(4e-5), False),
+        (math.inf, estimate(1e-5), estimate(4e-5, trusted=False), False),
+        (math.inf, estimate(1e-5), None, False),
+    ],
+)
+def test_what_was_kept_stays_where_its_loss_is_less_or_its_error_clearly(
+    loss: float, known: Estimate | None, present: Estimate | None, stays: bool
+) -> None:
+    objective, zero = readout(heat(), 20)
+    kept = Kept(None, zero, loss, known)
+    progress = Progress(1, objective.at(zero), 0.0, Counts(), estimate=present)
+    found = better(kept, objective, progress)
+    assert (found is kept) is stays
