@@ -12,16 +12,13 @@ from pinnml.loss.balance import still, traces
 from pinnml.loss.pinn import PinnObjective
 from pinnml.loss.placed import place
 from pinnml.network import Workspace
-from pinnml.problem import Across, Finding, Term, probe_term
+from pinnml.problem import Across, Finding, Term, probe_term, unresolved
 
 PROBES = 64
 HELD = 1e-6
 DISPARITY = 1e4
 LIGHT = 1e-3
 ROUNDING = 100.0
-RESOLVED = 1e4
-"""An interval of a coordinate holds at least so many floating-point numbers; derivatives need them."""
-
 SOLVED = 100.0
 """√f of N = 0 below so many roundings (ε) of √f of an N of g's size is no chance: g meets every condition."""
 
@@ -58,12 +55,7 @@ def check_start(objective: PinnObjective, theta: Tensor) -> list[Finding]:
 
 
 def _check_placement(objective: PinnObjective, theta: Tensor) -> list[Finding]:
-    findings, domain, eps = [], objective.problem.domain, torch.finfo(theta.dtype).eps
-    for name, low, high in zip(domain.names, domain.lower, domain.upper, strict=True):
-        if not high - low > RESOLVED * eps * max(abs(low), abs(high)):
-            what = f"[{low!r}, {high!r}] holds fewer than {RESOLVED:.0e} numbers of {theta.dtype}"
-            remedy = "measure the coordinate from one end, in units of its length"
-            findings.append(Finding(what, f"coordinate {name!r}", remedy))
+    findings = unresolved(objective.problem.domain, theta.dtype)
     for name, points in objective.collocation.items():
         if points.x.dtype != theta.dtype or points.x.device.type != theta.device.type:
             what = f"The points are {points.x.dtype} on {points.x.device}, θ is {theta.dtype} on {theta.device}"

@@ -3,6 +3,7 @@
 from pinnml.errors import DeclarationError, Finding, raise_fatal, suggestion
 from pinnml.problem.boundary import Boundary, Derivative, Value
 from pinnml.problem.box import Box, Face
+from pinnml.problem.check import unresolved
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, Corner, Triangulation, check_inside
@@ -65,4 +66,5 @@ __all__ = [
     "raise_fatal",
     "spread",
     "suggestion",
+    "unresolved",
 ]

@@ -22,8 +22,22 @@ from pinnml.problem.vocabulary import Vocabulary
 PROBES = 64
 EDGE_TOLERANCE = 1e-6
 
+RESOLVED = 1e4
+"""An interval of a coordinate holds at least so many floating-point numbers; derivatives need them."""
+
 MOST_SCORED = 10**8
 """A reference's grid of more points takes gigabytes."""
+
+
+def unresolved(domain: AbstractDomain, dtype: torch.dtype) -> list[Finding]:
+    """Return the coordinates that are too narrow for derivatives in a precision."""
+    findings = []
+    for name, low, high in zip(domain.names, domain.lower, domain.upper, strict=True):
+        if not high - low > RESOLVED * torch.finfo(dtype).eps * max(abs(low), abs(high)):
+            what = f"[{low!r}, {high!r}] holds fewer than {RESOLVED:.0e} numbers of {dtype}"
+            remedy = "measure the coordinate from one end, in units of its length"
+            findings.append(Finding(what, f"coordinate {name!r}", remedy))
+    return findings
 
 
 def check_declaration(
@@ -34,6 +48,9 @@ def check_declaration(
     liftings: Sequence[FieldLifting],
 ) -> list[Finding]:
     """Try every term at random points with random field values, and compare boundary conditions with the equation."""
+    found = unresolved(domain, torch.float64)
+    if found:
+        return found  # difference quotients would be rounding, and blame the functions
     generator = torch.Generator().manual_seed(0)
 
     def unit(count: int, dimension: int) -> Tensor:

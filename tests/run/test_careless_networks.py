@@ -106,3 +106,12 @@ def test_a_coordinate_too_narrow_for_the_precision_is_refused(side: tuple[float,
     problem = pm.Problem(pm.Box(x=side), ["u"], conditions=conditions)
     with pytest.raises(pm.DeclarationError, match=r"fewer than 1e\+04 numbers.*coordinate 'x'.*units of its length"):
         tiny(problem, 1, dtype=dtype)
+
+
+def test_it_is_refused_for_that_where_a_value_is_held_there_too() -> None:
+    """Whose derivatives by difference quotients are rounding, which is not its fault."""
+    walls = pm.Value(u=1.0, on=["x=1000000000", "x=1000000000.0001"])
+    conditions = {"pde": pm.Interior(lambda u_xx: u_xx), "walls": walls}
+    problem = pm.Problem(pm.Box(x=(1e9, 1e9 + 1e-4)), ["u"], conditions=conditions, hard={"walls"})
+    (finding,) = problem.check()
+    assert finding.where == "coordinate 'x'" and "units of its length" in str(finding)
