@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from pinnml.approximation import residual_values
+from pinnml.adapt.wave_numbers import values_at_zero
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, Corner
 from pinnml.points import Sobol, sample
@@ -31,24 +29,14 @@ def singular(objective: PinnObjective, theta: Tensor) -> tuple[int, ...]:
     network = objective.network
     if not isinstance(network, ChainNetwork) or not network.features.corners:
         return ()
-    corners = enumerate(network.features.corners)
-    return tuple(number for number, one in corners if not one.held or _leaves(objective, theta, one))
-
-
-def _leaves(objective: PinnObjective, theta: Tensor, corner: Corner) -> bool:
-    """Return whether N = 0 leaves a residual of an equation at a corner."""
-    problem = objective.problem
     like = next(iter(objective.collocation.values())).x
-    points = sample(problem, Sobol(POINTS), torch.Generator().manual_seed(0))
-    for name in problem.equations:
-        x = points[name].x.to(like)[:POINTS]
-        there = x.clone()
-        for axis, end, share in zip(corner.axes, corner.centre, (math.cos, math.sin), strict=True):
-            there[:, axis] = end + NEAR * corner.scale * share(corner.direction)
-        at, elsewhere = (
-            residual_values(problem, objective.network, 0 * theta, name, one, objective.threads) for one in (there, x)
-        )
-        objective.count(points=2 * len(x))
-        if float(at.norm()) > NOTHING * float(elsewhere.norm()):
-            return True
-    return False
+    points = sample(objective.problem, Sobol(POINTS), torch.Generator().manual_seed(0))
+    equations = {name: points[name].x.to(like) for name in objective.problem.equations}
+    elsewhere = {name: float(values_at_zero(objective, theta, name, x).norm()) for name, x in equations.items()}
+
+    def holds(corner: Corner) -> bool:
+        there = {name: values_at_zero(objective, theta, name, corner.moved(x, NEAR)) for name, x in equations.items()}
+        return all(float(values.norm()) <= NOTHING * elsewhere[name] for name, values in there.items())
+
+    corners = enumerate(network.features.corners)
+    return tuple(number for number, one in corners if not (one.held and holds(one)))

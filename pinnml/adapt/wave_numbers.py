@@ -38,7 +38,7 @@ def bandwidths(objective: PinnObjective, theta: Tensor) -> tuple[float, ...]:
     """
     found = [0.0] * objective.problem.domain.dimension
     for name, x, axes in _speaking(objective, POINTS):
-        values = _values(objective, theta, name, x)
+        values = values_at_zero(objective, theta, name, x)
         if not bool(values.any()):
             continue
         for axis in axes:
@@ -61,7 +61,7 @@ def peaks(objective: PinnObjective, theta: Tensor) -> tuple[float, ...]:
         for axis in axes:
             x = points[:LINES].repeat_interleave(SAMPLES, 0)
             x[:, axis] = (domain.lower[axis] + domain.lengths[axis] * place).to(x).repeat(len(x) // SAMPLES)
-            lines = _values(objective, theta, name, x).cpu().double().reshape(-1, SAMPLES).nan_to_num(0, 0, 0)
+            lines = values_at_zero(objective, theta, name, x).cpu().double().reshape(-1, SAMPLES).nan_to_num(0, 0, 0)
             total = float(lines.square().sum())
             if total > 0:
                 energy[axis] += torch.fft.rfft(window * lines).abs().square().sum(0) / total
@@ -80,7 +80,7 @@ def _speaking(objective: PinnObjective, count: int) -> Iterator[tuple[str, Tenso
         yield name, x, [axis for axis in range(problem.domain.dimension) if axis not in flat]
 
 
-def _values(objective: PinnObjective, theta: Tensor, name: str, x: Tensor) -> Tensor:
+def values_at_zero(objective: PinnObjective, theta: Tensor, name: str, x: Tensor) -> Tensor:
     """Return the residuals (q, n) of a condition that N = 0 leaves."""
     objective.count(points=len(x))
     return residual_values(objective.problem, objective.network, 0 * theta, name, x, objective.threads)
@@ -93,7 +93,7 @@ def _slope(
     domain = objective.problem.domain
     inwards = torch.where(x[:, axis] < domain.lower[axis] + domain.lengths[axis] / 2, step, -step).to(x)
     moved = x.index_add(1, torch.tensor([axis], device=x.device), domain.lengths[axis] * inwards[:, None])
-    change = _values(objective, theta, name, moved) - values
+    change = values_at_zero(objective, theta, name, moved) - values
     return float(change.norm() / values.norm()) / (2 * step)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import math
 from collections.abc import Sequence
 
 import torch
@@ -37,6 +38,13 @@ class Corner:
     def features(self) -> int:
         """The number of features: two of each power."""
         return 2 * len(self.powers)
+
+    def moved(self, x: Tensor, distance: float | Tensor) -> Tensor:
+        """Return points x (n, d) moved into the middle of the inside, so far from the corner in lengths s."""
+        moved = x.clone()
+        for axis, end, share in zip(self.axes, self.centre, (math.cos, math.sin), strict=True):
+            moved[:, axis] = end + self.scale * share(self.direction) * distance
+        return moved
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return their derivatives at points x (n, d), shape (C, features, n): those of a function of z alone."""

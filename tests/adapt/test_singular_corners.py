@@ -8,18 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_bandwidths import RULE, begin
 from torch import Tensor
 
 import pinnml as pm
-from pinnml.adapt import Widening
 from pinnml.adapt.bandwidths import suited
 from pinnml.adapt.corners import singular
-from pinnml.loss import PinnObjective
-from pinnml.run.beginning import begun
-from pinnml.setup import arrange, bind
 
 WALLS = ["x=0", "x=1", "y=0", "y=1"]
-RULE = Widening(1500, None, coordinates=True)
 
 pytestmark = pytest.mark.usefixtures("on_one_thread")
 
@@ -49,15 +45,6 @@ def square(hard: Any = (), source: Any = None) -> pm.Problem:
     conditions = {"pde": equation, "walls": pm.Value(u=0.0, on=WALLS)}
     reference = pm.Reference({"u": series}, {"x": 21, "y": 21}, "series", 1e-8)
     return pm.Problem(pm.Box(x=(0, 1), y=(0, 1)), ["u"], conditions=conditions, hard=set(hard), reference=reference)
-
-
-def begin(problem: pm.Problem) -> tuple[PinnObjective, Tensor]:
-    """Return the objective and the parameters that a run begins with."""
-    setup = arrange(problem, points=pm.Sobol(500), seed=0, device="cpu")
-    network = bind(problem, setup)
-    theta, discretisation = begun(problem, setup, network, torch.Generator(), None)
-    assert isinstance(theta, Tensor)
-    return PinnObjective(problem, discretisation), theta
 
 
 def test_where_values_are_held_the_source_at_the_corner_tells() -> None:

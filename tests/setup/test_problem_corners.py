@@ -9,8 +9,8 @@ import pytest
 
 import pinnml as pm
 from pinnml.network import ChainNetwork
+from pinnml.setup.corners import MANY, corners
 from pinnml.setup.setup import Setup, bind
-from pinnml.setup.sides import corners
 
 WALLS = ["x=0", "x=1", "y=0", "y=1"]
 SPACE = pm.Box(x=(0, 1), y=(0, 1))
@@ -59,6 +59,19 @@ def test_systems_and_equations_of_other_orders_have_none() -> None:
     system = pm.Interior(lambda u_xx, v_yy: (u_xx, v_yy))
     assert corners(pm.Problem(SPACE, ["u", "v"], conditions={"pde": system, "walls": walls})) == ()
     assert corners(problem(pde=pm.Interior(lambda u_xxxx, u_yyyy: u_xxxx + u_yyyy))) == ()
+
+
+def test_many_corners_are_none() -> None:
+    """Of a polygon that stands for a circle, and of a box of six coordinates."""
+    for count, number in ((MANY, MANY), (MANY + 1, 0)):
+        angles = [2 * math.pi * share / count for share in range(count)]
+        polygon = pm.domains.Polygon(x=[math.cos(one) for one in angles], y=[math.sin(one) for one in angles])
+        walls = pm.Value(u=0.0, on=list(polygon.parts))
+        round_one = pm.Problem(polygon, ["u"], conditions={"pde": pm.Interior(lambda u_xx: u_xx), "walls": walls})
+        assert len(corners(round_one)) == number
+    box = pm.Box(**{f"x{axis}": (0, 1) for axis in range(6)})
+    walls = pm.Value(u=0.0, on=list(box.parts))
+    assert corners(pm.Problem(box, ["u"], conditions={"pde": pm.Interior(lambda u_x0x0: u_x0x0), "walls": walls})) == ()
 
 
 def test_the_chain_is_as_large_as_without() -> None:
