@@ -11,8 +11,8 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from pinnml.adapt.corners import singular
 from pinnml.adapt.keeping import on_points
+from pinnml.adapt.singular import singular
 from pinnml.adapt.spectra import Band, Ring
 from pinnml.adapt.wave_numbers import bandwidths, peaks
 from pinnml.adapt.widening import Widening, freeze, widen
@@ -52,14 +52,14 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
     Where the data change fast along a coordinate, waves are compared with usual neurons by what the least-squares
     problem of `NEURONS`, linear at N = 0, leaves between its points, unless the problem is periodic along it; in three
     coordinates or more those, too, that bend little, and those of which every third reads one number, and every third
-    two, or two and four. Where the domain has corners, neurons that read what is singular there are tried, too.
+    two, or two and four. Neurons that read what is singular at corners or at the start are tried, too.
     """
     pairs = [term.region for term in objective.problem.soft_terms.values() if isinstance(term.region, Pair)]
     periodic, known = {pair.axis for pair in pairs}, bandwidths(objective, theta)
     known = tuple(0.0 if axis in periodic else min(one, FASTEST) for axis, one in enumerate(known))
     many = len(known) >= MANY
-    corners = singular(objective, theta)
-    if max(known) <= FAST and not many and not corners:
+    numbers = singular(objective, theta)
+    if max(known) <= FAST and not many and not numbers:
         return rule
     fitted, between = (_drawn(objective, count, seed) for seed, count in enumerate((POINTS, POINTS // 2), 1))
 
@@ -70,8 +70,8 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
         return _left(objective, theta, replace(one, neurons=neurons), fitted, between)
 
     best = rule if max(known) <= FAST else _fast(objective, theta, rule, known, left)
-    if corners and best.spectrum is None:
-        best = min(replace(best, corners=corners), best, key=left)
+    if numbers and best.spectrum is None:
+        best = _least(best, [replace(best, singular=numbers)], left)
     if not many:
         return best
     best = _least(best, [replace(best, radius=radius) for radius in WIDE], left)

@@ -56,7 +56,7 @@ class ReadoutsState:
     while it is trained. On the present level `steps` were taken, the last of which ended at `f`. `solved` has how many
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
     coordinates of an untrained network are waves with a `spectrum` where data are fast, read as many as `reads`, and
-    are as narrow as `radius` says, None for what goes with their number; some read what is singular at `corners`.
+    are as narrow as `radius` says, None for what goes with their number; some read what is `singular`.
     """
 
     trained: int = 0
@@ -69,13 +69,13 @@ class ReadoutsState:
     spectrum: AbstractSpectrum | None = None
     reads: tuple[int, ...] = ()
     radius: float | None = None
-    corners: tuple[int, ...] = ()
+    singular: tuple[int, ...] = ()
 
 
 def suits(rule: Widening, state: ReadoutsState) -> Widening:
     """Return a rule for neurons on the coordinates with what the state knows of the data."""
     radius = rule.radius if state.radius is None else state.radius
-    return replace(rule, spectrum=state.spectrum, reads=state.reads, radius=radius, corners=state.corners)
+    return replace(rule, spectrum=state.spectrum, reads=state.reads, radius=radius, singular=state.singular)
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

@@ -128,7 +128,7 @@ class Readouts(AbstractAdaptation):
         if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
         rule = suited(objective, theta, self.untrained[-1])
-        first = ReadoutsState(spectrum=rule.spectrum, reads=rule.reads, radius=rule.radius, corners=rule.corners)
+        first = ReadoutsState(spectrum=rule.spectrum, reads=rule.reads, radius=rule.radius, singular=rule.singular)
         renewed, state = self._frozen(objective, theta, first, copied(generator))
         return replace(renewed, theta=0 * renewed.theta), state
 

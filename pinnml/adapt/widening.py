@@ -38,8 +38,11 @@ FLAT = 1e-8
 ACROSS, LEAST, MOST = 15.0, 1.0, 5.0
 """Neurons along each coordinate for each unit of R, and the bounds of R (docs/experiments.md)."""
 
+GENTLE = 0.3
+"""What singular functions are multiplied by is so much smoother than a solution: R of those neurons, as a share."""
+
 BESIDE = 4
-"""As many neurons as around so many holes, or at so many corners, are around none."""
+"""As many neurons as around so many holes, or for so many pairs of singular functions, are others."""
 
 
 @setting
@@ -66,9 +69,9 @@ class Widening:
     reads : tuple of int, default ()
         How many of the numbers a neuron reads, by turns, as (1, 2, 5): the others are left out at random. () for all.
         Functions of many coordinates are often sums of such of few.
-    corners : tuple of int, default ()
-        Some neurons on the coordinates read what solutions are made of at one corner of the domain, too, of those with
-        these numbers.
+    singular : tuple of int, default ()
+        Some neurons on the coordinates are multiplied by what solutions are made of at one corner of the domain, or
+        where a start and a wall do not go together, of those with these numbers.
     """
 
     neurons: Count = 1000
@@ -77,7 +80,7 @@ class Widening:
     coordinates: bool = False
     spectrum: AbstractSpectrum | None = None
     reads: tuple[Count, ...] = ()
-    corners: tuple[Annotated[int, AtLeast(0)], ...] = ()
+    singular: tuple[Annotated[int, AtLeast(0)], ...] = ()
 
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
@@ -185,20 +188,21 @@ def widen(
 def _level(
     rule: Widening, network: WidenedNetwork, states: Tensor, generator: torch.Generator, dimension: int
 ) -> RandomFeatures:
-    """Return neurons on the states at n points (w, n), some of those on the coordinates around holes or at corners."""
+    """Return neurons on the states at n points (w, n), some around holes and where u is singular on coordinates."""
     features, rows = network.states.features, rule.rows(network.states)
     rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
     if not rule.coordinates:
         return rule.draw(states, rows, generator)
     around = features.around()
-    corners = [own for number, own in features.at_corners() if number in rule.corners]
-    each = rule.neurons // (len(around) + len(corners) + BESIDE)
-    others = replace(rule, neurons=rule.neurons - each * (len(around) + len(corners)))
+    singular = [own for number, own in features.pairs() if number in rule.singular]
+    each = rule.neurons // (len(around) + len(singular) + BESIDE)
+    others = replace(rule, neurons=rule.neurons - each * (len(around) + len(singular)))
     parts = [others.draw(states, rows, generator, features.axes(rows))]
     if each:
         parts += [around_hole(each, states, left, own, generator) for left, own in around]
-        near = replace(rule, neurons=each, reads=())
-        parts += [near.draw(states, torch.cat([rows, own]), generator) for own in corners]
+        near = replace(rule, neurons=each, radius=GENTLE * (rule.radius or LEAST), reads=())
+        by_turns = torch.arange(each, device="cpu") % 2
+        parts += [replace(near.draw(states, rows, generator), factors=own[by_turns]) for own in singular]
     return RandomFeatures.joined(parts)
 
 

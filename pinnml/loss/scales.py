@@ -154,7 +154,7 @@ def linearised(objective: PinnObjective, points: int, functions: int) -> LinearS
 def _features(network: AbstractNetwork, domain: AbstractDomain) -> FeatureMap:
     """Return what a chain is fed with, periodic where it is; the coordinates for any other network."""
     if isinstance(network, ChainNetwork):
-        return replace(network.features, corners=())
+        return replace(network.features, singular=())
     return Normalised().bind(domain.names, domain.lower, domain.upper)
 
 

@@ -21,13 +21,15 @@ from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.growth import Growth, body_of, growth_of, neurons_of, regrown
 from pinnml.network.indices import closure, leibniz
+from pinnml.network.initial_layer import InitialLayer
 from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.readout import JETS, WidenedNetwork
 from pinnml.network.side import Side
-from pinnml.network.sided import WithSides
+from pinnml.network.singularity import Singularity
 from pinnml.network.states import StatesNetwork
+from pinnml.network.with_geometry import WithGeometry
 from pinnml.network.workspace import Workspace
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Growth",
     "Hole",
     "Identity",
+    "InitialLayer",
     "Inversion",
     "Inverted",
     "Layer",
@@ -62,10 +65,11 @@ __all__ = [
     "ResNet",
     "Side",
     "Sin",
+    "Singularity",
     "StatesNetwork",
     "Tanh",
     "WidenedNetwork",
-    "WithSides",
+    "WithGeometry",
     "Workspace",
     "arranged",
     "bind_beside",

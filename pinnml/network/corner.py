@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.network.indices import MultiIndex
+from pinnml.network.singularity import Singularity
 from pinnml.settings import record
 
 WHOLE = 1e-9
@@ -20,7 +21,7 @@ TIP = 1e-12
 
 
 @record
-class Corner:
+class Corner(Singularity):
     """Re and Im of z^m log z for some powers m, of z^m where m is no whole number.
 
     z = e^{−iβ}(x − c + i(y − d))/s in two of the coordinates, at a corner (c, d) whose inside lies in the direction β.
@@ -35,9 +36,13 @@ class Corner:
     held: bool
 
     @property
-    def features(self) -> int:
-        """The number of features: two of each power."""
-        return 2 * len(self.powers)
+    def pairs(self) -> int:  # type: ignore[override]
+        """One of each power."""
+        return len(self.powers)
+
+    def judged(self, x: Tensor, near: float) -> Tensor | None:
+        """Return the points moved into the corner where values are held there: u = g + ℓN is smooth if g fits."""
+        return self.moved(x, near) if self.held else None
 
     def moved(self, x: Tensor, distance: float | Tensor) -> Tensor:
         """Return points x (n, d) moved into the middle of the inside, so far from the corner in lengths s."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import field, replace
 from itertools import product
 from typing import Annotated
@@ -15,10 +15,10 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network.activation import Sin
 from pinnml.network.chain_rule import ChainRule
-from pinnml.network.corner import Corner
 from pinnml.network.indices import MultiIndex
 from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.side import Side
+from pinnml.network.singularity import Singularity
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Above, Count, record, setting
 
@@ -28,9 +28,9 @@ HARMONIC = 1e-9
 
 @record
 class FeatureMap:
-    """x ↦ (Ax + a, sin(Bx + b), ξ, |d|, sign d, z^m log z): the features of a point, with A (k, d) and B (m, d).
+    """x ↦ (Ax + a, sin(Bx + b), ξ, |d|, sign d, ψ): the features of a point, with A (k, d) and B (m, d).
 
-    ξ is of `inversions`, |d| and sign d of `sides`, and the last are of `corners`: these have derivatives without a
+    ξ is of `inversions`, |d| and sign d of `sides`, and ψ of what is `singular`: these have derivatives without a
     bound, so that they do not enter the first layer, and neurons of a readout alone may read them.
     """
 
@@ -40,16 +40,16 @@ class FeatureMap:
     phase: Tensor
     inversions: tuple[Inversion, ...] = ()
     sides: tuple[Side, ...] = ()
-    corners: tuple[Corner, ...] = ()
+    singular: tuple[Singularity, ...] = ()
 
     @property
     def features(self) -> int:
-        """The number of features: k, m, and those of every inversion, side and corner."""
-        return self.entering + sum(one.features for one in self.corners)
+        """The number of features: k, m, and those of every inversion, side and singularity."""
+        return self.entering + sum(one.features for one in self.singular)
 
     @property
     def entering(self) -> int:
-        """The number of features that enter the first layer: the first ones, all but those of corners."""
+        """The number of features that enter the first layer: the first ones, all but those of singularities."""
         return self._plain + sum(one.features for one in self.inversions) + sum(one.features for one in self.sides)
 
     @property
@@ -70,9 +70,9 @@ class FeatureMap:
         """Return the numbers of the features that tell the sides of interfaces."""
         return torch.arange(self.entering - sum(side.features for side in self.sides), self.entering, device="cpu")
 
-    def at_corners(self) -> list[tuple[int, Tensor]]:
-        """Return for each power at each corner the corner's number, and the numbers of its two features."""
-        owners = [number for number, one in enumerate(self.corners) for _ in one.powers]
+    def pairs(self) -> list[tuple[int, Tensor]]:
+        """Return for each pair of a singularity its number, and the numbers of the two features."""
+        owners = [number for number, one in enumerate(self.singular) for _ in range(one.pairs)]
         pairs = torch.arange(self.entering, self.features, device="cpu").split(2)
         return list(zip(owners, pairs, strict=False))
 
@@ -99,7 +99,7 @@ class FeatureMap:
         """Return the features of points that have some of the coordinates only; of all of them, the same.
 
         What the others add to a feature is left out, and a feature of no coordinate that is left; so is what is
-        inverted in a sphere of which they are coordinates, what belongs to a corner, and the sides of interfaces, whose
+        inverted in a sphere of which they are coordinates, what is singular, and the sides of interfaces, whose
         levels are of all.
         """
         kept = list(axes)
@@ -112,8 +112,11 @@ class FeatureMap:
         ]
         return FeatureMap(linear[lines], self.shift[lines], frequency[waves], self.phase[waves], tuple(inversions))
 
-    def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
-        """Return the derivatives of the features at points x (n, d), shape (C, features, n)."""
+    def jet(self, x: Tensor, indices: Sequence[MultiIndex], singular: Collection[int] = ()) -> Tensor:
+        """Return the derivatives of the features at points x (n, d), shape (C, features, n).
+
+        Of singularities only those with some numbers are evaluated; others, which nothing reads, are zero.
+        """
         linear, shift, frequency, phase = self._like(x)
         parts = [_affine_jet(x, linear, shift, indices)]
         if len(frequency):
@@ -121,7 +124,9 @@ class FeatureMap:
             parts.append(waves)
         parts += [one.jet(x, indices) for one in self.inversions]
         parts += [one.jet(x, indices) for one in self.sides]
-        parts += [one.jet(x, indices) for one in self.corners]
+        for number, one in enumerate(self.singular):
+            zero = x.new_zeros(len(indices), one.features, len(x))
+            parts.append(one.jet(x, indices) if number in singular else zero)
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
     def _like(self, x: Tensor) -> tuple[Tensor, ...]:

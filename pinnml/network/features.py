@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
-from pinnml.network.indices import MultiIndex
+from pinnml.network.indices import MultiIndex, leibniz
 from pinnml.network.workspace import Workspace
 from pinnml.settings import record
 
@@ -28,6 +28,7 @@ class FeatureJets:
     rule: ChainRule
     tape: Tape
     workspace: Workspace
+    products: Products | None = None
 
     @property
     def stop(self) -> int:
@@ -36,21 +37,55 @@ class FeatureJets:
 
     def pullback(self, cotangent: Tensor) -> Tensor:
         """Return the adjoint (C, w, n) of what is read, for one of the neurons (C, k, n), which is written over."""
+        if self.products is not None:
+            self.products.backward(cotangent)
         return torch.matmul(self.weight.T, self.rule.backward(self.tape, cotangent, self.workspace))
+
+
+@dataclass(frozen=True)
+class Products:
+    """What some of the neurons, by number, are multiplied by: jets (C, j, n) of functions that no parameter changes."""
+
+    neurons: Tensor
+    factors: Tensor
+    indices: Sequence[MultiIndex]
+
+    def forward(self, values: Tensor) -> None:
+        """Multiply the jets (C, k, n) of the neurons, in place."""
+        plain, product = values[:, self.neurons], torch.zeros_like(self.factors)
+        for channel, upper, lower, count in self._terms():
+            product[channel].addcmul_(self.factors[upper], plain[lower], value=count)
+        values[:, self.neurons] = product
+
+    def backward(self, cotangent: Tensor) -> None:
+        """Turn the adjoint of the products into that of the plain neurons, in place."""
+        whole, plain = cotangent[:, self.neurons], torch.zeros_like(self.factors)
+        for channel, upper, lower, count in self._terms():
+            plain[lower].addcmul_(self.factors[upper], whole[channel], value=count)
+        cotangent[:, self.neurons] = plain
+
+    def _terms(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield the channels of Leibniz's rule: of the product, of both factors, and how often they come."""
+        number = {index: channel for channel, index in enumerate(self.indices)}
+        for index, channel in number.items():
+            for count, upper, lower in leibniz(index):
+                yield channel, number[upper], number[lower], count
 
 
 @record
 class RandomFeatures:
     """φ_k(s) = σ(a_k·s + b_k): neurons whose weights A (m, w) and biases b (m,) stay as drawn; σ is tanh or sin.
 
-    They read the rows `read` (w,) of the states of a network. Source: random features of the coordinates themselves,
-    Chen, Chi, E, Yang, J. Mach. Learn. 1 (2022).
+    They read the rows `read` (w,) of the states of a network. Some are multiplied by a row, that of their number in
+    `factors` (m,), of functions of the coordinates alone; −1 stands for none. Source: random features of the
+    coordinates themselves, Chen, Chi, E, Yang, J. Mach. Learn. 1 (2022).
     """
 
     weight: Tensor
     bias: Tensor
     read: Tensor
     activation: Activation = field(default_factory=Tanh)
+    factors: Tensor | None = None
 
     @staticmethod
     def joined(parts: Sequence[RandomFeatures]) -> RandomFeatures:
@@ -70,7 +105,12 @@ class RandomFeatures:
         place = torch.cat([(torch.arange(part.neurons, device="cpu") + 0.5) / part.neurons for part in parts])
         order = place.argsort(stable=True).to(read.device)
         bias = torch.cat([part.bias for part in parts])
-        return RandomFeatures(weight[order], bias[order], read, parts[0].activation)
+        factors = None
+        if any(part.factors is not None for part in parts):
+            none = [torch.full_like(part.bias, -1, dtype=torch.int64) for part in parts]
+            known = [other if part.factors is None else part.factors for part, other in zip(parts, none, strict=True)]
+            factors = torch.cat(known)[order]
+        return RandomFeatures(weight[order], bias[order], read, parts[0].activation, factors)
 
     @property
     def neurons(self) -> int:
@@ -92,4 +132,16 @@ class RandomFeatures:
             z = torch.matmul(weight, read, out=scratch.empty((len(states), len(weight), states.shape[2]), states))
             z[0] += self.bias[start : start + count, None]
             values, tape = rule.forward(z, scratch)
-            yield FeatureJets(start, values, weight, rule, tape, scratch)
+            products = self._products(states, indices, start, start + len(weight))
+            if products is not None:
+                values = values.clone()  # the tape refers to the plain ones
+                products.forward(values)
+            yield FeatureJets(start, values, weight, rule, tape, scratch, products)
+
+    def _products(self, states: Tensor, indices: Sequence[MultiIndex], start: int, stop: int) -> Products | None:
+        """Return what the neurons with some numbers are multiplied by, None where nothing is."""
+        if self.factors is None:
+            return None
+        own = self.factors[start:stop]
+        neurons = (own >= 0).nonzero()[:, 0]
+        return Products(neurons, states[:, own[neurons]], indices)

@@ -106,6 +106,11 @@ def _check_levels(levels: Sequence[RandomFeatures], states: int) -> None:
             raise _refused("Neurons do not have finite weights and biases that go together")
         if read.dtype != torch.int64 or not 0 <= int(read.min()) <= int(read.max()) < states:
             raise _refused(f"Neurons read others than the {states} states of the network")
+        factors = level.factors
+        if factors is not None and not (factors.dtype == torch.int64 and factors.shape == bias.shape):
+            raise _refused("Neurons do not have one factor each")
+        if factors is not None and not -1 <= int(factors.min()) <= int(factors.max()) < states:
+            raise _refused(f"Neurons are multiplied by others than the {states} states of the network")
 
 
 def _is_real(numbers: Tensor) -> bool:

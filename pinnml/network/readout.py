@@ -189,6 +189,8 @@ class WidenedNetwork(AbstractNetwork):
         self.blocks = (*self.states.blocks, *moved)
         self.most_points = self.readout.most_points
         self.scales = body.scales
+        read = {row for level in self.levels if level.factors is not None for row in level.factors.tolist()}
+        self._singular = {number for number, own in body.features.pairs() if read.intersection(own.tolist())}
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Draw the chain's parameters; the neurons' outgoing weights are zero."""
@@ -196,8 +198,8 @@ class WidenedNetwork(AbstractNetwork):
         return torch.cat([body, body.new_zeros(self.size - self.body.size)])
 
     def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
-        """Return the chain's features."""
-        return self.body.embed(x, indices)
+        """Return the chain's features, and those that neurons are multiplied by."""
+        return self.body.features.jet(x, indices, self._singular)
 
     def linearise(
         self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace

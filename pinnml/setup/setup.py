@@ -21,9 +21,9 @@ from pinnml.problem import Problem
 from pinnml.settings import AtLeast, Between, Count, record
 from pinnml.setup.arguments import expect
 from pinnml.setup.environment import has_gpu
+from pinnml.setup.geometry import with_geometry
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import is_noisy, recipe_for, seeks
-from pinnml.setup.sides import with_sides
 
 SMALL = ResNet(width=8, blocks=3)
 """The network where functions are sought (`Tikhonov`): what a large one can do beside them is fitted to the noise."""
@@ -146,7 +146,7 @@ def parameters(problem: Problem, network: Architecture) -> int:
 
 def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
     domain = problem.domain
-    return bind_beside(with_sides(network, problem), domain.names, domain.lower, domain.upper, problem.axes)
+    return bind_beside(with_geometry(network, problem), domain.names, domain.lower, domain.upper, problem.axes)
 
 
 def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.adapt.bandwidths import suited
-from pinnml.adapt.corners import singular
+from pinnml.adapt.singular import singular
 
 WALLS = ["x=0", "x=1", "y=0", "y=1"]
 
@@ -56,9 +56,9 @@ def test_where_values_are_held_the_source_at_the_corner_tells() -> None:
 
 def test_where_they_are_soft_a_try_tells() -> None:
     objective, theta = begin(square())
-    assert singular(objective, theta) == suited(objective, theta, RULE).corners == (0, 1, 2, 3)
+    assert singular(objective, theta) == suited(objective, theta, RULE).singular == (0, 1, 2, 3)
     objective, theta = begin(square((), bump))
-    assert singular(objective, theta) == (0, 1, 2, 3) and suited(objective, theta, RULE).corners == ()
+    assert singular(objective, theta) == (0, 1, 2, 3) and suited(objective, theta, RULE).singular == ()
 
 
 def solved(problem: pm.Problem, seed: int = 0) -> pm.Solution:

@@ -23,7 +23,7 @@ from pinnml.network import (
     PeriodicEmbedding,
     ResNet,
     Sin,
-    WithSides,
+    WithGeometry,
 )
 
 NAMES = ("x", "t", "y")
@@ -37,7 +37,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "resnet": ResNet(width=5, blocks=3, dt=0.3),
     "resnet-dt-1": ResNet(width=5, blocks=2),
     "resnet-sin-periodic": ResNet(width=6, blocks=2, dt=0.5, embedding=PeriodicEmbedding("x", 2), activation=Sin()),
-    "mlp-sides": MLP(width=5, depth=2, embedding=WithSides(Normalised(), (lambda x: x.square().sum(1) - 7,))),
+    "mlp-sides": MLP(width=5, depth=2, embedding=WithGeometry(Normalised(), (lambda x: x.square().sum(1) - 7,))),
     "mlp-inverted": MLP(width=5, depth=2, embedding=Inverted((Hole(0.5, {"x": -2.0}), Hole(1.5, {"x": 3.0})))),
 }
 
@@ -114,7 +114,7 @@ def features(embedding: Embedding, x: Tensor) -> Tensor:
             return torch.cat([normalised, angle.sin(), angle.cos()], 1)
         case Inverted(holes=holes):
             return torch.cat([normalised, *(inverted(hole, x) for hole in holes)], 1)
-        case WithSides(embedding=inner, levels=levels):
+        case WithGeometry(embedding=inner, levels=levels):
             distances = torch.stack([level(x) for level in levels], 1)
             pairs = torch.stack([distances.abs(), torch.where(distances < 0, -1.0, 1.0).to(x)], 2)
             return torch.cat([features(inner, x), pairs.flatten(1)], 1)

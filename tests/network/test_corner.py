@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinnml.network import MLP, Corner, Normalised, WithSides, nested
+from pinnml.network import MLP, Corner, Normalised, WithGeometry, nested
 
 INDICES = [(0, 0, 0), (0, 1, 0), (0, 0, 1), (0, 2, 0), (0, 1, 1), (0, 0, 2), (0, 2, 1), (1, 0, 0), (1, 1, 0)]
 
@@ -54,11 +54,11 @@ def test_their_logarithm_has_no_cut_inside() -> None:
 def test_they_do_not_enter_the_first_layer() -> None:
     names, lower, upper = ["t", "x", "y"], [0.0] * 3, [1.0] * 3
     plain = MLP(6, 2).bind(names, lower, upper, 1)
-    embedding = WithSides(Normalised(), corners=(corner(2.0, 0.0), corner(2 / 3)))
+    embedding = WithGeometry(Normalised(), singular=(corner(2.0, 0.0), corner(2 / 3)))
     cornered = MLP(6, 2, embedding=embedding).bind(names, lower, upper, 1)
     assert cornered.size == plain.size
     assert (cornered.features.entering, cornered.features.features) == (3, 9)
-    assert [(number, own.tolist()) for number, own in cornered.features.at_corners()] == [
+    assert [(number, own.tolist()) for number, own in cornered.features.pairs()] == [
         (0, [3, 4]),
         (0, [5, 6]),
         (1, [7, 8]),
