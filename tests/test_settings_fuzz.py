@@ -65,6 +65,7 @@ SAMPLES: dict[str, Any] = {
     "momentum": pm.optim.GaussNewton(pm.optim.MinimumNorm(), pm.optim.Momentum(), None),
     "ratio": pm.optim.GaussNewton(globalisation=pm.optim.RatioTargeted()),
     "modes": pm.objective.CosineModes(3),
+    "smaller": pm.objective.Successive((pm.objective.HalfDepth(), pm.objective.HalfWidth())),
     "weak": pm.levels.TwoLevel(coarse=(pm.levels.WeakForm(3), pm.levels.WeakSpan(3))),
     "inner": pm.LBFGS(search=pm.optim.Armijo(), initial=pm.optim.GaussNewtonFactors()),
 }

@@ -1,6 +1,17 @@
 """The waist: what a solver may know of a problem. Nothing here knows PDEs, nothing here knows solvers."""
 
-from pinnml.objective.coarsening import AbstractCoarsening, CosineModes, ShareOfPoints
+from pinnml.objective.coarsening import (
+    AbstractCoarsening,
+    AbstractTransfer,
+    CellCentred,
+    CosineModes,
+    HalfDepth,
+    HalfWidth,
+    ShareOfPoints,
+    Successive,
+    VertexCentred,
+)
+from pinnml.objective.gathered import Gathered, gathered
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -11,7 +22,7 @@ from pinnml.objective.least_squares import (
     RestrictedLeastSquares,
 )
 from pinnml.objective.meter import BudgetSpentError, Counts, Meter, metered
-from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted
+from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted, successive
 from pinnml.objective.reading import read
 from pinnml.objective.restriction import (
     AbstractRestriction,
@@ -39,7 +50,9 @@ __all__ = [
     "AbstractLeastSquares",
     "AbstractObjective",
     "AbstractRestriction",
+    "AbstractTransfer",
     "BudgetSpentError",
+    "CellCentred",
     "CoarseProblem",
     "Composed",
     "CosineModes",
@@ -47,7 +60,10 @@ __all__ = [
     "Directions",
     "Entries",
     "Evaluation",
+    "Gathered",
     "GaussNewtonModel",
+    "HalfDepth",
+    "HalfWidth",
     "Iterate",
     "LinearModel",
     "Meter",
@@ -62,12 +78,16 @@ __all__ = [
     "ShareOfPoints",
     "Structure",
     "Subspace",
+    "Successive",
     "TestedLeastSquares",
     "Tied",
     "Tilted",
+    "VertexCentred",
     "Watch",
     "everything",
+    "gathered",
     "metered",
     "read",
+    "successive",
     "tilted",
 ]
