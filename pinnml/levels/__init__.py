@@ -9,14 +9,13 @@ from pinnml.levels.models import AbstractCoarseModel, Additive, CoarseModel, Hyb
 from pinnml.levels.multigrid import CoarseLevel, LevelLog, LevelState, Smoothing
 from pinnml.levels.multilevel import Multilevel, MultilevelState
 from pinnml.levels.nested import NestedIteration, NestedLevel, NestedState, full_multigrid
+from pinnml.levels.paying import Paying, Payoff
 from pinnml.levels.recursion import (
     AbstractAcceptance,
     AbstractRecursion,
     Always,
     IfGradient,
     LineSearched,
-    Paying,
-    Payoff,
     Shortened,
 )
 from pinnml.levels.shape import AbstractShape, FCycle, VCycle, WCycle

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from pinnml.levels.models import AbstractCoarseModel, Additive
-from pinnml.levels.recursion import AbstractAcceptance, AbstractRecursion, Always, Paying, Payoff
+from pinnml.levels.paying import Paying, Payoff
+from pinnml.levels.recursion import AbstractAcceptance, AbstractRecursion, Always
 from pinnml.levels.shape import AbstractShape
 from pinnml.objective import AbstractCoarsening, AbstractObjective, Iterate, Meter
 from pinnml.optim import LBFGS, AbstractSolver, Status
@@ -122,7 +123,7 @@ class Descent:
         self.gains = [Gains() for _ in states]
         self.status = Status.RUNNING
         self._acceptance, self._meter = acceptance, meter
-        self._unit = unit if unit > 0 else 1.0
+        self._unit = abs(unit) or 1.0
 
     def cycle(self, objective: AbstractObjective, number: int, begin: Iterate, shape: AbstractShape) -> Iterate:
         """Smooth on a level, correct from below, and smooth again."""
@@ -203,16 +204,22 @@ class Descent:
         sums = {name: getattr(state.log, name) + value for name, value in more.items()}
         self.states[number] = replace(state, log=replace(state.log, **sums))
 
-    def judged(self, paying: Paying | None, cycles: int) -> tuple[LevelState, ...]:
-        """Return the states after so many cycles, levels that no longer pay being left out from the next one on."""
-        for number, gains in enumerate(self.gains):
-            self._note(number, asked=int(number == 0), taken=int(number == 0), accepted=int(number == 0))
-            if number == 0 or paying is None:
-                continue
-            above = self.gains[number - 1]
+    def judged(self, paying: Paying | None, cycles: int, fall: float) -> tuple[LevelState, ...]:
+        """Return the states after so many cycles, the last of which has lowered ln f by `fall`.
+
+        Levels that no longer pay are left out from the next one on; one at a time is on trial.
+        """
+        self._note(0, asked=1, taken=1, accepted=1)
+        if paying is None:
+            return tuple(self.states)
+        whole = fall, self._meter.counts.work
+        for number in range(len(self.states) - 1, 0, -1):
+            if any(state.payoff.off for state in self.states[1:number]):
+                continue  # it was out of reach
+            gains, above, state = self.gains[number], self.gains[number - 1], self.states[number]
             brought = (gains.corrected, gains.correcting, above.smoothed, above.smoothing) if gains.taken else None
-            state = self.states[number]
-            payoff = paying.after(state.payoff, brought)
+            is_free = not any(paying.is_on_trial(other.payoff) for other in self.states)
+            payoff = paying.after(state.payoff, brought, whole, is_free)
             since = None if payoff.off == 0 else cycles if state.payoff.off == 0 else state.log.off_since
             self.states[number] = replace(state, payoff=payoff, log=replace(state.log, off_since=since))
         return tuple(self.states)

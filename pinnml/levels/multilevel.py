@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field, replace
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from torch import Tensor
 from pinnml.errors import DeclarationError
 from pinnml.levels.hierarchy import Hierarchy, LevelSummary, Report, ReportRow
 from pinnml.levels.multigrid import CoarseLevel, Descent, LevelLog, LevelState, Smoothing
-from pinnml.levels.recursion import AbstractAcceptance, Paying, Shortened
+from pinnml.levels.paying import Paying
+from pinnml.levels.recursion import AbstractAcceptance, Shortened
 from pinnml.levels.shape import AbstractShape, VCycle
 from pinnml.objective import AbstractObjective, Evaluation, Iterate, Meter, Structure, metered
 from pinnml.optim import AbstractSolver, Component, Inside, Status
@@ -73,7 +75,7 @@ class Multilevel(AbstractSolver):
         status = descent.status if end is iterate else Status.RUNNING
         # a smoother without steps on the finest level has said nothing
         status = Status.SEARCH_FAILED if end is iterate and status is Status.RUNNING else status
-        return end, MultilevelState(descent.judged(self.paying, cycles), cycles), status
+        return end, MultilevelState(descent.judged(self.paying, cycles, _fall(iterate, end)), cycles), status
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: MultilevelState) -> MultilevelState:
         """Renew the finest smoother; coarse ones begin afresh, and levels keep what is known of them."""
@@ -147,6 +149,12 @@ class Multilevel(AbstractSolver):
         """Return what the levels have done so far, to be printed."""
         names = [type(self.smoothing.solver).__name__, *(str(level.rule) for level in self.levels)]
         return Report(state.cycles, tuple(_row(name, one.log) for name, one in zip(names, state.levels, strict=True)))
+
+
+def _fall(before: Iterate, after: Iterate) -> float:
+    """Return ln f before minus ln f after, of an f that is not positive the relative decrease in its place."""
+    f, lower = before.value, after.value
+    return math.log(f / lower) if f > 0 and lower > 0 else (f - lower) / (abs(f) or 1.0)
 
 
 def _row(name: str, log: LevelLog) -> ReportRow:

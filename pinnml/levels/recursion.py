@@ -1,9 +1,9 @@
-"""Rules for when a cycle goes down, how a correction that comes up is taken, and when a level no longer pays."""
+"""Rules for when a cycle goes down, and for how a correction that comes up is taken."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Annotated
 
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from pinnml.levels.level import shortened
 from pinnml.objective import AbstractObjective, AbstractRestriction, CoarseProblem, Iterate
 from pinnml.optim import Armijo, Search
-from pinnml.settings import AtLeast, Count, record, setting
+from pinnml.settings import AtLeast, setting
 
 
 class AbstractRecursion(ABC):
@@ -93,52 +93,3 @@ class LineSearched(AbstractAcceptance):
             return begin
         found = self.search(objective, begin, direction, slope, 1.0).iterate
         return found if found.value < begin.value else begin
-
-
-@setting
-class Paying:
-    """A level is left out once it brings less decrease for its work than the smoother above it.
-
-    Over the last `window` cycles the decrease of f by the level's corrections, a work unit of theirs, is compared with
-    that by the smoothing that goes with them, a unit of that.
-
-    Parameters
-    ----------
-    window : int, default 6
-        Cycles that are looked at, at least 1.
-    least : float, default 1.0
-        The ratio of the two below which a level is left out (dimensionless), at least 0.
-    retry : int or None, default None
-        Cycles after which it is tried in one cycle again, by which it is judged then; None for never.
-    """
-
-    window: Count = 6
-    least: Annotated[float, AtLeast(0)] = 1.0
-    retry: Count | None = None
-
-    def after(self, payoff: Payoff, gains: tuple[float, float, float, float] | None) -> Payoff:
-        """Return what is known of a level after a cycle, `gains` being None where it was left out or not asked."""
-        if payoff.off:
-            is_due = self.retry is not None and payoff.off >= self.retry
-            return Payoff((), 0, True) if is_due else replace(payoff, off=payoff.off + 1)
-        if gains is None:
-            return payoff
-        seen = (*payoff.gains, gains)[-self.window :]
-        if len(seen) < (1 if payoff.retried else self.window):
-            return replace(payoff, gains=seen)
-        gained, work, smoothed, smoothing = (sum(column) for column in zip(*seen, strict=True))
-        if gained * smoothing < self.least * smoothed * work:
-            return Payoff((), 1, payoff.retried)
-        return Payoff(seen)
-
-
-@record
-class Payoff:
-    """What a level has brought lately, how many cycles it has been left out, 0 where it is not, and if it is retried.
-
-    `gains` has a row a cycle: decrease by its corrections and their work, decrease by smoothing above and its work.
-    """
-
-    gains: tuple[tuple[float, float, float, float], ...] = ()
-    off: Annotated[int, AtLeast(0)] = 0
-    retried: bool = False

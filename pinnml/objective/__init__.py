@@ -11,7 +11,6 @@ from pinnml.objective.coarsening import (
     Successive,
     VertexCentred,
 )
-from pinnml.objective.gathered import Gathered, gathered
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -36,6 +35,7 @@ from pinnml.objective.restriction import (
     everything,
 )
 from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack
+from pinnml.objective.sparse import Gathered, gathered
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tested import TestedLeastSquares
 from pinnml.objective.tilt import Tilted, tilted
