@@ -267,3 +267,24 @@ def test_settings_and_states_become_plain_data() -> None:
     meter = Meter()
     result = minimise(metered(problem, meter), problem.start(), useless(Paying(2)), Iterations(3))
     assert plain.is_complete(plain.encode(result.state))
+
+
+def test_levels_below_one_that_is_left_out_wait_and_one_at_a_time_is_on_trial() -> None:
+    problem, rule = Springs(6), Paying(window=3)
+    solver = replace(useless(rule), levels=useless(rule).levels * 2)
+    begin = problem.at(problem.start())
+    fresh = solver.init(problem, begin)
+
+    def after(first: Payoff, second: Payoff) -> tuple[Payoff, Payoff]:
+        finest, upper, lower = fresh.levels
+        levels = finest, replace(upper, payoff=first), replace(lower, payoff=second)
+        _, state, _ = solver.step(problem, begin, replace(fresh, levels=levels))
+        return state.levels[1].payoff, state.levels[2].payoff
+
+    upper, lower = after(Payoff(off=9), Payoff(off=2))
+    assert (upper.off, lower.off) == (10, 2)
+    poor = Payoff(used=((0.0, 1.0, 1.0, 1.0, 1.0, 2.0),) * 3)
+    upper, lower = after(poor, poor)
+    assert (upper.off, lower.off) == (0, 1)  # the coarser one first
+    upper, lower = after(poor, Payoff(off=4))
+    assert (upper.off, lower.off) == (1, 5)
