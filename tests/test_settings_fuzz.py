@@ -65,6 +65,17 @@ SAMPLES: dict[str, Any] = {
     "momentum": pm.optim.GaussNewton(pm.optim.MinimumNorm(), pm.optim.Momentum(), None),
     "ratio": pm.optim.GaussNewton(globalisation=pm.optim.RatioTargeted()),
     "modes": pm.objective.CosineModes(3),
+    "cycles": pm.levels.Multilevel(
+        (
+            pm.levels.CoarseLevel(pm.objective.ShareOfPoints(0.5), recursion=pm.levels.IfGradient(0.2)),
+            pm.levels.CoarseLevel(pm.objective.HalfWidth(), model=pm.levels.Hybrid()),
+        ),
+        shape=pm.levels.WCycle(2),
+        acceptance=pm.levels.LineSearched(),
+        paying=pm.levels.Paying(3, retry=2),
+    ),
+    "full multigrid": pm.levels.full_multigrid(pm.methods.fcycle()),
+    "smaller": pm.objective.Successive((pm.objective.HalfDepth(), pm.objective.HalfWidth())),
     "weak": pm.levels.TwoLevel(coarse=(pm.levels.WeakForm(3), pm.levels.WeakSpan(3))),
     "inner": pm.LBFGS(search=pm.optim.Armijo(), initial=pm.optim.GaussNewtonFactors()),
 }

@@ -7,7 +7,16 @@ from typing import TypeVar
 
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.levels import TwoLevel, TwoLevelFactors
-from pinnml.methods import aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn
+from pinnml.methods import (
+    aspqn,
+    fcycle,
+    mgopt,
+    mspqn,
+    multilevel_lbfgs,
+    nested_iteration,
+    schwarz_gauss_newton,
+    two_level_aspqn,
+)
 from pinnml.network import MLP, Architecture, ResNet
 from pinnml.optim import (
     BFGS,
@@ -54,6 +63,10 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "levenberg-marquardt": lambda *_: Recipe(LevenbergMarquardt()),
     "gauss-newton": lambda *_: Recipe(LevenbergMarquardt(geodesic=False)),
     "two-level-schwarz": lambda *_: Recipe(TwoLevel()),
+    "mgopt": lambda *_: Recipe(mgopt()),
+    "multilevel-lbfgs": lambda *_: Recipe(multilevel_lbfgs()),
+    "f-cycle": lambda *_: Recipe(fcycle()),
+    "nested-iteration": lambda *_: Recipe(nested_iteration()),
     "lbfgs-schwarz": lambda *_: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
     "lbfgs-two-level": lambda *_: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),
     "newton-krylov": lambda *_: Recipe(NewtonKrylov()),

@@ -3,12 +3,55 @@
 from pinnml.levels.coarse import AbstractLevelRule, FewerPoints, FirstLayers, TiedBlocks, tie
 from pinnml.levels.cycle import After, Before, Beside, Cycle, CycleState
 from pinnml.levels.factors import TwoLevelFactors, TwoLevelInverse
-from pinnml.levels.hierarchy import Hierarchy, LevelSummary
+from pinnml.levels.hierarchy import Hierarchy, LevelSummary, Report, ReportRow
 from pinnml.levels.level import AbstractLevel, GalerkinLevel, TiltedLevel
+from pinnml.levels.models import AbstractCoarseModel, Additive, CoarseModel, Hybrid, Multiplicative
+from pinnml.levels.multigrid import CoarseLevel, LevelLog, LevelState, Smoothing
+from pinnml.levels.multilevel import Multilevel, MultilevelState
+from pinnml.levels.nested import NestedIteration, NestedLevel, NestedState, full_multigrid
+from pinnml.levels.paying import Paying, Payoff
+from pinnml.levels.recursion import (
+    AbstractAcceptance,
+    AbstractRecursion,
+    Always,
+    IfGradient,
+    LineSearched,
+    Shortened,
+)
+from pinnml.levels.shape import AbstractShape, FCycle, VCycle, WCycle
 from pinnml.levels.two_level import TwoLevel
 from pinnml.levels.weak import SpanLevel, SpanState, WeakForm, WeakLevel, WeakSpan
 
 __all__ = [
+    "AbstractAcceptance",
+    "AbstractCoarseModel",
+    "AbstractRecursion",
+    "AbstractShape",
+    "Additive",
+    "Always",
+    "CoarseLevel",
+    "CoarseModel",
+    "FCycle",
+    "Hybrid",
+    "IfGradient",
+    "LevelLog",
+    "LevelState",
+    "LineSearched",
+    "Multilevel",
+    "MultilevelState",
+    "Multiplicative",
+    "NestedIteration",
+    "NestedState",
+    "Paying",
+    "Payoff",
+    "Report",
+    "ReportRow",
+    "Shortened",
+    "Smoothing",
+    "NestedLevel",
+    "VCycle",
+    "WCycle",
+    "full_multigrid",
     "AbstractLevel",
     "AbstractLevelRule",
     "After",

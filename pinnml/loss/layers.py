@@ -69,14 +69,15 @@ class LayersObjective(ChunkedLeastSquares):
             return self._whole.restricted(restriction @ self._layers, self._all(theta), start)
         return RestrictedLeastSquares(self, restriction, theta, start)
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the same restriction of the whole loss' coarse problem."""
-        coarse, size = self._whole.coarse(rule), self._layers.shape[0]
+        all_of_it = None if theta is None else self._all(theta)
+        coarse, size = self._whole.coarse(rule, all_of_it), self._layers.shape[0]
         if coarse is None or not coarse.has_same_unknowns:
             return None
-        theta = self._all(self.chunks[0].x.new_zeros(size))
+        zeros = self._all(self.chunks[0].x.new_zeros(size))
         same = everything(size)
-        return CoarseProblem(coarse.objective.restricted(self._layers, theta), same, same, coarse.rows)
+        return CoarseProblem(coarse.objective.restricted(self._layers, zeros), same, same, coarse.rows)
 
     def _all(self, theta: Tensor) -> Tensor:
         """Return all parameters of the whole network, given those of the layers."""

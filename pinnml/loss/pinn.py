@@ -13,6 +13,7 @@ from torch import Tensor
 from pinnml.loss.chunked import ChunkedLeastSquares, Threads
 from pinnml.loss.chunks import placed_chunks
 from pinnml.loss.discretisation import Discretisation
+from pinnml.loss.halved import halved
 from pinnml.loss.layers import LayersObjective
 from pinnml.loss.modes import residual_tests
 from pinnml.loss.placed import LinearisedTerm, PlacedTerm
@@ -26,16 +27,19 @@ from pinnml.objective import (
     Composed,
     CosineModes,
     Evaluation,
+    HalfDepth,
     Part,
     Range,
     RestrictedLeastSquares,
     RootModel,
     ShareOfPoints,
     Structure,
+    Successive,
     TestedLeastSquares,
     Watch,
     everything,
     read,
+    successive,
 )
 from pinnml.points import Collocation
 from pinnml.problem import DeclarationError, Problem
@@ -97,6 +101,7 @@ class PinnObjective(ChunkedLeastSquares):
         self._kept: Entering | None = None
         self.factorised: tuple[Tensor, RootModel] | None = None
         self._coarse, self._tests = dict[AbstractCoarsening, CoarseProblem](), dict[CosineModes, Tensor]()
+        self._halved: dict[AbstractCoarsening, PinnObjective] = {}
 
     @property
     def network(self) -> AbstractNetwork:
@@ -138,8 +143,10 @@ class PinnObjective(ChunkedLeastSquares):
         products = self._size / 24 if kind is Evaluation.MODEL else 0.0
         return self._unit * (COSTS[kind] + products)
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
-        """Return the loss on a share of every condition's points, each weighing as before, or tested with modes."""
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
+        """Return the loss on a share of every condition's points, tested with modes, or of a smaller network."""
+        if isinstance(rule, Successive):
+            return successive(self, rule, theta)
         same = everything(self._size)
         if isinstance(rule, CosineModes):
             if (tests := self._tests.get(rule)) is None:
@@ -149,7 +156,23 @@ class PinnObjective(ChunkedLeastSquares):
             fewer = {name: self.collocation[name].thinned(rule.share) for name in self.problem.soft_terms}
             objective = self.on(replace(self.discretisation, collocation=fewer), unit=rule.share * self._unit)
             self._coarse[rule] = CoarseProblem(objective, same, same)
-        return self._coarse.get(rule)
+        return self._coarse.get(rule) or self._smaller(rule, theta)
+
+    def _smaller(self, rule: AbstractCoarsening, theta: Tensor | None) -> CoarseProblem | None:
+        """Return the loss of a smaller network on the same points; it is made once, but for what depends on θ."""
+        others = Structure(tuple(part for part in self.structure.parts if part.start >= self.network.size))
+        found = halved(self.network, rule, theta, others)
+        if found is None:
+            return None
+        objective = self._halved.get(rule)
+        if objective is None:
+            unit = self._unit * found.network.size / self.network.size
+            objective = self.on(replace(self.discretisation, network=found.network), unit=unit)
+            self._halved[rule] = objective
+        problem = CoarseProblem(objective, found.restriction, found.iterates)
+        if isinstance(rule, HalfDepth):
+            self._coarse[rule] = problem
+        return problem
 
     def on(self, discretisation: Discretisation, chunk: int | None = None, unit: float | None = None) -> PinnObjective:
         """Return the loss of another discretisation on the same threads, in chunks of the same size without `chunk`."""

@@ -1,6 +1,20 @@
 """Named methods, each put together from the parts of `optim`, `schwarz` and `levels` in a few lines."""
 
+from pinnml.methods.multilevel import CASCADE, POINTS, fcycle, mgopt, multilevel_lbfgs, nested_iteration
 from pinnml.methods.spqn import aspqn, mspqn, two_level_aspqn
 from pinnml.methods.sweeps import TAIL, schwarz_gauss_newton, with_sweeps
 
-__all__ = ["TAIL", "aspqn", "mspqn", "schwarz_gauss_newton", "two_level_aspqn", "with_sweeps"]
+__all__ = [
+    "CASCADE",
+    "POINTS",
+    "TAIL",
+    "aspqn",
+    "fcycle",
+    "mgopt",
+    "mspqn",
+    "multilevel_lbfgs",
+    "nested_iteration",
+    "schwarz_gauss_newton",
+    "two_level_aspqn",
+    "with_sweeps",
+]

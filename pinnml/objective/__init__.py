@@ -1,6 +1,16 @@
 """The waist: what a solver may know of a problem. Nothing here knows PDEs, nothing here knows solvers."""
 
-from pinnml.objective.coarsening import AbstractCoarsening, CosineModes, ShareOfPoints
+from pinnml.objective.coarsening import (
+    AbstractCoarsening,
+    AbstractTransfer,
+    CellCentred,
+    CosineModes,
+    HalfDepth,
+    HalfWidth,
+    ShareOfPoints,
+    Successive,
+    VertexCentred,
+)
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -11,7 +21,7 @@ from pinnml.objective.least_squares import (
     RestrictedLeastSquares,
 )
 from pinnml.objective.meter import BudgetSpentError, Counts, Meter, metered
-from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted
+from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted, successive
 from pinnml.objective.reading import read
 from pinnml.objective.restriction import (
     AbstractRestriction,
@@ -25,6 +35,7 @@ from pinnml.objective.restriction import (
     everything,
 )
 from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack
+from pinnml.objective.sparse import Gathered, gathered
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tested import TestedLeastSquares
 from pinnml.objective.tilt import Tilted, tilted
@@ -39,7 +50,9 @@ __all__ = [
     "AbstractLeastSquares",
     "AbstractObjective",
     "AbstractRestriction",
+    "AbstractTransfer",
     "BudgetSpentError",
+    "CellCentred",
     "CoarseProblem",
     "Composed",
     "CosineModes",
@@ -47,7 +60,10 @@ __all__ = [
     "Directions",
     "Entries",
     "Evaluation",
+    "Gathered",
     "GaussNewtonModel",
+    "HalfDepth",
+    "HalfWidth",
     "Iterate",
     "LinearModel",
     "Meter",
@@ -62,12 +78,16 @@ __all__ = [
     "ShareOfPoints",
     "Structure",
     "Subspace",
+    "Successive",
     "TestedLeastSquares",
     "Tied",
     "Tilted",
+    "VertexCentred",
     "Watch",
     "everything",
+    "gathered",
     "metered",
     "read",
+    "successive",
     "tilted",
 ]

@@ -221,9 +221,9 @@ class Metered(AbstractObjective):
         self._meter.add(part.cost(Evaluation.RESTRICTION))
         return metered(part, self._meter)
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the metered coarse problem; what it evaluates once, as for a block of layers, is counted here."""
-        coarse = self._inner.coarse(rule)
+        coarse = self._inner.coarse(rule, theta)
         if coarse is None:
             return None
         self._meter.add(coarse.objective.cost(Evaluation.RESTRICTION))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeVar
 
 from torch import Tensor
 
-from pinnml.objective.coarsening import AbstractCoarsening
+from pinnml.objective.coarsening import AbstractCoarsening, Successive
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.reading import read
 from pinnml.objective.restriction import AbstractRestriction, everything
@@ -80,8 +80,11 @@ class AbstractObjective(ABC):
         """Return x ↦ f(θ + Rᵀ(x − x₀)): parameters outside the block keep their values in θ; x₀ is `start`, or Rθ."""
         return Restricted(self, restriction, theta, start)
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
-        """Return the coarse problem that a rule makes of this one, None where the rule does not apply."""
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
+        """Return the coarse problem that a rule makes of this one, None where the rule does not apply.
+
+        `theta` (p,) is the point at hand, for rules that choose by it what they merge.
+        """
         return None
 
     @property
@@ -118,6 +121,28 @@ class CoarseProblem:
         return self.restriction is self.iterates
 
 
+def successive(objective: AbstractObjective, rule: Successive, theta: Tensor | None = None) -> CoarseProblem | None:
+    """Return the coarse problem that several rules make one after another; None where one does not apply."""
+    first, *others = rule.rules
+    whole = objective.coarse(first, theta)
+    for following in others:
+        if whole is None:
+            return None
+        coarser = whole.objective.coarse(following, None if theta is None else whole.iterates(theta))
+        whole = None if coarser is None else _composed(whole, coarser)
+    return whole
+
+
+def _composed(first: CoarseProblem, second: CoarseProblem) -> CoarseProblem:
+    """Return the second problem as one of the first one's θ."""
+    if second.has_same_unknowns:
+        return replace(first, objective=second.objective, rows=second.rows)
+    if first.has_same_unknowns:
+        return second
+    restriction, iterates = second.restriction @ first.restriction, second.iterates @ first.iterates
+    return CoarseProblem(second.objective, restriction, iterates, second.rows)
+
+
 class Restricted(AbstractObjective):
     """x ↦ f(θ + Rᵀ(x − x₀)), with gradient R∇f: right for every objective."""
 
@@ -147,9 +172,9 @@ class Restricted(AbstractObjective):
         start = restriction(theta) if start is None else start
         return self._inner.restricted(restriction @ self._restriction, self._whole(theta), start)
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the same restriction of the coarse problem, None where that has other unknowns."""
-        coarse = self._inner.coarse(rule)
+        coarse = self._inner.coarse(rule, None if theta is None else self._whole(theta))
         if coarse is None or not coarse.has_same_unknowns:
             return None
         zero = self._base.new_zeros(self._restriction.shape[0])

@@ -59,9 +59,9 @@ class Tilted(AbstractObjective):
         inner = self._inner.restricted(restriction, theta, start)
         return tilted(inner, restriction(self._slope), start, self._term(theta))
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the tilted coarse problem."""
-        coarse = self._inner.coarse(rule)
+        coarse = self._inner.coarse(rule, theta)
         if coarse is None:
             return None
         slope, origin = coarse.restriction(self._slope), coarse.iterates(self._origin)

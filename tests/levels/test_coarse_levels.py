@@ -53,7 +53,7 @@ class Thinnable(DeepChain):
         fewer.A, fewer.b = (every**0.5 * self.A[::every], every**0.5 * self.b[::every])
         return fewer
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         assert isinstance(rule, ShareOfPoints)
         same = everything(SIZE)
         return CoarseProblem(self.thinned(rule.share), same, same)

@@ -113,7 +113,7 @@ def test_a_plain_objective_is_thinned_and_counted_too() -> None:
             return 0.5 * super().cost(kind)
 
     class Whole(Plain):
-        def coarse(self, rule: AbstractCoarsening) -> CoarseProblem:
+        def coarse(self, rule: AbstractCoarsening, theta: torch.Tensor | None = None) -> CoarseProblem:
             same = everything(4)
             return CoarseProblem(Half(), same, same)
 

@@ -52,7 +52,7 @@ class ChainUnderTests(DeepChain):
     def tests(self, count: int) -> Tensor:
         return torch.linalg.qr(vector(len(self.b) * count, 3).view(-1, count))[0].T
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         if not isinstance(rule, CosineModes):
             return None
         same, tests = everything(SIZE), self.tests(rule.count)

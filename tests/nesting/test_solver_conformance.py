@@ -9,7 +9,25 @@ from solver_conformance import CHECKS, check_poisoned_for_good, check_solved_alr
 
 from pinnml.bench.ablations import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
-from pinnml.levels import Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel, WeakForm, WeakSpan
+from pinnml.levels import (
+    Beside,
+    CoarseLevel,
+    FewerPoints,
+    FirstLayers,
+    Hybrid,
+    LineSearched,
+    Multilevel,
+    NestedIteration,
+    NestedLevel,
+    Paying,
+    Smoothing,
+    TiedBlocks,
+    TwoLevel,
+    WCycle,
+    WeakForm,
+    WeakSpan,
+)
+from pinnml.objective import HalfDepth, HalfWidth, ShareOfPoints
 from pinnml.optim import (
     BFGS,
     LBFGS,
@@ -55,6 +73,8 @@ LEAVES: dict[str, AbstractSolver] = {
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
 }
 
+SMALL = Smoothing(LBFGS(3), 1, 1)
+
 COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "multiplicative": lambda s: MultiplicativeSchwarz(ByLayer(3), Local(s), stretches=(3.0,)),
     "neurons": lambda s: MultiplicativeSchwarz(ByNeurons(2), Local(s), stretches=()),
@@ -67,6 +87,18 @@ COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "weak form": lambda s: TwoLevel(MultiplicativeSchwarz(local=Local(s)), (WeakForm(3),)),
     "weak span": lambda s: TwoLevel(coarse=(WeakSpan(3, Local(s)),)),
     "beside": lambda s: TwoLevel(MultiplicativeSchwarz(ByLayer(2), Local(s)), placement=Beside()),
+    "v-cycle": lambda s: Multilevel((CoarseLevel(ShareOfPoints(0.5), Smoothing(s, 1, 0)),), Smoothing(LBFGS(3), 1, 1)),
+    "depth and width": lambda s: Multilevel(
+        (CoarseLevel(HalfDepth(), Smoothing(s, 1, 0)), CoarseLevel(HalfWidth(), Smoothing(s, 0, 1))),
+        Smoothing(LBFGS(3), 1, 1),
+        WCycle(),
+        LineSearched(),
+        Paying(1, retry=1),
+    ),
+    "smoother": lambda s: Multilevel((CoarseLevel(HalfDepth(), SMALL, Hybrid()),), Smoothing(s, 1, 1)),
+    "nested": lambda s: NestedIteration(
+        (NestedLevel(ShareOfPoints(0.5), Local(s)), NestedLevel(HalfDepth(), Local(s))), LBFGS(3)
+    ),
     "right": lambda s: RightPreconditioned(s),
     "sequential": lambda s: Sequential((s, Iterations(2)), LBFGS(3)),
     "handover": lambda s: Handover(s, LBFGS(3), window=2),

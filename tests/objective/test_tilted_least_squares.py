@@ -152,7 +152,7 @@ PROLONGATION = vector(SIZE * 2, 30).view(SIZE, 2)
 class Coarsened(Dense):
     """Has a coarse problem by `Halved`."""
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         if not isinstance(rule, Halved):
             return None
         fewer = Dense()
