@@ -188,16 +188,18 @@ def widen(
 def _level(
     rule: Widening, network: WidenedNetwork, states: Tensor, generator: torch.Generator, dimension: int
 ) -> RandomFeatures:
-    """Return neurons on the states at n points (w, n), some around holes and where u is singular on coordinates."""
+    """Return neurons on the states at n points (w, n), some for holes, and some multiplied by what is singular.
+
+    On learned states nothing is tried: what is certain is taken.
+    """
     features, rows = network.states.features, rule.rows(network.states)
     rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
-    if not rule.coordinates:
-        return rule.draw(states, rows, generator)
-    around = features.around()
-    singular = [own for number, own in features.pairs() if number in rule.singular]
+    around = features.around() if rule.coordinates else []
+    chosen = rule.singular if rule.coordinates else features.certain
+    singular = [own for number, own in features.pairs() if number in chosen]
     each = rule.neurons // (len(around) + len(singular) + BESIDE)
     others = replace(rule, neurons=rule.neurons - each * (len(around) + len(singular)))
-    parts = [others.draw(states, rows, generator, features.axes(rows))]
+    parts = [others.draw(states, rows, generator, features.axes(rows) if rule.coordinates else ())]
     if each:
         parts += [around_hole(each, states, left, own, generator) for left, own in around]
         near = replace(rule, neurons=each, radius=GENTLE * (rule.radius or LEAST), reads=())

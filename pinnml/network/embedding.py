@@ -76,6 +76,11 @@ class FeatureMap:
         pairs = torch.arange(self.entering, self.features, device="cpu").split(2)
         return list(zip(owners, pairs, strict=False))
 
+    @property
+    def certain(self) -> tuple[int, ...]:
+        """The numbers of the singularities of which solutions are made for certain."""
+        return tuple(number for number, one in enumerate(self.singular) if one.is_certain)
+
     def coordinates(self) -> Tensor:
         """Return the numbers of the features that tell points apart: all but higher harmonics of waves among them.
 

@@ -45,6 +45,7 @@ class InitialLayer(Singularity):
     divided: int = 0
     held: bool = False
     pairs = 1
+    is_certain = True
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return their derivatives at points x (n, d), shape (C, 2, n)."""

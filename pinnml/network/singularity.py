@@ -19,6 +19,9 @@ class Singularity(ABC):
     pairs: int
     """How many pairs there are."""
 
+    is_certain = False
+    """Whether the data say that solutions are made of it, so that nothing has to be tried."""
+
     @property
     def features(self) -> int:
         """The number of functions."""

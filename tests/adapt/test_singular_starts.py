@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from test_bandwidths import begin
 
 import pinnml as pm
+from pinnml.adapt import Widening, widen
+from pinnml.loss import PinnObjective
+from pinnml.network import WidenedNetwork
 
 pytestmark = pytest.mark.usefixtures("on_one_thread")
 
@@ -57,3 +62,19 @@ def test_they_gain_three_digits(case: str, hard: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr("pinnml.setup.geometry.initial_layers", lambda problem: ())
     assert found < 2e-5
     assert found < 1e-3 * error(case, hard)
+
+
+@pytest.mark.parametrize("coordinates", [True, False])
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_on_learned_states_what_is_certain_needs_no_try(coordinates: bool, rate: float) -> None:
+    """u_t = u_xx/2 + rate, held at 0: with a rate two of six parts of the neurons are multiplied by layers."""
+    equation = pm.Interior(lambda u_t, u_xx: u_t - u_xx / 2 - rate)
+    conditions = {"pde": equation, "start": pm.Value(u=0.0, on="t=0"), "walls": pm.Value(u=0.0, on=["x=0", "x=1"])}
+    problem = pm.Problem(pm.Box(t=(0, 1), x=(0, 1)), ["u"], conditions=conditions, hard={"start", "walls"})
+    wide = widen(*begin(problem), Widening(60, coordinates=coordinates), torch.Generator().manual_seed(0)).objective
+    assert isinstance(wide, PinnObjective) and isinstance(wide.network, WidenedNetwork)
+    factors = wide.network.levels[0].factors
+    if rate and not coordinates:
+        assert factors is not None and int((factors >= 0).sum()) == 20
+    else:
+        assert factors is None
