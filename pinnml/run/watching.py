@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -73,6 +74,7 @@ def compare(run: Run) -> None:
 
 def has_stalled(losses: Sequence[float]) -> bool:
     """Return whether losses after each iteration have long been at their least."""
-    least, count = min(losses), len(losses)
-    since = next(number for number, loss in enumerate(losses) if loss <= STALLED * least)
+    finite, count = [loss for loss in losses if math.isfinite(loss)], len(losses)
+    least = min(finite, default=math.inf)
+    since = next((number for number, loss in enumerate(losses) if loss <= STALLED * least), count)
     return count > FEW and count - since > max(FEW, count / 2)

@@ -24,6 +24,9 @@ MANY = 24
 ORDER = 2
 """Equations of this order have the layers that are known."""
 
+FLAT = 0.25
+"""The least |∇a|² of a distance a for which it is as it is."""
+
 SLOPED = 2
 """The order n of layers where values agree, and rates do not."""
 
@@ -117,7 +120,8 @@ def _in_time(wall: Term, time: int, x: Tensor, values: Values) -> Tensor:
 class DistanceTo:
     """The distance 2a/(1 + |∇a|) from a part of the boundary, for a smooth function a that is zero there.
 
-    It is right up to the third order, and exact for planes and spheres.
+    It is right up to the third order, and exact for planes and spheres. Where |∇a| is below ½, far from the part, as in
+    the middle of a disc, a polynomial of |∇a|² takes its place, so that there is no tip.
     """
 
     domain: AbstractDomain
@@ -137,4 +141,8 @@ class DistanceTo:
         """Return it at points (n, d) that need a gradient, shape (n,)."""
         along = self.domain.approximate_distance(self.part, x)
         slope = torch.autograd.grad(along.sum(), x, create_graph=True)[0]
-        return 2 * along / (1 + torch.linalg.vector_norm(slope, dim=1))
+        square = slope.square().sum(1)
+        beyond = square - FLAT
+        # Taylor's polynomial of the root, so that three derivatives have no jump
+        length = torch.where(beyond < 0, 0.5 + beyond - beyond**2 + 2 * beyond**3, square.clamp_min(FLAT).sqrt())
+        return 2 * along / (1 + length)

@@ -83,6 +83,8 @@ def test_measured_values_are_never_met() -> None:
         ([1.0] * 4, False),
         ([4.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.7], False),
         ([1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 2e5], True),
+        ([math.nan, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], True),
+        ([math.nan] * 7, False),
     ],
 )
 def test_what_a_stall_is(losses: list[float], stalled: bool) -> None:

@@ -11,7 +11,8 @@ import torch
 from test_problem_corners import problem as stationary
 
 import pinnml as pm
-from pinnml.setup.initial_layers import MANY, initial_layers
+from pinnml.network import closure, nested
+from pinnml.setup.initial_layers import MANY, DistanceTo, initial_layers
 
 BOX = pm.Box(t=(1, 3), x=(0, 2))
 
@@ -96,6 +97,16 @@ def test_distances_from_rims_are_exact() -> None:
     assert layer.diffusivity == pytest.approx(2.0, rel=1e-2)  # the mean over all directions
     x = torch.tensor([[0.3, 0.5, 1.25], [0.2, -1.5, 0.0]], dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(layer.distance(x), x.new_tensor([0.75, 1.5]))
+
+
+def test_in_the_middle_of_a_disc_distances_have_no_tip() -> None:
+    """Exact where the rim is nearer than half a radius; three derivatives everywhere."""
+    distance = DistanceTo(pm.Box(t=(0, 1)) * pm.domains.Ball(2.0, x=0.0, y=0.0), "rim")
+    x = torch.tensor([[0.1, 1.5, 0.0], [0.1, 0.0, -1.2], [0.1, 0.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    values = distance(x)
+    torch.testing.assert_close(values[:2], x.new_tensor([0.5, 0.8]))
+    jet = nested(values, x, closure([(0, 3, 0), (0, 2, 1)], 3))
+    assert bool(jet.isfinite().all()) and float(jet.detach().abs().max()) < 5
 
 
 def test_other_equations_have_none() -> None:
