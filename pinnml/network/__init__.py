@@ -7,6 +7,7 @@ from pinnml.network.beside import BesideNetwork, Member, bind_beside
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.corner import Corner
+from pinnml.network.crossed import Crossed
 from pinnml.network.deepened import DeepenedNetwork, arranged, blocks_between, origin_of
 from pinnml.network.embedding import (
     Embedding,
@@ -44,6 +45,7 @@ __all__ = [
     "ChainNetwork",
     "Compiled",
     "Corner",
+    "Crossed",
     "Custom",
     "DeepenedNetwork",
     "Embedding",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
 import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
-from pinnml.network import InitialLayer
+from pinnml.network import Crossed, InitialLayer, Singularity
 from pinnml.points import Sobol
 from pinnml.problem import AbstractDomain, Parts, Problem, Term
 from pinnml.settings import record
@@ -24,6 +26,9 @@ MANY = 24
 ORDER = 2
 """Equations of this order have the layers that are known."""
 
+MEETING = 0.1
+"""Walls meet where of some points of one the nearest is so near to the other, as a share of the farthest."""
+
 FLAT = 0.25
 """The least |∇a|² of a distance a for which it is as it is."""
 
@@ -31,13 +36,13 @@ SLOPED = 2
 """The order n of layers where values agree, and rates do not."""
 
 
-def initial_layers(problem: Problem) -> tuple[InitialLayer, ...]:
+def initial_layers(problem: Problem) -> tuple[Singularity, ...]:
     """Return a layer for each wall and each diffusivity where the start and a condition do not go together.
 
     A coordinate with conditions at its lower end alone is the time; the equations are of first order in it and of
     second in the others. κ = −(∂r/∂u_nn)/(∂r/∂u_t) is taken at the wall and the start. Where a condition names no
     derivative values differ, n = 0, or u_t as the equation and the condition have it, n = 2; else fluxes, n = 1.
-    Values that are held agree with the start.
+    Values that are held agree with the start. Where two walls meet, products of their layers come after them.
     """
     if problem.unknowns or not problem.is_even:
         return ()
@@ -52,7 +57,8 @@ def initial_layers(problem: Problem) -> tuple[InitialLayer, ...]:
                 found = [one for wall in walls for one in _at_wall(problem, axis, starts, wall)]
             except RuntimeError:  # a function that leaves torch has no derivatives
                 return ()
-            return tuple(found) if len(found) <= MANY else ()
+            whole = [*found, *_crossings(problem, axis, found)]
+            return next((tuple(some) for some in (whole, found) if len(some) <= MANY), ())
     return ()
 
 
@@ -82,6 +88,20 @@ def _at_wall(problem: Problem, time: int, starts: Sequence[Term], wall: Term) ->
         if order is not None and not (held and order < SLOPED):
             kappas = there.diffusivities({symbol.field for symbol in wall.derivatives}, domain.normal(part, x))
             found += [InitialLayer(time, begin, duration, kappa, distance, order, divided, held) for kappa in kappas]
+    return found
+
+
+def _crossings(problem: Problem, time: int, layers: Sequence[InitialLayer]) -> list[Crossed]:
+    """Return the products of the layers of equal diffusivity at walls that meet."""
+    unit = partial(Sobol().unit, generator=torch.Generator().manual_seed(0))
+    found = []
+    for first, second in combinations(layers, 2):
+        if first.diffusivity != second.diffusivity or first.distance == second.distance:
+            continue
+        assert isinstance(first.distance, DistanceTo)
+        apart = second.distance(problem.domain.sample(unit, POINTS, first.distance.part).requires_grad_()).detach()
+        if float(apart.min()) <= MEETING * float(apart.max()):
+            found.append(Crossed(first, replace(second, divided=0)))  # a start is divided by once
     return found
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError
 from pinnml.network import (
     MLP,
+    Crossed,
     InitialLayer,
     Normalised,
     RandomFeatures,
@@ -138,6 +139,17 @@ def test_factors_in_a_file_belong_to_the_network(factors: Tensor, fault: str) ->
     wrong = replace(grown, levels=(replace(grown.levels[0], factors=factors),))
     with pytest.raises(DeclarationError, match=fault):
         regrown(network.body, wrong)
+
+
+def test_products_of_two_layers_are_those_of_autograd() -> None:
+    second = InitialLayer(0, 0.0, 1.0, KAPPA, lambda x: x[:, 2], 1)
+    crossed = Crossed(layer(0), second)
+    assert (crossed.pairs, crossed.features, crossed.is_certain) == (2, 4, True)
+    found = crossed.jet(points(), INDICES)
+    x = points().requires_grad_()
+    for row, (one, other) in enumerate([(0, 1), (1, 1), (0, 2), (1, 2)]):
+        values = integrated(one, x[:, 0], from_rim(x)) * integrated(other, x[:, 0], x[:, 2])
+        torch.testing.assert_close(found[:, row], nested(values, x, INDICES), rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("order", [2, 3])

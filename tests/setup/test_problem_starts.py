@@ -11,7 +11,7 @@ import torch
 from test_problem_corners import problem as stationary
 
 import pinnml as pm
-from pinnml.network import closure, nested
+from pinnml.network import Crossed, closure, nested
 from pinnml.setup.initial_layers import MANY, DistanceTo, initial_layers
 
 BOX = pm.Box(t=(1, 3), x=(0, 2))
@@ -28,13 +28,17 @@ def heat(hard: Any = (), domain: pm.domains.AbstractDomain = BOX, **conditions: 
     return pm.Problem(domain, ["u"], conditions=usual | conditions, hard=hard)
 
 
+def layers(declared: pm.Problem) -> list[Any]:
+    return list(initial_layers(declared))
+
+
 def told(declared: pm.Problem) -> list[tuple[Any, ...]]:
-    return [(one.distance.part, one.order, one.divided, one.diffusivity) for one in initial_layers(declared)]  # type: ignore[attr-defined]
+    return [(one.distance.part, one.order, one.divided, one.diffusivity) for one in layers(declared)]
 
 
 def test_values_that_jump_have_layers_of_order_zero() -> None:
     assert told(heat()) == [("x=0", 0, 0, 0.5), ("x=2", 0, 0, 0.5)]
-    first = initial_layers(heat())[1]
+    first = layers(heat())[1]
     assert (first.time, first.start, first.duration) == (0, 1.0, 2.0)
     x = torch.tensor([[2.0, 0.5]], dtype=torch.float64, requires_grad=True)
     assert first.distance(x).tolist() == [1.5]
@@ -93,7 +97,7 @@ def test_distances_from_rims_are_exact() -> None:
             "rim": pm.Value(u=1.0, on="rim"),
         },
     )
-    (layer,) = initial_layers(declared)
+    (layer,) = layers(declared)
     assert layer.diffusivity == pytest.approx(2.0, rel=1e-2)  # the mean over all directions
     x = torch.tensor([[0.3, 0.5, 1.25], [0.2, -1.5, 0.0]], dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(layer.distance(x), x.new_tensor([0.75, 1.5]))
@@ -110,7 +114,7 @@ def test_in_the_middle_of_a_disc_distances_have_no_tip() -> None:
 
 
 def test_other_equations_have_none() -> None:
-    assert initial_layers(stationary()) == ()
+    assert layers(stationary()) == []
     wave: dict[str, Any] = {
         "pde": pm.Interior(lambda u_tt, u_xx: u_tt - u_xx),
         "speed": pm.Derivative(u_t=0.0, on="t=1"),
@@ -130,7 +134,7 @@ def test_rates_that_differ_have_layers_of_order_two_held_or_not() -> None:
     }
     assert told(heat(**declared)) == [("x=2", 2, 0, 0.5)]
     assert told(heat(["start", "left", "right"], **declared)) == [("x=2", 2, 1, 0.5)]
-    assert [one.held for one in initial_layers(heat(["right"], **declared))] == [True]
+    assert [one.held for one in layers(heat(["right"], **declared))] == [True]
     assert told(heat(**declared, right=pm.Value(u=lambda t: 2 * (t - 1), on="x=2"))) == []
     assert told(heat(**declared, right=pm.Value(u=lambda t: 3 * (t - 1), on="x=2"))) == [("x=2", 2, 0, 0.5)]
 
@@ -146,6 +150,23 @@ def test_functions_that_leave_torch_have_none() -> None:
     assert told(heat(start=start)) == []
 
 
+def test_walls_that_meet_have_products_of_their_layers() -> None:
+    """Of a square's four walls each meets two; a hole that is near to one wall meets none."""
+    conditions: dict[str, Any] = {
+        "pde": pm.Interior(lambda u_t, u_xx, u_yy: u_t - u_xx - u_yy),
+        "start": pm.Value(u=1.0, on="t=0"),
+        "walls": pm.Value(u=0.0, on=["x=0", "x=1", "y=0", "y=1"]),
+    }
+    found = layers(pm.Problem(pm.Box(t=(0, 1), x=(0, 1), y=(0, 1)), ["u"], conditions=conditions, hard="start"))
+    crossed = [one for one in found if isinstance(one, Crossed)]
+    parts = [{one.first.distance.part, one.second.distance.part} for one in crossed]
+    assert parts == [{"x=0", "y=0"}, {"x=0", "y=1"}, {"x=1", "y=0"}, {"x=1", "y=1"}] and len(found) == 8
+    assert [(one.first.divided, one.second.divided) for one in crossed] == [(1, 0)] * 4
+    plate = pm.Box(x=(0, 1), y=(0, 1)) - pm.domains.Ball(0.2, x=0.5, y=0.3)
+    few = conditions | {"walls": pm.Value(u=0.0, on=["y=0", "rim"])}
+    assert len(layers(pm.Problem(pm.Box(t=(0, 1)) * plate, ["u"], conditions=few))) == 2
+
+
 def test_many_layers_are_none() -> None:
     corners = {name: [round(float(f(2 * math.pi * k / 30)), 6) for k in range(30)] for name, f in CIRCLE.items()}
     domain = pm.Box(t=(0, 1)) * pm.domains.Polygon(**corners)
@@ -156,8 +177,8 @@ def test_many_layers_are_none() -> None:
     }
     few = conditions | {"walls": pm.Value(u=0.0, on=walls[:MANY])}
     many = conditions | {"walls": pm.Value(u=0.0, on=walls)}
-    assert len(initial_layers(pm.Problem(domain, ["u"], conditions=few))) == MANY < len(walls)
-    assert initial_layers(pm.Problem(domain, ["u"], conditions=many)) == ()
+    assert len(layers(pm.Problem(domain, ["u"], conditions=few))) == MANY < len(walls)
+    assert layers(pm.Problem(domain, ["u"], conditions=many)) == []
 
 
 CIRCLE = {"x": math.cos, "y": math.sin}
