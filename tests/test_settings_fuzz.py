@@ -46,6 +46,8 @@ SAMPLES: dict[str, Any] = {
     "mlp": pm.MLP(embedding=pm.networks.FourierFeatures(3)),
     "holed": pm.MLP(embedding=pm.networks.Inverted((pm.networks.Hole(0.5, {"x": 1.0, "y": -1.0}),))),
     "torus": pm.MLP(embedding=pm.PeriodicEmbedding(("t", "x"), 2)),
+    "ode net": pm.networks.ODENet(weights=pm.networks.Antisymmetric(0.1), step=pm.networks.LearnedStep(0.5)),
+    "ode net, given steps": pm.networks.ODENet(integrator=pm.networks.Verlet()),
     "stop": pm.Seconds(3) | pm.Loss(1e-3) | pm.stop.Work(3) | pm.stop.GradientNorm(1) | pm.stop.Evaluations(4),
     "accuracy": pm.Accuracy(1e-6),
     "unknown": pm.Unknown(0.5, 0.0, 1.0),
