@@ -1,6 +1,14 @@
 """The waist: what a solver may know of a problem. Nothing here knows PDEs, nothing here knows solvers."""
 
 from pinnml.objective.coarsening import AbstractCoarsening, CosineModes, ShareOfPoints
+from pinnml.objective.elimination import (
+    Full,
+    Kaufman,
+    ProjectedJacobian,
+    projectable,
+    restriction_of,
+    spans_by_kind,
+)
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -12,6 +20,7 @@ from pinnml.objective.least_squares import (
 )
 from pinnml.objective.meter import BudgetSpentError, Counts, Meter, metered
 from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted
+from pinnml.objective.projected import ProjectedLeastSquares
 from pinnml.objective.reading import read
 from pinnml.objective.restriction import (
     AbstractRestriction,
@@ -47,12 +56,16 @@ __all__ = [
     "Directions",
     "Entries",
     "Evaluation",
+    "Full",
     "GaussNewtonModel",
     "Iterate",
+    "Kaufman",
     "LinearModel",
     "Meter",
     "Observed",
     "Part",
+    "ProjectedJacobian",
+    "ProjectedLeastSquares",
     "Range",
     "Ranges",
     "Restricted",
@@ -68,6 +81,9 @@ __all__ = [
     "Watch",
     "everything",
     "metered",
+    "projectable",
     "read",
+    "restriction_of",
+    "spans_by_kind",
     "tilted",
 ]

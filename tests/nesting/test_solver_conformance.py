@@ -10,6 +10,7 @@ from solver_conformance import CHECKS, check_poisoned_for_good, check_solved_alr
 from pinnml.bench.ablations import ABLATIONS
 from pinnml.cli.catalogue import SOLVERS
 from pinnml.levels import Beside, FewerPoints, FirstLayers, TiedBlocks, TwoLevel, WeakForm, WeakSpan
+from pinnml.objective import Full
 from pinnml.optim import (
     BFGS,
     LBFGS,
@@ -28,6 +29,7 @@ from pinnml.optim import (
     RatioTargeted,
     RightPreconditioned,
     Sequential,
+    VariableProjection,
     WhereLinear,
 )
 from pinnml.schwarz import (
@@ -52,6 +54,8 @@ LEAVES: dict[str, AbstractSolver] = {
     "ratio-targeted": GaussNewton(globalisation=RatioTargeted()),
     "newton-krylov": NewtonKrylov(max_iterations=5),
     "bfgs": BFGS(),
+    "projected": VariableProjection(LevenbergMarquardt()),
+    "projected-full": VariableProjection(LevenbergMarquardt(), Full()),
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
 }
 
@@ -71,6 +75,7 @@ COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "sequential": lambda s: Sequential((s, Iterations(2)), LBFGS(3)),
     "handover": lambda s: Handover(s, LBFGS(3), window=2),
     "where linear": lambda s: WhereLinear(s),
+    "projected": lambda s: VariableProjection(s),
     "if fast": lambda s: IfFast(s, LBFGS(3), trial=1),
 }
 
