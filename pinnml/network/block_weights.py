@@ -55,7 +55,7 @@ class Antisymmetric(BlockWeights):
 
     The eigenvalues of W are −γ plus imaginary numbers, so that those of diag(σ′)W have no positive real part for a
     growing σ: h′ = σ(Wh + b) is stable, and hardly forgets where γ is small.
-    Source: Haber, Ruthotto, Inverse Problems 34, 2017, eq. 13; Chang et al., ICLR 2019.
+    Source: Haber, Ruthotto, Inverse Problems 34, 2017; Chang et al., ICLR 2019.
 
     Parameters
     ----------

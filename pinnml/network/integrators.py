@@ -63,7 +63,7 @@ class ForwardEuler(Integrator):
     """h ← h + τσ(Wh + b), for h′ = σ(Wh + b): a residual block, of order one.
 
     Stable where |1 + τλ| ≤ 1 for the eigenvalues λ of the layer's Jacobian: never for imaginary ones. It takes no
-    parameters. Source: E, Comm. Math. Stat. 5, 2017; Haber, Ruthotto, Inverse Problems 34, 2017, eq. 1.
+    parameters. Source: E, Comm. Math. Stat. 5, 2017; Haber, Ruthotto, Inverse Problems 34, 2017.
     """
 
     @property
@@ -97,7 +97,7 @@ class Verlet(Integrator):
     """z ← z − τσ(Wᵀh + b), then h ← h + τσ(Wz + b): a Hamiltonian system of two states, z = 0 at first.
 
     Symplectic, so that neither state grows nor decays for any W, as long as τ is small against 1/‖W‖. It takes no
-    parameters. Source: Haber, Ruthotto, Inverse Problems 34, 2017, eq. 15; Chang et al., AAAI 2018.
+    parameters. Source: Haber, Ruthotto, Inverse Problems 34, 2017; Chang et al., AAAI 2018.
     """
 
     second: ClassVar[Sum | None] = ()
@@ -115,7 +115,7 @@ class Leapfrog(Integrator):
 
     Its Jacobian −Wᵀdiag(σ′)W has no positive eigenvalues for a growing σ; stable up to τ‖W‖ = 2. The second state is
     h_{k−1}, and the same as the first at first. It takes no parameters. Source: Haber, Ruthotto, Inverse Problems 34,
-    2017, eq. 17; Chang et al., AAAI 2018.
+    2017; Chang et al., AAAI 2018.
     """
 
     second: ClassVar[Sum | None] = (Summand(1),)

@@ -19,9 +19,10 @@ from pinnml.settings import Count, setting
 class ODENet(Architecture):
     """h ↦ σ(Wh + b), then `blocks` steps of a differential equation in depth, then an affine layer.
 
-    With `ForwardEuler` and `FreeWeights` it is a `ResNet`, of which it takes no part in deepening or widening. Stable
-    ones keep what enters them: `Antisymmetric` weights, or the `Verlet` and `Leapfrog` steps of systems that conserve.
-    Jets, rows and adjoints go through all stages by hand, as in `ResNet`.
+    With `ForwardEuler` and `FreeWeights` it computes what a `ResNet` does, but rules that deepen or widen a network do
+    not take it. Stable ones keep what enters them: `Antisymmetric` weights, or the `Verlet` and `Leapfrog` steps of
+    systems that conserve. Jets, rows and adjoints go through all substeps by hand, as in `ResNet`; an equation that is
+    not written here goes in by `Custom`, and nested differentiation.
     Source: Haber, Ruthotto, Inverse Problems 34, 2017; Chang et al., AAAI 2018.
 
     Parameters

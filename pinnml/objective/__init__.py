@@ -34,6 +34,7 @@ from pinnml.objective.restriction import (
     everything,
 )
 from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack
+from pinnml.objective.smooth import SmoothInDepth
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tested import TestedLeastSquares
 from pinnml.objective.tilt import Tilted, tilted
@@ -73,6 +74,7 @@ __all__ = [
     "RootModel",
     "RowStack",
     "ShareOfPoints",
+    "SmoothInDepth",
     "Structure",
     "Subspace",
     "TestedLeastSquares",

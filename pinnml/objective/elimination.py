@@ -37,7 +37,7 @@ class ProjectedJacobian(ABC):
 class Kaufman(ProjectedJacobian):
     """P⊥J_w, without the derivative of the projection times r̂, which is small where r̂ is.
 
-    It has the exact gradient, and costs no more than J. It takes no parameters. Source: Kaufman, BIT 15, 1975, §3; for
+    It has the exact gradient, and costs no more than J. It takes no parameters. Source: Kaufman, BIT 15, 1975; for
     r that is not affine in c: Ruhe, Wedin, SIAM Review 22, 1980, algorithm 2.
     """
 
@@ -52,7 +52,7 @@ class Kaufman(ProjectedJacobian):
 class Full(ProjectedJacobian):
     """P⊥J_w − (J_c⁺)ᵀM: the whole derivative, where r is affine in c. It costs k products more, and J at once.
 
-    It takes no parameters. Source: Golub, Pereyra, SIAM J. Numer. Anal. 10, 1973, eq. 4.5.
+    It takes no parameters. Source: Golub, Pereyra, SIAM J. Numer. Anal. 10, 1973.
     """
 
     def coupling(self, objective: ProjectedLeastSquares, point: Eliminated) -> Tensor | None:

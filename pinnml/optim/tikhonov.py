@@ -21,7 +21,7 @@ def cross_validated_weight(values: Tensor, data: Tensor, outside: float, rows: i
     """Return the λ of least generalised cross validation: G(λ) = ‖Ax_λ − b‖²/(rows − Σ σᵢ²/(σᵢ² + λ²))².
 
     x_λ minimises ‖Ax − b‖² + λ²‖x‖², A = U diag(σ) Vᵀ.
-    Source: Golub, Heath, Wahba, Technometrics 21, 1979, eq. 1.4.
+    Source: Golub, Heath, Wahba, Technometrics 21, 1979.
 
     Parameters
     ----------
