@@ -1,12 +1,13 @@
 """pinnml: PDEs as argument names, networks with exact derivatives, solvers that compose.
 
 Everyday names stand here; all others by room: `pinnml.problems`, `methods`, `networks`, `points`, `domains`, `adapt`,
-`stop`, `optim`, `schwarz`, `levels`; and `objective`, `approximation`, `run` for those who build on them (docs/api.md).
+`stop`, `optim`, `schwarz`, `levels`, `torch`; and `objective`, `approximation`, `run` for those who build on them
+(docs/api.md).
 """
 
 import warnings
 
-from pinnml import adapt, approximation, levels, methods, objective, optim, points, problems, run, schwarz
+from pinnml import adapt, approximation, levels, methods, objective, optim, points, problems, run, schwarz, torch
 from pinnml import network as networks
 from pinnml._version import __version__
 from pinnml.adapt import RAD
@@ -156,4 +157,5 @@ __all__ = [
     "run",
     "schwarz",
     "stop",
+    "torch",
 ]

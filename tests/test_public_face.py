@@ -28,8 +28,8 @@ ROOMS: dict[str, ModuleType] = {
 """The public rooms by the name under which users call them."""
 
 ORDER = (
-    "problems", "domains", "networks", "points", "methods", "stop", "adapt", "optim", "schwarz", "levels", "objective",
-    "approximation", "run",
+    "problems", "domains", "networks", "points", "methods", "stop", "adapt", "optim", "schwarz", "levels", "torch",
+    "objective", "approximation", "run",
 )  # fmt: skip
 """The rooms in the order of the page: first those of a problem, last those for who builds on them."""
 

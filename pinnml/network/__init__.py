@@ -4,6 +4,7 @@ from pinnml.network.activation import Activation, Sin, Tanh
 from pinnml.network.architectures import MLP, ResNet
 from pinnml.network.autograd import nested
 from pinnml.network.beside import BesideNetwork, Member, bind_beside
+from pinnml.network.block_weights import Antisymmetric, BlockWeights, FreeWeights, LearnedStep, StepLength
 from pinnml.network.chain import ChainNetwork, Layer
 from pinnml.network.compiled import Compiled
 from pinnml.network.corner import Corner
@@ -19,13 +20,26 @@ from pinnml.network.embedding import (
     PeriodicEmbedding,
 )
 from pinnml.network.features import RandomFeatures
+from pinnml.network.flow import FlowNetwork
+from pinnml.network.flow_layer import FlowLayer
 from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.growth import Growth, body_of, growth_of, neurons_of, regrown
 from pinnml.network.indices import closure, leibniz
 from pinnml.network.initial_layer import InitialLayer
+from pinnml.network.integrators import (
+    ForwardEuler,
+    Integrator,
+    Leapfrog,
+    Program,
+    RungeKutta4,
+    Substep,
+    Summand,
+    Verlet,
+)
 from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
+from pinnml.network.ode_net import ODENet
 from pinnml.network.readout import JETS, WidenedNetwork
 from pinnml.network.side import Side
 from pinnml.network.singularity import Singularity
@@ -34,6 +48,22 @@ from pinnml.network.with_geometry import WithGeometry
 from pinnml.network.workspace import Workspace
 
 __all__ = [
+    "Antisymmetric",
+    "BlockWeights",
+    "FlowLayer",
+    "FlowNetwork",
+    "ForwardEuler",
+    "FreeWeights",
+    "Integrator",
+    "LearnedStep",
+    "Leapfrog",
+    "ODENet",
+    "Program",
+    "RungeKutta4",
+    "StepLength",
+    "Substep",
+    "Summand",
+    "Verlet",
     "JETS",
     "MLP",
     "AbstractLinearisation",

@@ -193,8 +193,7 @@ class ChainNetwork(AbstractNetwork):
         """Return the chain rule of each activation for jets with these multi-indices, built once."""
         key = tuple(indices)
         if key not in self._rules:
-            kinds = {layer.activation for layer in self.layers if layer.activation is not None}
-            self._rules[key] = {activation: _chain_rule(key, activation) for activation in kinds}
+            self._rules[key] = activation_rules(key, [layer.activation for layer in self.layers])
         return self._rules[key]
 
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -238,6 +237,13 @@ def _kinds(layers: Sequence[Layer]) -> list[str]:
         kinds[-1] = "head"
     kinds[0] = "input"
     return kinds
+
+
+def activation_rules(
+    indices: Sequence[MultiIndex], activations: Sequence[Activation | None]
+) -> dict[Activation, ChainRule]:
+    """Return the chain rule of each activation for jets with these multi-indices."""
+    return {activation: _chain_rule(indices, activation) for activation in set(activations) if activation is not None}
 
 
 def _chain_rule(indices: Sequence[MultiIndex], activation: Activation) -> ChainRule:

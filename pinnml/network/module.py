@@ -12,6 +12,7 @@ from pinnml.errors import DeclarationError
 from pinnml.network.autograd import nested
 from pinnml.network.indices import MultiIndex
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
+from pinnml.network.purity import buffers_of, check_alone, check_kind, check_repeats
 from pinnml.network.workspace import Workspace
 from pinnml.settings import setting
 
@@ -42,31 +43,17 @@ class Custom(Architecture):
         parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         if not parameters:
             raise DeclarationError("The module has no parameters to train", "network", "give a module that has some")
-        _check_kind(self.module)
+        check_kind(self.module, "network")
         between = torch.tensor([[0.3], [0.5], [0.8]], dtype=torch.float64, device="cpu")
         ends = torch.tensor([lower, upper], dtype=torch.float64, device="cpu")
         _check_calls(self.module, torch.lerp(ends[:1], ends[1:], between).to(parameters[0]), outputs)
         return ModuleNetwork(copy.deepcopy(self.module))
 
 
-def _check_kind(module: nn.Module) -> None:
-    """Raise `DeclarationError` for what cannot be differentiated again and again, or has no real parameters."""
-    if isinstance(module, torch.jit.ScriptModule):
-        raise DeclarationError("The module is scripted", "network", "give the module that it was made from")
-    if hasattr(module, "_orig_mod"):
-        raise DeclarationError("The module is compiled", "network", "give the module itself, before torch.compile")
-    for name, parameter in module.named_parameters():
-        if not parameter.is_floating_point():
-            what = f"Its parameter {name!r} is {parameter.dtype}"
-            raise DeclarationError(
-                what, "network", "give real floating-point parameters, such as two for a complex one"
-            )
-
-
 def _check_calls(module: nn.Module, x: Tensor, outputs: int) -> None:
     """Raise `DeclarationError` where points (n, d) do not go to fields (n, m), each by itself, every time alike."""
     shape = f"points (n, {x.shape[1]}) to fields (n, {outputs})"
-    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    buffers = buffers_of(module)
     try:
         with torch.no_grad():
             whole, again, alone = module(x), module(x), [module(point[None]) for point in x]
@@ -78,16 +65,8 @@ def _check_calls(module: nn.Module, x: Tensor, outputs: int) -> None:
     if whole.shape != (len(x), outputs):
         what = f"The module maps {tuple(x.shape)} to {tuple(whole.shape)}"
         raise DeclarationError(what, "network", f"return shape (n, {outputs})")
-    remedy = "call module.eval() first, or leave out dropout and batch normalisation"
-    changed = [name for name, buffer in module.named_buffers() if not torch.equal(buffer, buffers[name])]
-    module.load_state_dict(buffers, strict=False)
-    if changed:
-        raise DeclarationError(f"The module changes its buffer {changed[0]!r} when it is called", "network", remedy)
-    if not torch.equal(whole, again):
-        raise DeclarationError("The module gives another result when it is called again", "network", remedy)
-    tolerance = 1e3 * torch.finfo(whole.dtype).eps * (1 + float(whole.abs().max()))
-    if float((whole - torch.cat(alone)).abs().max()) > tolerance:
-        raise DeclarationError("The module gives a point another value among other points", "network", remedy)
+    check_repeats(module, buffers, whole, again, "network")
+    check_alone(whole, lambda: torch.cat(alone), "point", "network")
 
 
 class ModuleNetwork(AbstractNetwork):

@@ -11,6 +11,14 @@ from pinnml.objective.coarsening import (
     Successive,
     VertexCentred,
 )
+from pinnml.objective.elimination import (
+    Full,
+    Kaufman,
+    ProjectedJacobian,
+    projectable,
+    restriction_of,
+    spans_by_kind,
+)
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -22,6 +30,7 @@ from pinnml.objective.least_squares import (
 )
 from pinnml.objective.meter import BudgetSpentError, Counts, Meter, metered
 from pinnml.objective.objective import COSTS, AbstractObjective, CoarseProblem, Evaluation, Restricted, successive
+from pinnml.objective.projected import ProjectedLeastSquares
 from pinnml.objective.reading import read
 from pinnml.objective.restriction import (
     AbstractRestriction,
@@ -35,6 +44,7 @@ from pinnml.objective.restriction import (
     everything,
 )
 from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack
+from pinnml.objective.smooth import SmoothInDepth
 from pinnml.objective.sparse import Gathered, gathered
 from pinnml.objective.structure import Part, Structure
 from pinnml.objective.tested import TestedLeastSquares
@@ -61,14 +71,18 @@ __all__ = [
     "Entries",
     "Evaluation",
     "Gathered",
+    "Full",
     "GaussNewtonModel",
     "HalfDepth",
     "HalfWidth",
     "Iterate",
+    "Kaufman",
     "LinearModel",
     "Meter",
     "Observed",
     "Part",
+    "ProjectedJacobian",
+    "ProjectedLeastSquares",
     "Range",
     "Ranges",
     "Restricted",
@@ -76,6 +90,7 @@ __all__ = [
     "RootModel",
     "RowStack",
     "ShareOfPoints",
+    "SmoothInDepth",
     "Structure",
     "Subspace",
     "Successive",
@@ -87,7 +102,10 @@ __all__ = [
     "everything",
     "gathered",
     "metered",
+    "projectable",
     "read",
     "successive",
+    "restriction_of",
+    "spans_by_kind",
     "tilted",
 ]

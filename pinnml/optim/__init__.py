@@ -25,6 +25,7 @@ from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
 from pinnml.optim.minimum_norm import MinimumNorm
 from pinnml.optim.observed import ObservedLipschitz
+from pinnml.optim.projection import VariableProjection
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
@@ -43,6 +44,7 @@ from pinnml.optim.stop import (
     Work,
 )
 from pinnml.optim.switching import Handover, IfFast, Sequential, Switching
+from pinnml.optim.tikhonov import cross_validated_weight, discrepancy_weight, l_curve_weight
 from pinnml.optim.where_linear import WhereLinear, readout_solver
 
 __all__ = [
@@ -109,12 +111,16 @@ __all__ = [
     "StrongWolfe",
     "Switching",
     "UntilStops",
+    "VariableProjection",
     "WhereLinear",
     "WhileFalling",
     "Work",
+    "cross_validated_weight",
     "damped_factor",
+    "discrepancy_weight",
     "improve",
     "interim",
+    "l_curve_weight",
     "minimise",
     "modelled",
     "moved",

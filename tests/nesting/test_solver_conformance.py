@@ -27,7 +27,7 @@ from pinnml.levels import (
     WeakForm,
     WeakSpan,
 )
-from pinnml.objective import HalfDepth, HalfWidth, ShareOfPoints
+from pinnml.objective import Full, HalfDepth, HalfWidth, ShareOfPoints
 from pinnml.optim import (
     BFGS,
     LBFGS,
@@ -46,6 +46,7 @@ from pinnml.optim import (
     RatioTargeted,
     RightPreconditioned,
     Sequential,
+    VariableProjection,
     WhereLinear,
 )
 from pinnml.schwarz import (
@@ -70,6 +71,8 @@ LEAVES: dict[str, AbstractSolver] = {
     "ratio-targeted": GaussNewton(globalisation=RatioTargeted()),
     "newton-krylov": NewtonKrylov(max_iterations=5),
     "bfgs": BFGS(),
+    "projected": VariableProjection(LevenbergMarquardt()),
+    "projected-full": VariableProjection(LevenbergMarquardt(), Full()),
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
 }
 
@@ -103,6 +106,7 @@ COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "sequential": lambda s: Sequential((s, Iterations(2)), LBFGS(3)),
     "handover": lambda s: Handover(s, LBFGS(3), window=2),
     "where linear": lambda s: WhereLinear(s),
+    "projected": lambda s: VariableProjection(s),
     "if fast": lambda s: IfFast(s, LBFGS(3), trial=1),
 }
 

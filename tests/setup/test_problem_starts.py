@@ -158,7 +158,7 @@ def test_walls_that_meet_have_products_of_their_layers() -> None:
         "walls": pm.Value(u=0.0, on=["x=0", "x=1", "y=0", "y=1"]),
     }
     found = layers(pm.Problem(pm.Box(t=(0, 1), x=(0, 1), y=(0, 1)), ["u"], conditions=conditions, hard="start"))
-    crossed = [one for one in found if isinstance(one, Crossed)]
+    crossed: list[Any] = [one for one in found if isinstance(one, Crossed)]
     parts = [{one.first.distance.part, one.second.distance.part} for one in crossed]
     assert parts == [{"x=0", "y=0"}, {"x=0", "y=1"}, {"x=1", "y=0"}, {"x=1", "y=1"}] and len(found) == 8
     assert [(one.first.divided, one.second.divided) for one in crossed] == [(1, 0)] * 4
