@@ -157,5 +157,4 @@ __all__ = [
     "run",
     "schwarz",
     "stop",
-    "torch",
 ]

@@ -23,9 +23,9 @@ import pinnml
 ROOT = Path(__file__).parents[1]
 
 ROOMS: dict[str, ModuleType] = {
-    name: getattr(pinnml, name) for name in pinnml.__all__ if isinstance(getattr(pinnml, name), ModuleType)
+    name: getattr(pinnml, name) for name in (*pinnml.__all__, "torch") if isinstance(getattr(pinnml, name), ModuleType)
 }
-"""The public rooms by the name under which users call them."""
+"""The public rooms by the name under which users call them; `torch` is no part of `from pinnml import *`."""
 
 ORDER = (
     "problems", "domains", "networks", "points", "methods", "stop", "adapt", "optim", "schwarz", "levels", "torch",
@@ -142,6 +142,12 @@ def parameters_of(value: Any) -> dict[str, Any]:
 
 
 CODE = [pytest.param(value, id=dotted) for dotted, value in public() if is_code(value)]
+
+
+def test_all_names_at_once_do_not_hide_torch() -> None:
+    names: dict[str, Any] = {}
+    exec("import torch\nfrom pinnml import *", names)
+    assert names["torch"] is sys.modules["torch"]
 
 
 def test_every_room_is_on_the_page() -> None:

@@ -264,9 +264,9 @@ class ProjectedLeastSquares(AbstractLeastSquares):
         model = self.square_root(theta, restriction)
         return GaussNewtonModel(model.f, model.grad, model.triangle.T @ model.triangle)
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the projection of the coarse problem, None where that has other unknowns or few residuals."""
-        coarse = self._inner.coarse(rule)
+        coarse = self._inner.coarse(rule, self._theta)
         if coarse is None or not coarse.has_same_unknowns or coarse.rows is not None:
             return None
         if not isinstance(coarse.objective, AbstractLeastSquares):

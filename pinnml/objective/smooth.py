@@ -112,9 +112,9 @@ class SmoothInDepth(AbstractLeastSquares):
         model, f = stack.model(), plain.f + 0.5 * changes.dot(changes)
         return replace(model, f=f, least=f - 0.5 * model.turned.square().sum())
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the coarse problem with the same penalty, None where that has other unknowns or few residuals."""
-        coarse = self._inner.coarse(rule)
+        coarse = self._inner.coarse(rule, theta)
         if coarse is None or not coarse.has_same_unknowns or coarse.rows is not None:
             return None
         if not isinstance(coarse.objective, AbstractLeastSquares):

@@ -150,7 +150,7 @@ class TorchObjective(AbstractObjective):
             self._moved = key, self._samples.like(theta)
         return self._moved[1]
 
-    def coarse(self, rule: AbstractCoarsening) -> CoarseProblem | None:
+    def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the objective on a share of the samples, taken evenly in their order."""
         if isinstance(rule, ShareOfPoints) and rule not in self._coarse:
             same = everything(self.size)
