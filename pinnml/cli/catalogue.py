@@ -13,6 +13,9 @@ from pinnml.optim import (
     BFGS,
     LBFGS,
     Adam,
+    ConjugateGradients,
+    GaussNewton,
+    Geodesic,
     GradientDescent,
     Iterations,
     LevenbergMarquardt,
@@ -20,6 +23,7 @@ from pinnml.optim import (
     ObservedLipschitz,
     SelfScaledBroyden,
     Sequential,
+    TrustRegion,
 )
 from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
 from pinnml.problem import Problem
@@ -53,6 +57,10 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "gradient-descent": lambda *_: Recipe(GradientDescent()),
     "levenberg-marquardt": lambda *_: Recipe(LevenbergMarquardt()),
     "gauss-newton": lambda *_: Recipe(LevenbergMarquardt(geodesic=False)),
+    "trust-region": lambda *_: Recipe(GaussNewton(globalisation=TrustRegion())),
+    "trust-region-newton-krylov": lambda *_: Recipe(
+        GaussNewton(ConjugateGradients(), TrustRegion(), Geodesic(chord_steps=0))
+    ),
     "two-level-schwarz": lambda *_: Recipe(TwoLevel()),
     "lbfgs-schwarz": lambda *_: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
     "lbfgs-two-level": lambda *_: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),

@@ -7,7 +7,7 @@ from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import QR, Cholesky
 from pinnml.optim.estimate import Estimate
 from pinnml.optim.gauss_newton import GaussNewton, LevenbergMarquardt, NewtonKrylov
-from pinnml.optim.globalisation import AbstractGlobalisation, Damping, Ladder, Momentum, RatioTargeted
+from pinnml.optim.globalisation import AbstractDamping, AbstractGlobalisation, Damping, Ladder, Momentum, RatioTargeted
 from pinnml.optim.gradient_descent import GradientDescent
 from pinnml.optim.inverse import (
     AbstractInverse,
@@ -43,6 +43,7 @@ from pinnml.optim.stop import (
     Work,
 )
 from pinnml.optim.switching import Handover, IfFast, Sequential, Switching
+from pinnml.optim.trust_region import TrustRegion
 from pinnml.optim.where_linear import WhereLinear, readout_solver
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Ladder",
     "QR",
     "AbstractBacktracking",
+    "AbstractDamping",
     "AbstractGlobalisation",
     "AbstractInverse",
     "AbstractLinearSolve",
@@ -108,6 +110,7 @@ __all__ = [
     "Stop",
     "StrongWolfe",
     "Switching",
+    "TrustRegion",
     "UntilStops",
     "WhereLinear",
     "WhileFalling",
