@@ -12,6 +12,7 @@ from pinnml.network import MLP, Architecture, ResNet
 from pinnml.optim import (
     BFGS,
     LBFGS,
+    LSR1,
     Adam,
     ConjugateGradients,
     GaussNewton,
@@ -24,6 +25,7 @@ from pinnml.optim import (
     SelfScaledBroyden,
     Sequential,
     TrustRegion,
+    TrustRegionLBFGS,
 )
 from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
 from pinnml.problem import Problem
@@ -67,6 +69,8 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "newton-krylov": lambda *_: Recipe(NewtonKrylov()),
     "newton-krylov-schwarz": lambda *_: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
     "bfgs": lambda *_: Recipe(BFGS()),
+    "lsr1": lambda *_: Recipe(LSR1()),
+    "trust-region-lbfgs": lambda *_: Recipe(TrustRegionLBFGS()),
     "ssbroyden": lambda *_: Recipe(SelfScaledBroyden()),
 }
 """Recipes for networks of so many parameters, and a problem where it is known; only the default asks for these."""

@@ -3,6 +3,7 @@
 from pinnml.optim.acceleration import Geodesic
 from pinnml.optim.adam import Adam
 from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
+from pinnml.optim.compact import AbstractUpdate, BFGSUpdate, SR1Update
 from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import QR, Cholesky
 from pinnml.optim.estimate import Estimate
@@ -44,11 +45,18 @@ from pinnml.optim.stop import (
 )
 from pinnml.optim.switching import Handover, IfFast, Sequential, Switching
 from pinnml.optim.trust_region import TrustRegion
+from pinnml.optim.trust_region_quasi_newton import (
+    LSR1,
+    AbstractTrustRegionSolver,
+    TrustRegionLBFGS,
+    TrustRegionQuasiNewton,
+)
 from pinnml.optim.where_linear import WhereLinear, readout_solver
 
 __all__ = [
     "BFGS",
     "LBFGS",
+    "LSR1",
     "Ladder",
     "QR",
     "AbstractBacktracking",
@@ -59,6 +67,9 @@ __all__ = [
     "AbstractPreconditioner",
     "AbstractRule",
     "AbstractSolver",
+    "AbstractTrustRegionSolver",
+    "AbstractUpdate",
+    "BFGSUpdate",
     "Accuracy",
     "Adam",
     "AfterTrial",
@@ -98,6 +109,7 @@ __all__ = [
     "Renewed",
     "Result",
     "RightPreconditioned",
+    "SR1Update",
     "Search",
     "Searched",
     "Secant",
@@ -111,6 +123,8 @@ __all__ = [
     "StrongWolfe",
     "Switching",
     "TrustRegion",
+    "TrustRegionLBFGS",
+    "TrustRegionQuasiNewton",
     "UntilStops",
     "WhereLinear",
     "WhileFalling",
