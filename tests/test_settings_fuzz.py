@@ -64,6 +64,7 @@ SAMPLES: dict[str, Any] = {
     "share": pm.objective.ShareOfPoints(0.5),
     "momentum": pm.optim.GaussNewton(pm.optim.MinimumNorm(), pm.optim.Momentum(), None),
     "ratio": pm.optim.GaussNewton(globalisation=pm.optim.RatioTargeted()),
+    "region": pm.optim.GaussNewton(globalisation=pm.optim.TrustRegion()),
     "modes": pm.objective.CosineModes(3),
     "weak": pm.levels.TwoLevel(coarse=(pm.levels.WeakForm(3), pm.levels.WeakSpan(3))),
     "inner": pm.LBFGS(search=pm.optim.Armijo(), initial=pm.optim.GaussNewtonFactors()),

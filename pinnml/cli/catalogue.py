@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.levels import TwoLevel, TwoLevelFactors
-from pinnml.methods import aspqn, mspqn, schwarz_gauss_newton, two_level_aspqn
+from pinnml.methods import apts, aspqn, ml_adagrad, mspqn, rmtr, schwarz_gauss_newton, two_level_aspqn
 from pinnml.network import MLP, Architecture, ResNet
 from pinnml.optim import (
     BFGS,
     LBFGS,
     LSR1,
+    AdaGrad,
     Adam,
     ConjugateGradients,
     GaussNewton,
@@ -71,6 +72,10 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "bfgs": lambda *_: Recipe(BFGS()),
     "lsr1": lambda *_: Recipe(LSR1()),
     "trust-region-lbfgs": lambda *_: Recipe(TrustRegionLBFGS()),
+    "apts": lambda *_: Recipe(apts()),
+    "rmtr": lambda *_: Recipe(rmtr()),
+    "adagrad": lambda *_: Recipe(AdaGrad()),
+    "ml-adagrad": lambda *_: Recipe(ml_adagrad()),
     "ssbroyden": lambda *_: Recipe(SelfScaledBroyden()),
 }
 """Recipes for networks of so many parameters, and a problem where it is known; only the default asks for these."""

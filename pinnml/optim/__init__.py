@@ -1,6 +1,7 @@
 """Optimisers: maps from an iterate to the next, and the one loop that drives them."""
 
 from pinnml.optim.acceleration import Geodesic
+from pinnml.optim.adagrad import AdaGrad
 from pinnml.optim.adam import Adam
 from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
 from pinnml.optim.compact import AbstractUpdate, BFGSUpdate, SR1Update
@@ -25,6 +26,13 @@ from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Sear
 from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
 from pinnml.optim.minimum_norm import MinimumNorm
+from pinnml.optim.nested import (
+    AbstractProposal,
+    AbstractTrustRegionSolver,
+    NestedTrustRegions,
+    Proposal,
+    improve_within,
+)
 from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
@@ -47,7 +55,6 @@ from pinnml.optim.switching import Handover, IfFast, Sequential, Switching
 from pinnml.optim.trust_region import TrustRegion
 from pinnml.optim.trust_region_quasi_newton import (
     LSR1,
-    AbstractTrustRegionSolver,
     TrustRegionLBFGS,
     TrustRegionQuasiNewton,
 )
@@ -65,12 +72,14 @@ __all__ = [
     "AbstractInverse",
     "AbstractLinearSolve",
     "AbstractPreconditioner",
+    "AbstractProposal",
     "AbstractRule",
     "AbstractSolver",
     "AbstractTrustRegionSolver",
     "AbstractUpdate",
     "BFGSUpdate",
     "Accuracy",
+    "AdaGrad",
     "Adam",
     "AfterTrial",
     "AnyOf",
@@ -100,10 +109,12 @@ __all__ = [
     "Loss",
     "MinimumNorm",
     "Momentum",
+    "NestedTrustRegions",
     "NewtonKrylov",
     "ObservedLipschitz",
     "Outcome",
     "Progress",
+    "Proposal",
     "RatioTargeted",
     "Renew",
     "Renewed",
@@ -131,6 +142,7 @@ __all__ = [
     "Work",
     "damped_factor",
     "improve",
+    "improve_within",
     "interim",
     "minimise",
     "modelled",

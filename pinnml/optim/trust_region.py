@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from torch import Tensor
@@ -12,6 +13,9 @@ from pinnml.optim.globalisation import AbstractGlobalisation
 from pinnml.optim.inverse import positive
 from pinnml.optim.linear import AbstractSystem, Factor
 from pinnml.settings import Above, Between, Count, setting
+
+FAIR = 0.25
+"""A radius kept from step to step does not fall after one with more than this share of the predicted decrease."""
 
 
 @setting
@@ -88,3 +92,17 @@ class TrustRegion(AbstractGlobalisation):
     def renewed(self, strength: float) -> float:
         """Return √ς·Δ: on a similar function the radius is nearly right."""
         return self.shrink**0.5 * strength
+
+    def following(self, radius: float, length: float, ratio: float) -> float:
+        """Return the Δ that is kept after a trial within Δ of some length, with some ratio, NaN where f is not finite.
+
+        It is as after `accepted` and `refused`, except that short steps of a fair model leave it as it is.
+        """
+        if not ratio > self.least:
+            return self.refused(length, 0)
+        after = self.accepted(length, ratio, 0, 0, accelerated=False)
+        return max(radius, after) if ratio > FAIR else after
+
+    def bounded(self, radius: float) -> TrustRegion:
+        """Return the region with steps of at most a radius."""
+        return replace(self, largest=min(radius, self.largest))

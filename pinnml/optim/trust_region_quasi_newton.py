@@ -1,8 +1,7 @@
-"""Quasi-Newton methods with a trust region: limited-memory SR1 and BFGS, and what others may ask of such methods."""
+"""Quasi-Newton methods with a trust region: limited-memory SR1 and BFGS."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import field, replace
 
 import torch
@@ -11,32 +10,22 @@ from torch import Tensor
 from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.compact import AbstractUpdate, BFGSUpdate, Change, Minimum, Spectrum, SR1Update
 from pinnml.optim.line_search import rounding
+from pinnml.optim.nested import AbstractTrustRegionSolver
 from pinnml.optim.quasi_newton import PATIENCE, Plateau
 from pinnml.optim.secant import SecantMemory
-from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
 from pinnml.optim.trust_region import TrustRegion
 from pinnml.settings import Count, record, setting
 
-FAIR = 0.25
-"""The radius does not fall after a step with more than this share of the predicted decrease."""
-
-
-class AbstractTrustRegionSolver(AbstractSolver):
-    """A solver whose steps can be bounded from outside, as nested trust regions want it."""
-
-    @abstractmethod
-    def within(self, radius: float) -> AbstractTrustRegionSolver:
-        """Return the same method, for the same state, with ‖θ⁺ − θ‖ ≤ `radius` in every step."""
-
 
 @record
 class TrustRegionState:
-    """The secant pairs, the radius Δ (0 before the first step), and how long nothing but rounding has changed."""
+    """The secant pairs, the radius Δ (0 before the first step), how long nothing but rounding has changed, and ‖s‖."""
 
     memory: SecantMemory
     radius: float = 0.0
     plateau: Plateau = field(default_factory=Plateau)
+    length: float = 0.0
 
 
 @setting
@@ -67,7 +56,15 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
 
     def within(self, radius: float) -> TrustRegionQuasiNewton:
         """Return the method with `largest` of its region bounded by a radius."""
-        return replace(self, region=replace(self.region, largest=min(radius, self.region.largest)))
+        return replace(self, region=self.region.bounded(radius))
+
+    def travelled(self, state: TrustRegionState) -> float:
+        """Return ‖s‖."""
+        return state.length
+
+    def retilted(self, iterate: Iterate, state: TrustRegionState) -> TrustRegionState:
+        """Keep pairs and radius: differences of gradients do not feel a linear term."""
+        return replace(state, plateau=Plateau().after(iterate))
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> TrustRegionState:
         """Return an empty memory, and no radius yet."""
@@ -108,10 +105,10 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
                 memory = memory.pushed(*pair, self.memory) if self.update.enters(change) else memory
                 ratio = (iterate.value - found.value) / best.predicted
                 if ratio > self.region.least:
-                    radius = self._following(radius, best.length, ratio, refused)
+                    radius = self.region.following(radius, best.length, ratio)
                     plateau = state.plateau.after(found)
                     status = Status.AT_ROUNDING if plateau.steps >= PATIENCE else Status.RUNNING
-                    return found, TrustRegionState(memory, radius, plateau), status
+                    return found, TrustRegionState(memory, radius, plateau, best.length), status
             radius = self.region.refused(best.length, refused)
         plateau = state.plateau.after(iterate)
         return iterate, TrustRegionState(_emptied(memory), radius, plateau), Status.RUNNING if known else status
@@ -127,11 +124,6 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
             return Spectrum.multiple(size / radius, gradient, size).minimum(radius)
         B = Spectrum.of(memory, self.update, gradient)
         return None if B is None else B.minimum(radius)
-
-    def _following(self, radius: float, length: float, ratio: float, refused: int) -> float:
-        """Return Δ after a step that was taken; it falls only where f has fallen much less than foretold."""
-        following = self.region.accepted(length, ratio, refused, 0, accelerated=False)
-        return max(radius, following) if ratio > FAIR else following
 
 
 def _emptied(memory: SecantMemory) -> SecantMemory:
