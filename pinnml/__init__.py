@@ -7,8 +7,9 @@ Everyday names stand here; all others by room: `pinnml.problems`, `methods`, `ne
 
 import warnings
 
-from pinnml import adapt, approximation, levels, methods, objective, optim, points, problems, run, schwarz, torch
+from pinnml import adapt, approximation, levels, methods, objective, optim, points, problems, run, schwarz
 from pinnml import network as networks
+from pinnml import torch as torch  # not among all names: a star shall not hide torch itself
 from pinnml._version import __version__
 from pinnml.adapt import RAD
 from pinnml.errors import DeclarationError, Finding

@@ -67,6 +67,7 @@ SAMPLES: dict[str, Any] = {
     "share": pm.objective.ShareOfPoints(0.5),
     "momentum": pm.optim.GaussNewton(pm.optim.MinimumNorm(), pm.optim.Momentum(), None),
     "ratio": pm.optim.GaussNewton(globalisation=pm.optim.RatioTargeted()),
+    "region": pm.optim.GaussNewton(globalisation=pm.optim.TrustRegion()),
     "modes": pm.objective.CosineModes(3),
     "cycles": pm.levels.Multilevel(
         (

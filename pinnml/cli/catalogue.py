@@ -8,12 +8,15 @@ from typing import TypeVar
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.levels import TwoLevel, TwoLevelFactors
 from pinnml.methods import (
+    apts,
     aspqn,
     fcycle,
     mgopt,
+    ml_adagrad,
     mspqn,
     multilevel_lbfgs,
     nested_iteration,
+    rmtr,
     schwarz_gauss_newton,
     two_level_aspqn,
 )
@@ -21,7 +24,12 @@ from pinnml.network import MLP, Architecture, ResNet
 from pinnml.optim import (
     BFGS,
     LBFGS,
+    LSR1,
+    AdaGrad,
     Adam,
+    ConjugateGradients,
+    GaussNewton,
+    Geodesic,
     GradientDescent,
     Iterations,
     LevenbergMarquardt,
@@ -29,6 +37,8 @@ from pinnml.optim import (
     ObservedLipschitz,
     SelfScaledBroyden,
     Sequential,
+    TrustRegion,
+    TrustRegionLBFGS,
 )
 from pinnml.points import Grid, Hammersley, LatinHypercube, Sampler, Sobol, Uniform
 from pinnml.problem import Problem
@@ -62,6 +72,10 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "gradient-descent": lambda *_: Recipe(GradientDescent()),
     "levenberg-marquardt": lambda *_: Recipe(LevenbergMarquardt()),
     "gauss-newton": lambda *_: Recipe(LevenbergMarquardt(geodesic=False)),
+    "trust-region": lambda *_: Recipe(GaussNewton(globalisation=TrustRegion())),
+    "trust-region-newton-krylov": lambda *_: Recipe(
+        GaussNewton(ConjugateGradients(), TrustRegion(), Geodesic(chord_steps=0))
+    ),
     "two-level-schwarz": lambda *_: Recipe(TwoLevel()),
     "mgopt": lambda *_: Recipe(mgopt()),
     "multilevel-lbfgs": lambda *_: Recipe(multilevel_lbfgs()),
@@ -72,6 +86,12 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "newton-krylov": lambda *_: Recipe(NewtonKrylov()),
     "newton-krylov-schwarz": lambda *_: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
     "bfgs": lambda *_: Recipe(BFGS()),
+    "lsr1": lambda *_: Recipe(LSR1()),
+    "trust-region-lbfgs": lambda *_: Recipe(TrustRegionLBFGS()),
+    "apts": lambda *_: Recipe(apts()),
+    "rmtr": lambda *_: Recipe(rmtr()),
+    "adagrad": lambda *_: Recipe(AdaGrad()),
+    "ml-adagrad": lambda *_: Recipe(ml_adagrad()),
     "ssbroyden": lambda *_: Recipe(SelfScaledBroyden()),
 }
 """Recipes for networks of so many parameters, and a problem where it is known; only the default asks for these."""

@@ -1,5 +1,6 @@
 """Coarse levels: fewer unknowns or fewer points for the same loss, and the cycles over them."""
 
+from pinnml.levels.adagrad import MultilevelAdaGrad
 from pinnml.levels.coarse import AbstractLevelRule, FewerPoints, FirstLayers, TiedBlocks, tie
 from pinnml.levels.cycle import After, Before, Beside, Cycle, CycleState
 from pinnml.levels.factors import TwoLevelFactors, TwoLevelInverse
@@ -18,29 +19,46 @@ from pinnml.levels.recursion import (
     LineSearched,
     Shortened,
 )
+from pinnml.levels.rmtr import RMTR, CoarseProposal
 from pinnml.levels.shape import AbstractShape, FCycle, VCycle, WCycle
 from pinnml.levels.two_level import TwoLevel
 from pinnml.levels.weak import SpanLevel, SpanState, WeakForm, WeakLevel, WeakSpan
 
 __all__ = [
+    "RMTR",
     "AbstractAcceptance",
     "AbstractCoarseModel",
+    "AbstractLevel",
+    "AbstractLevelRule",
     "AbstractRecursion",
     "AbstractShape",
     "Additive",
+    "After",
     "Always",
+    "Before",
+    "Beside",
     "CoarseLevel",
     "CoarseModel",
+    "CoarseProposal",
+    "Cycle",
+    "CycleState",
     "FCycle",
+    "FewerPoints",
+    "FirstLayers",
+    "GalerkinLevel",
+    "Hierarchy",
     "Hybrid",
     "IfGradient",
     "LevelLog",
     "LevelState",
+    "LevelSummary",
     "LineSearched",
     "Multilevel",
+    "MultilevelAdaGrad",
     "MultilevelState",
     "Multiplicative",
     "NestedIteration",
+    "NestedLevel",
     "NestedState",
     "Paying",
     "Payoff",
@@ -48,22 +66,6 @@ __all__ = [
     "ReportRow",
     "Shortened",
     "Smoothing",
-    "NestedLevel",
-    "VCycle",
-    "WCycle",
-    "full_multigrid",
-    "AbstractLevel",
-    "AbstractLevelRule",
-    "After",
-    "Before",
-    "Beside",
-    "Cycle",
-    "CycleState",
-    "FewerPoints",
-    "FirstLayers",
-    "GalerkinLevel",
-    "Hierarchy",
-    "LevelSummary",
     "SpanLevel",
     "SpanState",
     "TiedBlocks",
@@ -71,8 +73,11 @@ __all__ = [
     "TwoLevel",
     "TwoLevelFactors",
     "TwoLevelInverse",
+    "VCycle",
+    "WCycle",
     "WeakForm",
     "WeakLevel",
     "WeakSpan",
+    "full_multigrid",
     "tie",
 ]

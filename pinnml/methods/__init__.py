@@ -1,6 +1,7 @@
 """Named methods, each put together from the parts of `optim`, `schwarz` and `levels` in a few lines."""
 
 from pinnml.methods.multilevel import CASCADE, POINTS, fcycle, mgopt, multilevel_lbfgs, nested_iteration
+from pinnml.methods.nested import apts, ml_adagrad, rmtr
 from pinnml.methods.spqn import aspqn, mspqn, two_level_aspqn
 from pinnml.methods.sweeps import TAIL, schwarz_gauss_newton, with_sweeps
 
@@ -8,12 +9,15 @@ __all__ = [
     "CASCADE",
     "POINTS",
     "TAIL",
+    "apts",
     "aspqn",
     "fcycle",
     "mgopt",
+    "ml_adagrad",
     "mspqn",
     "multilevel_lbfgs",
     "nested_iteration",
+    "rmtr",
     "schwarz_gauss_newton",
     "two_level_aspqn",
     "with_sweeps",

@@ -1,13 +1,15 @@
 """Optimisers: maps from an iterate to the next, and the one loop that drives them."""
 
 from pinnml.optim.acceleration import Geodesic
+from pinnml.optim.adagrad import AdaGrad
 from pinnml.optim.adam import Adam
 from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
+from pinnml.optim.compact import AbstractUpdate, BFGSUpdate, SR1Update
 from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import QR, Cholesky
 from pinnml.optim.estimate import Estimate
 from pinnml.optim.gauss_newton import GaussNewton, LevenbergMarquardt, NewtonKrylov
-from pinnml.optim.globalisation import AbstractGlobalisation, Damping, Ladder, Momentum, RatioTargeted
+from pinnml.optim.globalisation import AbstractDamping, AbstractGlobalisation, Damping, Ladder, Momentum, RatioTargeted
 from pinnml.optim.gradient_descent import GradientDescent
 from pinnml.optim.inverse import (
     AbstractInverse,
@@ -24,6 +26,13 @@ from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Sear
 from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
 from pinnml.optim.minimum_norm import MinimumNorm
+from pinnml.optim.nested import (
+    AbstractProposal,
+    AbstractTrustRegionSolver,
+    NestedTrustRegions,
+    Proposal,
+    improve_within,
+)
 from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.projection import VariableProjection
 from pinnml.optim.right_preconditioned import RightPreconditioned
@@ -45,21 +54,34 @@ from pinnml.optim.stop import (
 )
 from pinnml.optim.switching import Handover, IfFast, Sequential, Switching
 from pinnml.optim.tikhonov import cross_validated_weight, discrepancy_weight, l_curve_weight
+from pinnml.optim.trust_region import TrustRegion
+from pinnml.optim.trust_region_quasi_newton import (
+    LSR1,
+    TrustRegionLBFGS,
+    TrustRegionQuasiNewton,
+)
 from pinnml.optim.where_linear import WhereLinear, readout_solver
 
 __all__ = [
     "BFGS",
     "LBFGS",
+    "LSR1",
     "Ladder",
     "QR",
     "AbstractBacktracking",
+    "AbstractDamping",
     "AbstractGlobalisation",
     "AbstractInverse",
     "AbstractLinearSolve",
     "AbstractPreconditioner",
+    "AbstractProposal",
     "AbstractRule",
     "AbstractSolver",
+    "AbstractTrustRegionSolver",
+    "AbstractUpdate",
+    "BFGSUpdate",
     "Accuracy",
+    "AdaGrad",
     "Adam",
     "AfterTrial",
     "AnyOf",
@@ -89,15 +111,18 @@ __all__ = [
     "Loss",
     "MinimumNorm",
     "Momentum",
+    "NestedTrustRegions",
     "NewtonKrylov",
     "ObservedLipschitz",
     "Outcome",
     "Progress",
+    "Proposal",
     "RatioTargeted",
     "Renew",
     "Renewed",
     "Result",
     "RightPreconditioned",
+    "SR1Update",
     "Search",
     "Searched",
     "Secant",
@@ -110,6 +135,9 @@ __all__ = [
     "Stop",
     "StrongWolfe",
     "Switching",
+    "TrustRegion",
+    "TrustRegionLBFGS",
+    "TrustRegionQuasiNewton",
     "UntilStops",
     "VariableProjection",
     "WhereLinear",
@@ -119,6 +147,7 @@ __all__ = [
     "damped_factor",
     "discrepancy_weight",
     "improve",
+    "improve_within",
     "interim",
     "l_curve_weight",
     "minimise",

@@ -8,10 +8,10 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from pinnml.objective import AbstractGaussNewton, Iterate, Structure
+from pinnml.objective import AbstractGaussNewton, Iterate, Structure, read
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, positive
-from pinnml.optim.krylov import KrylovStatus, Product, Solved, solve_by_conjugate_gradients
-from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor
+from pinnml.optim.krylov import KrylovStatus, Product, Region, Solved, solve_by_conjugate_gradients
+from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor, Solve
 from pinnml.settings import Between, Count, Shape, record, setting
 
 
@@ -109,23 +109,40 @@ class ConjugateGradientsSystem(AbstractSystem):
         if damping != self._damping:
             self._damping, self._inverse = damping, self._made(damping)
         damped = damping * positive(scale)
-
-        def matvec(v: Tensor) -> Tensor:
-            return self._objective.gram_product(self._theta, v) + damped * v
-
-        def solve(b: Tensor) -> Tensor | None:
-            found = self._solved(matvec, b)
-            return None if _has_failed(found) else found.x
-
-        found = self._solved(matvec, -self.grad)
+        found = self._solved(self._matrix(damped), -self.grad)
         if _has_failed(found):
             return None
         # JᵀJd from the residual of the solve, which saves a product
-        return Factor(found.x, -self.grad - found.residual - damped * found.x, damped, solve)
+        return Factor(found.x, -self.grad - found.residual - damped * found.x, damped, self._solver(damped))
 
-    def _solved(self, matvec: Product, b: Tensor) -> Solved:
+    def within(self, radius: float, scale: Tensor) -> Factor | None:
+        """Solve for the step with λ = 0 up to the boundary; None where the solve failed before it began.
+
+        There λ is what the boundary exerts, −⟨∇f + JᵀJd, d⟩/Δ², by which other right-hand sides are solved for.
+        """
+        held = positive(scale)
+        found = self._solved(self._matrix(torch.zeros_like(held)), -self.grad, Region(held, radius))
+        if _has_failed(found):
+            return None
+        step, curved = found.x, -self.grad - found.residual
+        square, pull = read((held * step).dot(step), found.residual.dot(step))
+        at_boundary = found.status is KrylovStatus.BOUNDARY and pull > 0 and square > 0
+        damped = (pull / square if at_boundary else 0.0) * held
+        return Factor(step, curved, damped, self._solver(damped), length=square**0.5)
+
+    def _matrix(self, damped: Tensor) -> Product:
+        return lambda v: self._objective.gram_product(self._theta, v) + damped * v
+
+    def _solver(self, damped: Tensor) -> Solve:
+        def solve(b: Tensor) -> Tensor | None:
+            found = self._solved(self._matrix(damped), b)
+            return None if _has_failed(found) else found.x
+
+        return solve
+
+    def _solved(self, matvec: Product, b: Tensor, region: Region | None = None) -> Solved:
         method = self._method
-        found = solve_by_conjugate_gradients(matvec, b, self._inverse, self._rtol, method.max_iterations)
+        found = solve_by_conjugate_gradients(matvec, b, self._inverse, self._rtol, method.max_iterations, region)
         self._state = replace(self._state, iterations=self._state.iterations + found.iterations)
         return found
 

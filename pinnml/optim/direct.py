@@ -12,6 +12,7 @@ from torch import Tensor
 from pinnml.objective import ENTRIES, FLOOR, AbstractGaussNewton, GaussNewtonModel, Iterate, RootModel, Structure
 from pinnml.optim.inverse import positive, solved
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor, Solve
+from pinnml.optim.more_sorensen import AbstractDirectSystem
 from pinnml.settings import setting
 from pinnml.threads import all_threads
 
@@ -29,14 +30,14 @@ class Cholesky(AbstractLinearSolve):
 
     def at(self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any) -> CholeskySystem:
         """Form JᵀJ, chunk by chunk."""
-        return CholeskySystem(objective.gauss_newton(iterate.theta))
+        return CholeskySystem(objective.gauss_newton(iterate.theta), state)
 
 
-class CholeskySystem(AbstractSystem):
+class CholeskySystem(AbstractDirectSystem):
     """JᵀJ as a matrix (p, p), whose diagonal is written over for each damping instead of a copy of the whole."""
 
-    def __init__(self, model: GaussNewtonModel) -> None:
-        self._gram = model.gram
+    def __init__(self, model: GaussNewtonModel, guess: float | None = None) -> None:
+        self._gram, self.guess = model.gram, guess
         self.f, self.grad, self.diagonal = model.f, model.grad, model.gram.diagonal().clone()
 
     def factor(self, damping: float, scale: Tensor) -> Factor:
@@ -64,14 +65,14 @@ class QR(AbstractLinearSolve):
 
     def at(self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any) -> QRSystem:
         """Reduce J to its triangle."""
-        return QRSystem(objective.square_root(iterate.theta))
+        return QRSystem(objective.square_root(iterate.theta), state)
 
 
-class QRSystem(AbstractSystem):
+class QRSystem(AbstractDirectSystem):
     """J as its triangle (p, p)."""
 
-    def __init__(self, model: RootModel) -> None:
-        self._model = model
+    def __init__(self, model: RootModel, guess: float | None = None) -> None:
+        self._model, self.guess = model, guess
         self.f, self.grad, self.diagonal = model.f, model.grad, model.triangle.square().sum(0)
 
     def factor(self, damping: float, scale: Tensor) -> Factor:

@@ -15,7 +15,7 @@ from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import Cholesky
 from pinnml.optim.globalisation import AbstractGlobalisation, Damping
 from pinnml.optim.inverse import AbstractPreconditioner, JacobiFactors, modelled
-from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem
+from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor
 from pinnml.optim.solver import AbstractSolver, Inside, moved
 from pinnml.optim.status import Status
 from pinnml.optim.trial import Trial, eased
@@ -27,8 +27,9 @@ ROUNDING = 1e-15
 
 @record
 class GaussNewtonState:
-    """λ (a 0-dimensional tensor on the host), D (p,), the running maximum of diag JᵀJ, and three more.
+    """λ or Δ (a 0-dimensional tensor on the host), D (p,), the running maximum of diag JᵀJ, and three more.
 
+    `damping` is the strength of the globalisation: λ, or the radius Δ of a trust region, 0 before the first step.
     `streak` is how many steps in a row, up to the last one, were taken without a refusal; `linear` is the state of the
     linear solve; `previous` (p,) is the last step, for rules with momentum.
     """
@@ -52,7 +53,7 @@ class GaussNewton(AbstractSolver):
     linear : AbstractLinearSolve, default Cholesky()
         How the damped systems are solved.
     globalisation : AbstractGlobalisation, default Damping()
-        How λ falls and grows.
+        How λ falls and grows, or the radius of a `TrustRegion`.
     acceleration : Geodesic or None, default Geodesic()
         What bends and corrects a step; None for plain steps d.
 
@@ -107,33 +108,33 @@ class GaussNewton(AbstractSolver):
     ) -> tuple[Iterate, GaussNewtonState, Status]:
         """Take one step, with more damping until one lowers f."""
         problem, rule = modelled(objective, "GaussNewton"), self.globalisation
-        damping = float(state.damping)
-        system, (f, is_finite, falls) = problem.reading(lambda: self._formed(problem, iterate, damping, state.linear))
+        ahead = rule.ahead(float(state.damping))
+        system, (f, is_finite, falls) = problem.reading(lambda: self._formed(problem, iterate, ahead, state.linear))
         if not is_finite:
             return iterate, state, Status.NOT_FINITE
         if not falls:
             return iterate, state, Status.CONVERGED
         scale = torch.maximum(state.scale, system.diagonal)
+        strength = rule.opened(float(state.damping), iterate.theta, scale)
         following, status, streak, previous = iterate, Status.SEARCH_FAILED, 0, None
         towards = rule.momentum * state.previous if rule.momentum and state.previous is not None else None
         tried = partial(self._trial, problem, iterate.theta, f, system, scale)
         for refused in range(rule.max_trials):
-            trial = tried(damping, None if refused else towards)
+            trial = tried(strength, None if refused else towards)
             # NaN compares false, so that a value that is not finite is refused
-            if trial.ratio(f) > 0:
-                if not refused:
-                    trial, damping = eased(rule, lambda less: tried(less, towards), trial, damping, f)
+            if trial.ratio(f) > rule.least:
+                trial = trial if refused else eased(rule, lambda less: tried(less, towards), trial, f)
                 following, status = trial.reached or iterate, Status.RUNNING
                 ratio, kind = trial.ratio(f), self.acceleration is not None
-                damping = rule.accepted(damping, ratio, refused, state.streak, accelerated=kind)
+                strength = rule.accepted(trial.strength, ratio, refused, state.streak, accelerated=kind)
                 streak = 0 if refused else state.streak + 1
                 previous = following.theta - iterate.theta if rule.momentum else None
                 break
             if abs(trial.predicted) <= ROUNDING * abs(f):
                 status = Status.AT_ROUNDING
                 break
-            damping = rule.refused(damping, refused)
-        return following, GaussNewtonState(_number(damping), scale, streak, system.state, previous), status
+            strength = rule.refused(trial.strength, refused)
+        return following, GaussNewtonState(_number(strength), scale, streak, system.state, previous), status
 
     def _formed(
         self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any
@@ -150,28 +151,40 @@ class GaussNewton(AbstractSolver):
         f: float,
         system: AbstractSystem,
         scale: Tensor,
-        damping: float,
+        strength: float,
         towards: Tensor | None,
     ) -> Trial:
-        """Return the step for one damping; none where that is too small."""
-        factor = system.factor(damping, scale)
+        """Return the step for one strength; none where rounding does not allow it."""
+        factor = self.globalisation.solve(system, strength, scale)
         factor = None if factor is None else factor.drawn(towards)
         if factor is None:
-            return Trial(None, float("nan"))
+            return Trial(None, float("nan"), strength)
+        strength = strength if factor.length is None else factor.length
         change = system.grad.dot(factor.step) + 0.5 * factor.step.dot(factor.curved)
         predicted, *sound = read(-change, *(() if factor.sound is None else (factor.sound,)))
         if not all(sound):
-            return Trial(None, float("nan"))
+            return Trial(None, float("nan"), strength)
+        return Trial(self._reached(objective, theta, f, system, scale, factor, predicted), predicted, strength)
+
+    def _reached(
+        self,
+        objective: AbstractGaussNewton,
+        theta: Tensor,
+        f: float,
+        system: AbstractSystem,
+        scale: Tensor,
+        factor: Factor,
+        predicted: float,
+    ) -> Iterate | None:
+        """Return where the step leads, bent and corrected; None where it should not fall, or bends too much."""
         if not predicted > 0:
-            return Trial(None, predicted)
+            return None
         if self.acceleration is None:
-            return Trial(objective.value_at(theta + factor.step), predicted)
+            return objective.value_at(theta + factor.step)
         bent = self.acceleration.bent(objective, theta, system, factor, scale)
-        if bent is None:
-            return Trial(None, predicted)
-        if not self.acceleration.chord_steps:
-            return Trial(objective.value_at(bent), predicted)
-        return Trial(self.acceleration.corrected(objective, theta, f, factor, bent), predicted)
+        if bent is None or not self.acceleration.chord_steps:
+            return None if bent is None else objective.value_at(bent)
+        return self.acceleration.corrected(objective, theta, f, factor, bent)
 
 
 def LevenbergMarquardt(  # noqa: N802 — the method's name, as a constructor

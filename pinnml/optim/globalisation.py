@@ -1,4 +1,4 @@
-"""How large a step of a Gauss–Newton method may be: the damping λ and its rules."""
+"""How large a step of a Gauss–Newton method may be: rules for the damping λ, and the type of all such rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import Annotated
 
+from torch import Tensor
+
 from pinnml.errors import DeclarationError
+from pinnml.optim.linear import AbstractSystem, Factor
 from pinnml.settings import Above, AtLeast, Between, Count, setting
 
 LEAST = 1e-15
@@ -21,7 +24,10 @@ FASTEST = 30.0
 
 
 class AbstractGlobalisation(ABC):
-    """A rule for the strength λ with which steps are held back; a trust region would choose it by its radius."""
+    """A rule for how a step is found from a system JᵀJ: by one number, its strength, that falls and grows.
+
+    For damping rules the strength is λ, for a trust region its radius Δ.
+    """
 
     max_trials: int
     """Trials of a step, after which it has failed."""
@@ -32,32 +38,59 @@ class AbstractGlobalisation(ABC):
     target: float = 0.0
     """The share of the predicted decrease from which on `smaller` λ are tried as well (dimensionless)."""
 
+    least: float = 0.0
+    """The share of the predicted decrease that f must fall by more than, for a step to be taken (dimensionless)."""
+
     @abstractmethod
     def first(self) -> float:
-        """Return λ to start with."""
+        """Return the strength to start with."""
+
+    def opened(self, strength: float, theta: Tensor, scale: Tensor) -> float:
+        """Return the strength for the first trial of a step from θ (p,), with D = `scale` (p,)."""
+        return strength
 
     @abstractmethod
-    def accepted(self, damping: float, ratio: float, refused: int, streak: int, *, accelerated: bool) -> float:
-        """Return λ after a step that lowered f, by `ratio` of what the model had predicted, after so many refusals.
+    def ahead(self, strength: float) -> float:
+        """Return the λ that will be tried first, which preconditioners are made for."""
 
-        `streak` is how many steps in a row were taken at once before it.
+    @abstractmethod
+    def solve(self, system: AbstractSystem, strength: float, scale: Tensor) -> Factor | None:
+        """Return the step that the system makes with this strength; None where that has failed."""
+
+    @abstractmethod
+    def accepted(self, strength: float, ratio: float, refused: int, streak: int, *, accelerated: bool) -> float:
+        """Return the strength after a step that lowered f, by `ratio` of what the model had predicted.
+
+        `refused` is how many trials were refused before it, and `streak` how many steps in a row were taken at once.
         """
 
     @abstractmethod
-    def refused(self, damping: float, refused: int) -> float:
-        """Return λ after one more refusal."""
+    def refused(self, strength: float, refused: int) -> float:
+        """Return the strength after one more refusal."""
 
     @abstractmethod
-    def renewed(self, damping: float) -> float:
-        """Return λ after the objective has changed."""
+    def renewed(self, strength: float) -> float:
+        """Return the strength after the objective has changed."""
 
-    def smaller(self, damping: float) -> tuple[float, ...]:
+    def smaller(self, strength: float) -> tuple[float, ...]:
         """Return the falling λ that are tried on after one that was taken at once, the last good one being kept."""
         return ()
 
 
+class AbstractDamping(AbstractGlobalisation):
+    """A rule for λ, with which the system JᵀJ + λD is solved."""
+
+    def ahead(self, strength: float) -> float:
+        """Return λ."""
+        return strength
+
+    def solve(self, system: AbstractSystem, strength: float, scale: Tensor) -> Factor | None:
+        """Return the step for JᵀJ + λD."""
+        return system.factor(strength, scale)
+
+
 @setting
-class Damping(AbstractGlobalisation):
+class Damping(AbstractDamping):
     """λ itself is what falls and grows.
 
     After plain steps λ falls to λ/`decrease` where f fell by more than ¾ of what the model predicted, and doubles where
@@ -125,7 +158,7 @@ class Momentum(Damping):
 
 
 @setting
-class RatioTargeted(AbstractGlobalisation):
+class RatioTargeted(AbstractDamping):
     """The least of λ, λ/c, λ/c², … with which f falls by at least the share `target` of what the model predicts.
 
     All are tried with one JᵀJ. A factor costs p³/3 operations, a trial some residuals, and JᵀJ more than these (DSGNAR,
@@ -176,7 +209,7 @@ class RatioTargeted(AbstractGlobalisation):
 
 
 @setting
-class Ladder(AbstractGlobalisation):
+class Ladder(AbstractDamping):
     """λ is a rung of a ladder: one up after a refusal, one down after a step that was taken at once.
 
     For models whose linear part is nearly all there is, such as readouts: the first rung is but a floor under the

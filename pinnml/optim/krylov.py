@@ -21,6 +21,7 @@ class KrylovStatus(Enum):
 
     CONVERGED = "The residual fell below the tolerance."
     LIMIT = "The limit of iterations was reached."
+    BOUNDARY = "The boundary of the trust region was reached."
     BREAKDOWN = "The matrix or its preconditioner is not positive definite, or not finite, along a direction."
 
 
@@ -34,12 +35,34 @@ class Solved:
     status: KrylovStatus
 
 
+@dataclass(frozen=True)
+class Region:
+    """Where ‖D^½x‖ ≤ Δ, with D = `scale` (p,)."""
+
+    scale: Tensor
+    radius: float
+
+    def left(self, x: Tensor) -> Tensor:
+        """Return ‖D^½x‖² − Δ², a 0-dimensional tensor."""
+        return (self.scale * x).dot(x) - self.radius**2
+
+    def step(self, x: Tensor, direction: Tensor) -> Tensor:
+        """Return the τ ≥ 0 with ‖D^½(x + τ·direction)‖ = Δ for an x within."""
+        held = self.scale * direction
+        a, b, c = held.dot(direction), held.dot(x), self.left(x).clamp_max(0)
+        # without cancellation for either sign of b
+        root = (b * b - a * c).sqrt()
+        return torch.where(b > 0, -c / (b + root), (root - b) / a)
+
+
 def solve_by_conjugate_gradients(
-    matvec: Product, b: Tensor, inverse: Product, rtol: float, max_iterations: int
+    matvec: Product, b: Tensor, inverse: Product, rtol: float, max_iterations: int, region: Region | None = None
 ) -> Solved:
     """Solve Ax = b from x = 0 by preconditioned conjugate gradients (Hestenes, Stiefel 1952).
 
-    The iteration ends once √(r·M⁻¹r) ≤ `rtol`·√(b·M⁻¹b), a measure that does not depend on the scaling of the unknowns.
+    The iteration ends once √(r·M⁻¹r) ≤ `rtol`·√(b·M⁻¹b), a measure that does not depend on the scaling of the unknowns;
+    within a region also where x would leave it, at its boundary, and there along a direction without positive curvature
+    (Steihaug, SIAM J. Numer. Anal. 20, 1983; Toint 1981).
 
     Parameters
     ----------
@@ -53,6 +76,8 @@ def solve_by_conjugate_gradients(
         The relative tolerance (dimensionless).
     max_iterations : int
         Iterations after which the solve ends in any case.
+    region : Region or None, default None
+        Where x has to stay.
 
     Returns
     -------
@@ -76,10 +101,13 @@ def solve_by_conjugate_gradients(
         z = inverse(following)
         following_size = following.dot(z)
         # one reading of the device for each iteration
-        bent, left = read(curvature, following_size)
+        bent, left, *beyond = read(curvature, following_size, *_beyond(region, x + step * direction))
         if repeats < REPEATS and not math.isfinite(bent + left):
             repeats += 1
             continue
+        if region is not None and math.isfinite(bent) and (bent <= 0 or beyond[0] > 0):
+            step = region.step(x, direction)
+            return Solved(x + step * direction, residual - step * along, iteration, KrylovStatus.BOUNDARY)
         if not (bent > 0 and 0 <= left < float("inf")):
             return Solved(x, residual, iteration, KrylovStatus.BREAKDOWN)
         x, residual = x + step * direction, following
@@ -88,3 +116,8 @@ def solve_by_conjugate_gradients(
         direction, size = z + (following_size / size) * direction, following_size
         iteration, repeats = iteration + 1, 0
     return Solved(x, residual, max_iterations, KrylovStatus.LIMIT)
+
+
+def _beyond(region: Region | None, x: Tensor) -> tuple[Tensor, ...]:
+    """Return how far x is beyond a region, to be read; nothing without one."""
+    return () if region is None else (region.left(x),)

@@ -20,7 +20,8 @@ class Factor:
     """What one damping gives: the step d = −(JᵀJ + λD)⁻¹∇f (p,), JᵀJd and λD (p,), and how to solve for others.
 
     With `towards` (p,), λD holds d to that instead of to zero. `sound` says whether rounding has allowed it, a truth
-    value on the device, which whoever looks at the step reads along with it; without it, it is.
+    value on the device, which whoever looks at the step reads along with it; without it, it is. `length` is ‖D^½d‖
+    where a trust region has measured it.
     """
 
     step: Tensor
@@ -29,6 +30,7 @@ class Factor:
     solve: Solve
     towards: Tensor | None = None
     sound: Tensor | None = None
+    length: float | None = None
 
     @property
     def held(self) -> Tensor:
@@ -54,6 +56,10 @@ class AbstractSystem(ABC):
     @abstractmethod
     def factor(self, damping: float, scale: Tensor) -> Factor | None:
         """Return the step for JᵀJ + λD with D = `scale` (p,); None where that has failed, as `sound` may tell, too."""
+
+    @abstractmethod
+    def within(self, radius: float, scale: Tensor) -> Factor | None:
+        """Return the step that minimises the model where ‖D^½d‖ ≤ Δ, with its `length`; None where that has failed."""
 
     @property
     def state(self) -> Any:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pinnml.objective import AbstractGaussNewton, Iterate, LinearModel, Structure
 from pinnml.optim.inverse import positive, solved
-from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor
+from pinnml.optim.linear import AbstractLinearSolve, Factor
+from pinnml.optim.more_sorensen import AbstractDirectSystem
 from pinnml.settings import setting
 
 
@@ -27,14 +28,14 @@ class MinimumNorm(AbstractLinearSolve):
 
     def at(self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any) -> MinimumNormSystem:
         """Form r and J."""
-        return MinimumNormSystem(objective.linear_model(iterate.theta))
+        return MinimumNormSystem(objective.linear_model(iterate.theta), state)
 
 
-class MinimumNormSystem(AbstractSystem):
+class MinimumNormSystem(AbstractDirectSystem):
     """J itself, shape (q, p)."""
 
-    def __init__(self, model: LinearModel) -> None:
-        self._model = model
+    def __init__(self, model: LinearModel, guess: float | None = None) -> None:
+        self._model, self.guess = model, guess
         self.f, self.grad, self.diagonal = model.f, model.grad, model.jacobian.square().sum(0)
 
     def factor(self, damping: float, scale: Tensor) -> Factor:

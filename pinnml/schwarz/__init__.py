@@ -1,6 +1,7 @@
 """Domain decomposition of the network: blocks of parameters, local solves, and how they are combined."""
 
 from pinnml.schwarz.additive import AdditiveSchwarz
+from pinnml.schwarz.blocks_within import BlocksWithin
 from pinnml.schwarz.combination import (
     AbstractCombination,
     Averaged,
@@ -29,6 +30,7 @@ __all__ = [
     "AdditiveSchwarz",
     "AsEntries",
     "Averaged",
+    "BlocksWithin",
     "ByIndices",
     "ByLayer",
     "ByNeurons",
