@@ -20,7 +20,7 @@ from pinnml.optim.inverse import (
     modelled,
     solved,
 )
-from pinnml.optim.krylov import KrylovStatus, Solved, solve_by_conjugate_gradients
+from pinnml.optim.krylov import Ellipsoid, KrylovStatus, Solved, solve_by_conjugate_gradients
 from pinnml.optim.lbfgs import LBFGS
 from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Search, Searched, Secant, StrongWolfe
 from pinnml.optim.linear import AbstractLinearSolve
@@ -92,6 +92,7 @@ __all__ = [
     "Component",
     "ConjugateGradients",
     "Damping",
+    "Ellipsoid",
     "Estimate",
     "Evaluations",
     "Finished",

@@ -13,8 +13,11 @@ from torch import Tensor
 from pinnml.optim.secant import SecantMemory
 from pinnml.settings import setting
 
+BELOW = 0.5
+"""γ of SR1 as a share of the least curvature that a pair has shown."""
+
 CUT = 1e-13
-"""Eigenvalues of N below this share of the largest are rounding: Ψ is all but dependent there, and B loses nothing."""
+"""Eigenvalues of N below this share of what it is made of are rounding: Ψ is all but dependent, and B loses nothing."""
 
 SAME = 1e-14
 """Eigenvalues of B that differ by less than this share of the largest are one."""
@@ -46,7 +49,7 @@ class AbstractUpdate(ABC):
 
     @abstractmethod
     def gamma(self, memory: SecantMemory) -> Tensor:
-        """Return γ > 0, a 0-dimensional tensor, from a memory that has pairs."""
+        """Return γ ≥ 0, a 0-dimensional tensor, from a memory that has pairs."""
 
     @abstractmethod
     def form(self, memory: SecantMemory, gamma: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,8 +70,10 @@ class AbstractUpdate(ABC):
 class SR1Update(AbstractUpdate):
     """Symmetric rank one: Ψ = Y − γS and N = D + L + Lᵀ − γSSᵀ with SYᵀ = L + D + U.
 
-    B may be indefinite. A pair enters if |s·(y − Bs)| ≥ r‖s‖‖y − Bs‖. γ = ‖y‖/‖s‖ of the newest pair, which is positive
-    whatever s·y is. Source: Byrd, Nocedal, Schnabel, Math. Prog. 63, 1994, eq. 5.1.
+    B may be indefinite. A pair enters if |s·(y − Bs)| ≥ r‖s‖‖y − Bs‖. γ = ½ min |s·y|/s·s over all pairs, below the
+    curvatures that were seen: from below, updates add what is missing, while a larger γ, such as ‖y‖/‖s‖, makes B
+    indefinite without need, and steps too short. Sources: Byrd, Nocedal, Schnabel, Math. Prog. 63, 1994, 5.1; Erway,
+    Griffin, Marcia, Omheni, Optim. Methods Softw. 35, 2020, for a γ below the least eigenvalue.
 
     Parameters
     ----------
@@ -83,8 +88,8 @@ class SR1Update(AbstractUpdate):
         return change.distance > 0 and abs(change.error) >= self.skip * change.s * change.distance
 
     def gamma(self, memory: SecantMemory) -> Tensor:
-        """Return ‖y‖/‖s‖."""
-        return memory.y[-1].norm() / memory.s[-1].norm()
+        """Return half of the least |s·y|/s·s."""
+        return BELOW * (memory.products.diagonal().abs() / memory.s.square().sum(1)).min()
 
     def form(self, memory: SecantMemory, gamma: Tensor) -> tuple[Tensor, Tensor]:
         """Return Y − γS and D + L + Lᵀ − γSSᵀ."""
@@ -198,11 +203,12 @@ class Spectrum:
             return None
         parts = numbers.split([one.numel() for one in small])
         values, turns = torch.linalg.eigh(parts[0].view_as(inner))
-        inverse = torch.where(values.abs() > CUT * values.abs().max(), 1 / values, 0.0)
+        size, multiple = parts[3].item(), parts[4].item()
+        # N is a difference of products and γ, and may vanish with them far from zero
+        inverse = torch.where(values.abs() > CUT * max(multiple, values.abs().max().item()), 1 / values, 0.0)
         half = parts[1].view(R.shape) @ turns
         sizes, U = torch.linalg.eigh((half * inverse) @ half.T)
-        size, gamma_there = parts[3].item(), parts[4].item()
-        return Spectrum(gamma_there, gamma_there + sizes, U, U.T @ parts[2], Q, rest, size)
+        return Spectrum(multiple, multiple + sizes, U, U.T @ parts[2], Q, rest, size)
 
     def minimum(self, radius: float) -> Minimum:
         """Return the minimum of ⟨∇f, s⟩ + ½⟨s, Bs⟩ where ‖s‖ ≤ Δ.

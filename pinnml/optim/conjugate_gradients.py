@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnml.objective import AbstractGaussNewton, Iterate, Structure, read
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner, JacobiFactors, positive
-from pinnml.optim.krylov import KrylovStatus, Product, Region, Solved, solve_by_conjugate_gradients
+from pinnml.optim.krylov import Ellipsoid, KrylovStatus, Product, Solved, solve_by_conjugate_gradients
 from pinnml.optim.linear import AbstractLinearSolve, AbstractSystem, Factor, Solve
 from pinnml.settings import Between, Count, Shape, record, setting
 
@@ -121,7 +121,7 @@ class ConjugateGradientsSystem(AbstractSystem):
         There λ is what the boundary exerts, −⟨∇f + JᵀJd, d⟩/Δ², by which other right-hand sides are solved for.
         """
         held = positive(scale)
-        found = self._solved(self._matrix(torch.zeros_like(held)), -self.grad, Region(held, radius))
+        found = self._solved(self._matrix(torch.zeros_like(held)), -self.grad, Ellipsoid(held, radius))
         if _has_failed(found):
             return None
         step, curved = found.x, -self.grad - found.residual
@@ -140,7 +140,7 @@ class ConjugateGradientsSystem(AbstractSystem):
 
         return solve
 
-    def _solved(self, matvec: Product, b: Tensor, region: Region | None = None) -> Solved:
+    def _solved(self, matvec: Product, b: Tensor, region: Ellipsoid | None = None) -> Solved:
         method = self._method
         found = solve_by_conjugate_gradients(matvec, b, self._inverse, self._rtol, method.max_iterations, region)
         self._state = replace(self._state, iterations=self._state.iterations + found.iterations)

@@ -36,8 +36,8 @@ class Solved:
 
 
 @dataclass(frozen=True)
-class Region:
-    """Where ‖D^½x‖ ≤ Δ, with D = `scale` (p,)."""
+class Ellipsoid:
+    """All x (p,) with ‖D^½x‖ ≤ Δ, for D = `scale` (p,), a trust region of conjugate gradients."""
 
     scale: Tensor
     radius: float
@@ -56,7 +56,7 @@ class Region:
 
 
 def solve_by_conjugate_gradients(
-    matvec: Product, b: Tensor, inverse: Product, rtol: float, max_iterations: int, region: Region | None = None
+    matvec: Product, b: Tensor, inverse: Product, rtol: float, max_iterations: int, region: Ellipsoid | None = None
 ) -> Solved:
     """Solve Ax = b from x = 0 by preconditioned conjugate gradients (Hestenes, Stiefel 1952).
 
@@ -76,7 +76,7 @@ def solve_by_conjugate_gradients(
         The relative tolerance (dimensionless).
     max_iterations : int
         Iterations after which the solve ends in any case.
-    region : Region or None, default None
+    region : Ellipsoid or None, default None
         Where x has to stay.
 
     Returns
@@ -118,6 +118,6 @@ def solve_by_conjugate_gradients(
     return Solved(x, residual, max_iterations, KrylovStatus.LIMIT)
 
 
-def _beyond(region: Region | None, x: Tensor) -> tuple[Tensor, ...]:
+def _beyond(region: Ellipsoid | None, x: Tensor) -> tuple[Tensor, ...]:
     """Return how far x is beyond a region, to be read; nothing without one."""
     return () if region is None else (region.left(x),)

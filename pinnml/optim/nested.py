@@ -244,7 +244,8 @@ class NestedTrustRegions(AbstractTrustRegionSolver):
     ) -> tuple[Iterate, NestedRegionsState, Status]:
         """Take a step of the smoother within what is left."""
         left = self.region.largest - state.length
-        if not left > 0:
+        # NaN compares false
+        if not left > AT_BOUNDARY * self.region.largest and left < float("inf"):
             return at, state, Status.RUNNING
         at = at.with_gradient(objective)
         solver = self.smoother if left == float("inf") else self.smoother.within(left)
@@ -262,7 +263,8 @@ class NestedTrustRegions(AbstractTrustRegionSolver):
     ) -> tuple[Iterate, NestedRegionsState]:
         """Try one proposal within the radius and what is left."""
         left = self.region.largest - state.length
-        if not left > 0:
+        # NaN compares false
+        if not left > AT_BOUNDARY * self.region.largest and left < float("inf"):
             return at, state
         at = at.with_gradient(objective)
         radius = min(self.region.opened(state.radius, at.theta, at.theta.new_ones(len(at.theta))), left)

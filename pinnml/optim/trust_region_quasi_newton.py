@@ -38,7 +38,7 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
 
     Parameters
     ----------
-    memory : int, default 10
+    memory : int, default 50
         The most secant pairs, at least 1.
     update : AbstractUpdate, default SR1Update()
         How B is made of the pairs.
@@ -46,7 +46,7 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
         How Δ moves; its norm is ‖s‖.
     """
 
-    memory: Count = 10
+    memory: Count = 50
     update: AbstractUpdate = field(default_factory=SR1Update)
     region: TrustRegion = field(default_factory=lambda: TrustRegion(start=0.1))
 
@@ -91,7 +91,7 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
         """Take one step, with a smaller radius until one lowers f as B has foretold."""
         if iterate.norm == 0:
             return iterate, state, Status.CONVERGED
-        radius, memory, known = self._opened(state.radius, iterate.theta), state.memory, len(state.memory) > 0
+        radius, memory = self._opened(state.radius, iterate.theta), state.memory
         status = Status.SEARCH_FAILED
         for refused in range(self.region.max_trials):
             best = self._minimum(iterate, memory, radius)
@@ -111,7 +111,7 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
                     return found, TrustRegionState(memory, radius, plateau, best.length), status
             radius = self.region.refused(best.length, refused)
         plateau = state.plateau.after(iterate)
-        return iterate, TrustRegionState(_emptied(memory), radius, plateau), Status.RUNNING if known else status
+        return iterate, TrustRegionState(_emptied(memory), radius, plateau), Status.RUNNING if len(memory) else status
 
     def _opened(self, radius: float, theta: Tensor) -> float:
         """Return Δ, at first a share of ‖θ‖."""
@@ -146,12 +146,12 @@ def _tried(
     return found.knowing(*numbers[5:]), (best.step, y), Change(*numbers[:5])
 
 
-def LSR1(memory: int = 10, *, skip: float = 1e-8, region: TrustRegion | None = None) -> TrustRegionQuasiNewton:  # noqa: N802 — the method's name, as a constructor
+def LSR1(memory: int = 50, *, skip: float = 1e-8, region: TrustRegion | None = None) -> TrustRegionQuasiNewton:  # noqa: N802 — the method's name, as a constructor
     """Return limited-memory SR1 with a trust region (Brust, Erway, Marcia, Comput. Optim. Appl. 66, 2017).
 
     Parameters
     ----------
-    memory : int, default 10
+    memory : int, default 50
         The most secant pairs, at least 1.
     skip : float, default 1e-8
         That of `SR1Update`.
@@ -166,13 +166,13 @@ def LSR1(memory: int = 10, *, skip: float = 1e-8, region: TrustRegion | None = N
 
 
 def TrustRegionLBFGS(  # noqa: N802 — the method's name, as a constructor
-    memory: int = 10, *, curvature: float = 1e-10, region: TrustRegion | None = None
+    memory: int = 50, *, curvature: float = 1e-10, region: TrustRegion | None = None
 ) -> TrustRegionQuasiNewton:
     """Return L-BFGS with a trust region instead of a search (Burdakov, Gong, Zikrin, Yuan, 2017).
 
     Parameters
     ----------
-    memory : int, default 10
+    memory : int, default 50
         The most secant pairs, at least 1.
     curvature : float, default 1e-10
         That of `BFGSUpdate`.

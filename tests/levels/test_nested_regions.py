@@ -163,10 +163,8 @@ def work_to(solver: AbstractSolver, tolerance: float) -> float:
 
 
 def test_a_coarse_level_saves_work_where_errors_are_smooth() -> None:
-    """A chain of 64 layers to f = 1e-6, where a gradient of half the depth counts half: 714 and 610 against 1,383."""
-    single = work_to(LSR1(10), 1e-6)
-    assert work_to(RMTR((HALF,), smoother=LSR1(10), steps=5), 1e-6) < 0.6 * single
-    assert work_to(RMTR((HALF,) * 5, smoother=LSR1(3), steps=2), 1e-6) < 0.6 * single
+    """A chain of 64 layers to f = 1e-6, where a gradient of half the depth counts half: 235 against 595."""
+    assert work_to(RMTR((HALF,) * 5, steps=2), 1e-6) < 0.6 * work_to(LSR1(), 1e-6)
 
 
 def test_what_blocks_propose_is_the_sum_of_their_steps_within_the_radius() -> None:

@@ -90,21 +90,22 @@ def exact(B: Tensor, g: Tensor, radius: float) -> float:
     values, vectors = torch.linalg.eigh(B)
     a = vectors.T @ g
 
-    def step(sigma: float) -> Tensor:
-        below = values + sigma
+    least = max(0.0, -float(values[0]))
+
+    def step(beyond: float) -> Tensor:
+        below = (values + least) + beyond
         return torch.where(below.abs() > 1e-12, -a / below, 0.0)
 
     def model(s: Tensor) -> float:
         return float(a.dot(s) + 0.5 * (values * s).dot(s))
 
-    least = max(0.0, -float(values[0]))
-    s = step(least)
+    s = step(0.0)
     if float(a[(values - values[0]).abs() < 1e-9].norm()) < 1e-12 * float(a.norm()) and float(s.norm()) < radius:
         extra = (radius**2 - float(s.square().sum())) ** 0.5 if values[0] < 0 else 0.0
         return model(s + extra * torch.eye(len(a)).double()[0])
     if float(values[0]) > 0 and float(s.norm()) <= radius:
         return model(s)
-    low, high = least, least + float(a.norm()) / radius + 1
+    low, high = 0.0, float(a.norm()) / radius + 1
     for _ in range(200):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if float(step(middle).norm()) > radius else (low, middle)
