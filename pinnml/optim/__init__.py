@@ -25,6 +25,7 @@ from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
 from pinnml.optim.minimum_norm import MinimumNorm
 from pinnml.optim.observed import ObservedLipschitz
+from pinnml.optim.rebuild import AbstractRebuild, Age, Every, Stale
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.secant import SecantMemory
@@ -55,11 +56,13 @@ __all__ = [
     "AbstractInverse",
     "AbstractLinearSolve",
     "AbstractPreconditioner",
+    "AbstractRebuild",
     "AbstractRule",
     "AbstractSolver",
     "Accuracy",
     "Adam",
     "AfterTrial",
+    "Age",
     "AnyOf",
     "Assess",
     "Armijo",
@@ -70,6 +73,7 @@ __all__ = [
     "Damping",
     "Estimate",
     "Evaluations",
+    "Every",
     "Finished",
     "GaussNewton",
     "GaussNewtonFactors",
@@ -105,6 +109,7 @@ __all__ = [
     "Sequential",
     "Solved",
     "Status",
+    "Stale",
     "Stop",
     "StrongWolfe",
     "Switching",
