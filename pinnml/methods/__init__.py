@@ -1,6 +1,7 @@
 """Named methods, each put together from the parts of `optim`, `schwarz` and `levels` in a few lines."""
 
 from pinnml.methods.multilevel import CASCADE, POINTS, fcycle, mgopt, multilevel_lbfgs, nested_iteration
+from pinnml.methods.preconditioned import preconditioned_lbfgs, right_preconditioned_lbfgs
 from pinnml.methods.spqn import aspqn, mspqn, two_level_aspqn
 from pinnml.methods.sweeps import TAIL, schwarz_gauss_newton, with_sweeps
 
@@ -14,6 +15,8 @@ __all__ = [
     "mspqn",
     "multilevel_lbfgs",
     "nested_iteration",
+    "preconditioned_lbfgs",
+    "right_preconditioned_lbfgs",
     "schwarz_gauss_newton",
     "two_level_aspqn",
     "with_sweeps",

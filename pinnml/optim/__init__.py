@@ -28,6 +28,7 @@ from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.rebuild import AbstractRebuild, Age, Every, Stale
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
+from pinnml.optim.sampled import OnFewerPoints
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, Improved, Inside, improve, moved, phase
 from pinnml.optim.status import Result, Status, interim
@@ -93,6 +94,7 @@ __all__ = [
     "Momentum",
     "NewtonKrylov",
     "ObservedLipschitz",
+    "OnFewerPoints",
     "Outcome",
     "Progress",
     "RatioTargeted",
