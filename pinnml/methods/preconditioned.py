@@ -15,7 +15,7 @@ def preconditioned_lbfgs(
     groups: tuple[int, ...] = (3,),
     memory: int = 100,
     share: float = 0.1,
-    damping: float = 1e-2,
+    damping: float = 0.1,
     rebuild: int | AbstractRebuild = STALE,
 ) -> LBFGS:
     """Return L-BFGS whose two-loop recursion begins with two-level Schwarz factors: θ⁺ = θ − αH∇f, H₀ = γM⁻¹.
@@ -37,8 +37,8 @@ def preconditioned_lbfgs(
         Secant pairs.
     share : float, default 0.1
         The share of the points of which J is made (dimensionless), above 0 up to 1.
-    damping : float, default 1e-2
-        λ (dimensionless), at least 0.
+    damping : float, default 0.1
+        λ (dimensionless), at least 0. Blocks alone would take far longer steps than blocks that move together.
     rebuild : int or AbstractRebuild, default Stale()
         When the factors are made again.
 

@@ -89,7 +89,8 @@ class Stale(AbstractRebuild):
     alike (the marginal value theorem; Charnov, Theor. Popul. Biol. 9, 1976). Since steps differ, the rule waits until
     it is below a share of its maximum. The matrix is as good as ever where f is quadratic: there the fall becomes slow
     for other reasons, and a new matrix would be the old one. So the changes of curvature along the steps (`bend`),
-    summed up, are to exceed `drift`, too. Both cost no evaluation, and nothing is read for them.
+    summed up, are to exceed `drift`, too. And a matrix is kept until its steps have cost what it has, so that at most
+    half of the work goes into matrices, whatever they bring. This costs no evaluation, and nothing is read for it.
 
     Parameters
     ----------
@@ -104,4 +105,5 @@ class Stale(AbstractRebuild):
 
     def due(self, age: Age) -> int:
         """Return 0 where the matrix is stale, else 1."""
-        return 0 if age.drift > self.drift and age.rate < self.share * age.best else 1
+        is_paid = age.work >= age.cost
+        return 0 if is_paid and age.drift > self.drift and age.rate < self.share * age.best else 1
