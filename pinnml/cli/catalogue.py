@@ -18,6 +18,7 @@ from pinnml.methods import (
     right_preconditioned_lbfgs,
     schwarz_gauss_newton,
     two_level_aspqn,
+    two_level_lbfgs,
 )
 from pinnml.network import MLP, Architecture, ResNet
 from pinnml.optim import (
@@ -72,6 +73,7 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "lbfgs-schwarz": lambda *_: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
     "lbfgs-two-level": lambda *_: Recipe(preconditioned_lbfgs()),
     "lbfgs-right": lambda *_: Recipe(right_preconditioned_lbfgs()),
+    "lbfgs-sweeps-two-level": lambda *_: Recipe(two_level_lbfgs()),
     "newton-krylov": lambda *_: Recipe(NewtonKrylov()),
     "newton-krylov-schwarz": lambda *_: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
     "bfgs": lambda *_: Recipe(BFGS()),

@@ -1,7 +1,7 @@
 """Named methods, each put together from the parts of `optim`, `schwarz` and `levels` in a few lines."""
 
 from pinnml.methods.multilevel import CASCADE, POINTS, fcycle, mgopt, multilevel_lbfgs, nested_iteration
-from pinnml.methods.preconditioned import preconditioned_lbfgs, right_preconditioned_lbfgs
+from pinnml.methods.preconditioned import preconditioned_lbfgs, right_preconditioned_lbfgs, two_level_lbfgs
 from pinnml.methods.spqn import aspqn, mspqn, two_level_aspqn
 from pinnml.methods.sweeps import TAIL, schwarz_gauss_newton, with_sweeps
 
@@ -19,5 +19,6 @@ __all__ = [
     "right_preconditioned_lbfgs",
     "schwarz_gauss_newton",
     "two_level_aspqn",
+    "two_level_lbfgs",
     "with_sweeps",
 ]

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from pinnml.levels import AbstractLevelRule, TiedBlocks, TwoLevel, TwoLevelFactors
-from pinnml.optim import LBFGS, AbstractRebuild, OnFewerPoints, RightPreconditioned, Stale
+from pinnml.optim import (
+    LBFGS,
+    AbstractRebuild,
+    Iterations,
+    OnFewerPoints,
+    RightPreconditioned,
+    Sequential,
+    Stale,
+    Switching,
+)
 from pinnml.schwarz import ByLayer, MultiplicativeSchwarz, SchwarzFactors
 
 STALE = Stale()
@@ -36,7 +45,8 @@ def preconditioned_lbfgs(
     memory : int, default 100
         Secant pairs.
     share : float, default 0.1
-        The share of the points of which J is made (dimensionless), above 0 up to 1.
+        The share of the points of which J is made (dimensionless), above 0 up to 1. Give more where there are few
+        points: J is to have several times as many rows as a block has parameters.
     damping : float, default 0.1
         λ (dimensionless), at least 0. Blocks alone would take far longer steps than blocks that move together.
     rebuild : int or AbstractRebuild, default Stale()
@@ -74,3 +84,32 @@ def right_preconditioned_lbfgs(
     """
     sweep = MultiplicativeSchwarz(ByLayer(layers))
     return RightPreconditioned(TwoLevel(sweep, coarse) if coarse else sweep, memory)
+
+
+def two_level_lbfgs(
+    sweeps: int = 2, layers: int = 1, group: int = 3, memory: int = 100, share: float = 0.1
+) -> Switching:
+    """Return both, one after the other: first some steps of `right_preconditioned_lbfgs`, then `preconditioned_lbfgs`.
+
+    Far from a minimum blocks need damping of their own, which sweeps have and factors have not; near one a gradient
+    costs less than a sweep.
+
+    Parameters
+    ----------
+    sweeps : int, default 2
+        Steps with a sweep, at least 1.
+    layers : int, default 1
+        Layers of a block.
+    group : int, default 3
+        The most blocks that share one increment.
+    memory : int, default 100
+        Secant pairs of the steps after the sweeps.
+    share : float, default 0.1
+        The share of the points of which their factors are made; see `preconditioned_lbfgs`.
+
+    Returns
+    -------
+    Switching
+    """
+    first = right_preconditioned_lbfgs(layers, (TiedBlocks(group),))
+    return Sequential((first, Iterations(sweeps)), preconditioned_lbfgs(layers, (group,), memory, share))

@@ -10,7 +10,7 @@ from small_problems import heat
 
 import pinnml as pm
 from pinnml.loss import Discretisation, PinnObjective, Threads
-from pinnml.methods import preconditioned_lbfgs, right_preconditioned_lbfgs
+from pinnml.methods import preconditioned_lbfgs, right_preconditioned_lbfgs, two_level_lbfgs
 from pinnml.objective import Meter, ShareOfPoints, metered
 from pinnml.optim import LBFGS, AbstractSolver, Iterations, OnFewerPoints, Progress, Stale, minimise
 from pinnml.schwarz import SchwarzFactors
@@ -56,10 +56,14 @@ def test_factors_of_fewer_points_are_those_of_the_coarse_problem_at_its_price() 
     assert not torch.equal(found, whole) and torch.nn.functional.cosine_similarity(found, whole, dim=0) > 0.5
 
 
-METHODS = {"left": preconditioned_lbfgs(share=0.5), "right": right_preconditioned_lbfgs()}
+METHODS = {
+    "left": preconditioned_lbfgs(share=0.5),
+    "right": right_preconditioned_lbfgs(),
+    "both": two_level_lbfgs(share=0.5),
+}
 
 
-@pytest.mark.parametrize(("name", "steps"), [("left", 40), ("right", 4)])
+@pytest.mark.parametrize(("name", "steps"), [("left", 40), ("right", 4), ("both", 12)])
 def test_two_levels_save_iterations(name: str, steps: int) -> None:
     values, _, _ = run(METHODS[name], steps)
     assert all(after <= before * (1 + 1e-12) for before, after in pairwise(values))
