@@ -22,7 +22,8 @@ from pinnml.points import given
 STEPS = {
     "adam": 300, "adam-lipschitz": 80, "gradient-descent": 80,
     "lbfgs": 80, "lbfgs-3": 80, "lbfgs-20": 80, "bfgs": 80, "ssbroyden": 80, "adam-lbfgs": 580,
-    "lbfgs-schwarz": 60, "lbfgs-two-level": 60, "mspqn": 8, "newton-krylov": 7, "newton-krylov-schwarz": 7,
+    "lbfgs-schwarz": 60, "lbfgs-two-level": 60, "lbfgs-right": 5,
+    "mspqn": 8, "newton-krylov": 7, "newton-krylov-schwarz": 7,
 }  # fmt: skip
 """Outer iterations by solver, 15 where it is not named; all of them far from rounding."""
 

@@ -16,9 +16,12 @@ from pinnml.methods import (
     mspqn,
     multilevel_lbfgs,
     nested_iteration,
+    preconditioned_lbfgs,
+    right_preconditioned_lbfgs,
     rmtr,
     schwarz_gauss_newton,
     two_level_aspqn,
+    two_level_lbfgs,
 )
 from pinnml.network import MLP, Architecture, ResNet
 from pinnml.optim import (
@@ -82,7 +85,9 @@ SOLVERS: dict[str, Callable[..., Recipe]] = {
     "f-cycle": lambda *_: Recipe(fcycle()),
     "nested-iteration": lambda *_: Recipe(nested_iteration()),
     "lbfgs-schwarz": lambda *_: Recipe(LBFGS(initial=SchwarzFactors(), rebuild=30, damping=1e-4)),
-    "lbfgs-two-level": lambda *_: Recipe(LBFGS(initial=TwoLevelFactors(), rebuild=30, damping=1e-4)),
+    "lbfgs-two-level": lambda *_: Recipe(preconditioned_lbfgs()),
+    "lbfgs-right": lambda *_: Recipe(right_preconditioned_lbfgs()),
+    "lbfgs-sweeps-two-level": lambda *_: Recipe(two_level_lbfgs()),
     "newton-krylov": lambda *_: Recipe(NewtonKrylov()),
     "newton-krylov-schwarz": lambda *_: Recipe(NewtonKrylov(TwoLevelFactors(groups=(2, 3, 6)))),
     "bfgs": lambda *_: Recipe(BFGS()),

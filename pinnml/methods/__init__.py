@@ -2,6 +2,7 @@
 
 from pinnml.methods.multilevel import CASCADE, POINTS, fcycle, mgopt, multilevel_lbfgs, nested_iteration
 from pinnml.methods.nested import apts, ml_adagrad, rmtr
+from pinnml.methods.preconditioned import preconditioned_lbfgs, right_preconditioned_lbfgs, two_level_lbfgs
 from pinnml.methods.spqn import aspqn, mspqn, two_level_aspqn
 from pinnml.methods.sweeps import TAIL, schwarz_gauss_newton, with_sweeps
 
@@ -18,7 +19,10 @@ __all__ = [
     "multilevel_lbfgs",
     "nested_iteration",
     "rmtr",
+    "preconditioned_lbfgs",
+    "right_preconditioned_lbfgs",
     "schwarz_gauss_newton",
     "two_level_aspqn",
+    "two_level_lbfgs",
     "with_sweeps",
 ]

@@ -35,8 +35,10 @@ from pinnml.optim.nested import (
 )
 from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.projection import VariableProjection
+from pinnml.optim.rebuild import AbstractRebuild, Age, Every, Stale
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
+from pinnml.optim.sampled import OnFewerPoints
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, Improved, Inside, improve, moved, phase
 from pinnml.optim.status import Result, Status, interim
@@ -75,6 +77,7 @@ __all__ = [
     "AbstractLinearSolve",
     "AbstractPreconditioner",
     "AbstractProposal",
+    "AbstractRebuild",
     "AbstractRule",
     "AbstractSolver",
     "AbstractTrustRegionSolver",
@@ -84,6 +87,7 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AfterTrial",
+    "Age",
     "AnyOf",
     "Assess",
     "Armijo",
@@ -95,6 +99,7 @@ __all__ = [
     "Ellipsoid",
     "Estimate",
     "Evaluations",
+    "Every",
     "Finished",
     "GaussNewton",
     "GaussNewtonFactors",
@@ -115,6 +120,7 @@ __all__ = [
     "NestedTrustRegions",
     "NewtonKrylov",
     "ObservedLipschitz",
+    "OnFewerPoints",
     "Outcome",
     "Progress",
     "Proposal",
@@ -133,6 +139,7 @@ __all__ = [
     "Sequential",
     "Solved",
     "Status",
+    "Stale",
     "Stop",
     "StrongWolfe",
     "Switching",

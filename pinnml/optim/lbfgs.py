@@ -7,10 +7,11 @@ from typing import Annotated
 
 from torch import Tensor
 
-from pinnml.objective import AbstractObjective, Iterate, Structure
+from pinnml.objective import AbstractObjective, Iterate, Meter, Structure, metered
 from pinnml.optim.inverse import AbstractInverse, AbstractPreconditioner
 from pinnml.optim.line_search import Search, StrongWolfe
 from pinnml.optim.quasi_newton import PATIENCE, PROGRESS, Descent, Plateau, descend, secant_pair
+from pinnml.optim.rebuild import AbstractRebuild, Age, Every
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver
 from pinnml.optim.status import Status
@@ -23,13 +24,15 @@ __all__ = ["LBFGS", "PATIENCE", "PROGRESS", "LBFGSState", "Plateau"]
 class LBFGSState:
     """The secant pairs of the past steps, and how long nothing but rounding has changed.
 
-    `inverse` is the initial matrix, if there is one, and `due` the number of steps until it is computed again.
+    `inverse` is the initial matrix, if there is one, `age` what has happened since it was made, and `due` the number of
+    steps until it is made again, or until that is asked again.
     """
 
     memory: SecantMemory
     plateau: Plateau = field(default_factory=Plateau)
     inverse: AbstractInverse | None = None
     due: int = 0
+    age: Age = field(default_factory=Age)
 
 
 @setting
@@ -54,8 +57,8 @@ class LBFGS(AbstractSolver):
         The least s·y/‖s‖‖y‖ of a pair (dimensionless).
     initial : AbstractPreconditioner or None, default None
         What makes M⁻¹; None for a multiple of the identity.
-    rebuild : int, default 100
-        Steps after which M⁻¹ is computed again, at least 1.
+    rebuild : int or AbstractRebuild, default 100
+        When M⁻¹ is computed again: after so many steps, at least 1, or by a rule such as `Stale()`.
     damping : float, default 1e-6
         λ in M = JᵀJ + λ·diag(JᵀJ) (dimensionless), at least 0.
 
@@ -69,7 +72,7 @@ class LBFGS(AbstractSolver):
     search: Search = field(default_factory=StrongWolfe)
     curvature: float = 1e-10
     initial: AbstractPreconditioner | None = None
-    rebuild: Count = 100
+    rebuild: Count | AbstractRebuild = 100
     damping: Annotated[float, AtLeast(0)] = 1e-6
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
@@ -94,24 +97,35 @@ class LBFGS(AbstractSolver):
         state = self._prepared(objective, iterate, state)
         direction = -state.memory.inverse_times(iterate.grad, state.inverse)
         known = len(state.memory) > 0 or state.inverse is not None
-        descent = descend(objective, iterate, direction, known, state.plateau, self.search)
+        meter = Meter()
+        descent = descend(metered(objective, meter), iterate, direction, known, state.plateau, self.search)
         memory = state.memory if descent.trusted else SecantMemory.empty(iterate.theta)
         pair = secant_pair(iterate, descent, self.curvature)
         if pair is not None:
             memory = memory.pushed(*pair, self.memory)
-        return descent.iterate, self._following(state, memory, descent), descent.status
+        following = self._following(iterate, state, descent, meter.counts.work)
+        return descent.iterate, replace(following, memory=memory, plateau=descent.plateau), descent.status
 
     def _prepared(self, objective: AbstractObjective, iterate: Iterate, state: LBFGSState) -> LBFGSState:
         """Make the initial matrix where it is due."""
         if self.initial is None or state.due > 0:
             return state
-        return replace(state, inverse=self.initial.factors(objective, iterate.theta, self.damping), due=self.rebuild)
+        meter = Meter()
+        inverse = self.initial.factors(metered(objective, meter), iterate.theta, self.damping)
+        age = Age(meter.counts.work)
+        return replace(state, inverse=inverse, due=self._rule.due(age), age=age)
 
-    def _following(self, state: LBFGSState, memory: SecantMemory, descent: Descent) -> LBFGSState:
+    @property
+    def _rule(self) -> AbstractRebuild:
+        return Every(self.rebuild) if isinstance(self.rebuild, int) else self.rebuild
+
+    def _following(self, before: Iterate, state: LBFGSState, descent: Descent, work: float) -> LBFGSState:
+        """Return the state after a step, in which the matrix may have failed or become due."""
         if self.initial is None:
-            return LBFGSState(memory, descent.plateau)
+            return state
+        age = state.age.after(before, descent, work)
         if descent.trusted:
-            return LBFGSState(memory, descent.plateau, state.inverse, state.due - 1)
+            return replace(state, due=self._rule.due(age), age=age)
         # a matrix that failed where it was made would fail again
-        made_here = state.due == self.rebuild
-        return LBFGSState(memory, descent.plateau, None, state.due - 1 if made_here or state.inverse is None else 0)
+        is_left = state.age.steps == 0 or state.inverse is None
+        return replace(state, inverse=None, due=self._rule.due(age) if is_left else 0, age=age)

@@ -40,7 +40,7 @@ class Descent:
     """One step of a quasi-Newton method: where it ended, along which direction, how far, and what becomes of H.
 
     `trusted` is whether H is kept: not if its direction was no direction of descent, or its search failed. `secant` is
-    what is known of the step's curvature.
+    what is known of the step's curvature, and `slope` is ∇f·direction where it began, as far as it was asked for.
     """
 
     iterate: Iterate
@@ -50,6 +50,7 @@ class Descent:
     status: Status
     trusted: bool
     secant: Secant | None = None
+    slope: float = 0.0
 
 
 def descend(
@@ -69,7 +70,7 @@ def descend(
     if slope == 0:
         return Descent(start, direction, 0.0, plateau, Status.CONVERGED, trusted)
     found = search(objective, start, direction, slope, first)
-    return ended(start, direction, found, plateau, trusted)
+    return replace(ended(start, direction, found, plateau, trusted), slope=slope)
 
 
 def ended(start: Iterate, direction: Tensor, found: Searched, plateau: Plateau, trusted: bool) -> Descent:

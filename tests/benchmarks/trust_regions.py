@@ -23,7 +23,7 @@ from pinnml.optim import (
     TrustRegionLBFGS,
     Work,
 )
-from pinnml.optim.nested import NestedState
+from pinnml.optim.nested import NestedRegionsState
 
 TWICE = (ShareOfPoints(0.25), ShareOfPoints(0.25))
 
@@ -56,7 +56,7 @@ METHODS = {
 
 def taken(state: object) -> str:
     """Return how many of a method's proposals were taken, and their share of the fall of ln f."""
-    if not isinstance(state, NestedState):
+    if not isinstance(state, NestedRegionsState):
         return ""
     return f" ({state.taken}/{state.tried}, {state.gained / (state.gained + state.smoothed):.2f})"
 

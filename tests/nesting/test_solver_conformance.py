@@ -27,6 +27,7 @@ from pinnml.levels import (
     WeakForm,
     WeakSpan,
 )
+from pinnml.methods import multilevel_lbfgs, preconditioned_lbfgs, right_preconditioned_lbfgs
 from pinnml.objective import Full, HalfDepth, HalfWidth, ShareOfPoints
 from pinnml.optim import (
     BFGS,
@@ -43,9 +44,11 @@ from pinnml.optim import (
     LevenbergMarquardt,
     Momentum,
     NewtonKrylov,
+    OnFewerPoints,
     RatioTargeted,
     RightPreconditioned,
     Sequential,
+    Stale,
     VariableProjection,
     WhereLinear,
 )
@@ -74,6 +77,9 @@ LEAVES: dict[str, AbstractSolver] = {
     "projected": VariableProjection(LevenbergMarquardt()),
     "projected-full": VariableProjection(LevenbergMarquardt(), Full()),
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
+    "lbfgs-stale": LBFGS(3, initial=OnFewerPoints(GaussNewtonFactors(), 0.5), rebuild=Stale(1.0, 0.0), damping=1e-3),
+    "smoother lbfgs-two-level": multilevel_lbfgs((ShareOfPoints(0.5),), preconditioned_lbfgs(groups=(2,)), 1),
+    "smoother lbfgs-right": multilevel_lbfgs((HalfDepth(),), right_preconditioned_lbfgs(coarse=(TiedBlocks(2),)), 1),
 }
 
 SMALL = Smoothing(LBFGS(3), 1, 1)
