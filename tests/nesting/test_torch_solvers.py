@@ -22,7 +22,7 @@ NAMED = {name: recipe(1).solver for name, recipe in SOLVERS.items()}
 FITTING = ("never-worse", "resumes", "budget", "not-finite")
 """Checks that ask nothing of a network that has points."""
 
-SQUARES = ("gauss", "levenberg", "newton", "schwarz", "default", "sweeps", "two-level", "trust-region")
+SQUARES = ("gauss", "levenberg", "newton", "schwarz", "default", "sweeps", "two-level", "trust-region", "right")
 """What names of solvers say that need least squares."""
 
 PLAIN = ("trust-region-lbfgs",)
