@@ -225,7 +225,7 @@ def _applies(inverse: AbstractInverse, size: int, dtype: torch.dtype) -> bool:
     like = next((value for _, value, _ in shaped(inverse)), torch.empty(0))
     try:
         image = inverse(torch.zeros(size, dtype=dtype, device=like.device))
-    except (RuntimeError, IndexError, ValueError):  # factors, restrictions or weights of other lengths
+    except (RuntimeError, IndexError, TypeError, ValueError):  # factors, restrictions or weights of other lengths
         return False
     return image.shape == (size,) and image.dtype == dtype
 
