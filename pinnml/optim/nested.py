@@ -81,7 +81,7 @@ def improve_within(
             break
         iterate = iterate.with_gradient(objective)
         travelled += solver.travelled(state)
-        if travelled > UNREAD * radius:
+        if step > 0 and travelled > UNREAD * radius:  # after one step that is the distance
             (travelled,) = iterate.read((iterate.theta - start.theta).norm())
         left = radius - travelled
         # NaN compares false
