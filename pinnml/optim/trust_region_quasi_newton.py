@@ -10,11 +10,11 @@ from torch import Tensor
 from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.compact import AbstractUpdate, BFGSUpdate, Change, Minimum, Spectrum, SR1Update
 from pinnml.optim.line_search import rounding
-from pinnml.optim.nested import AbstractTrustRegionSolver
 from pinnml.optim.quasi_newton import PATIENCE, Plateau
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.status import Status
 from pinnml.optim.trust_region import TrustRegion
+from pinnml.optim.within import AbstractTrustRegionSolver
 from pinnml.settings import Count, record, setting
 
 
