@@ -24,6 +24,7 @@ STEPS = {
     "lbfgs": 80, "lbfgs-3": 80, "lbfgs-20": 80, "bfgs": 80, "ssbroyden": 80, "adam-lbfgs": 580,
     "lbfgs-schwarz": 60, "lbfgs-two-level": 60, "lbfgs-right": 5,
     "mspqn": 8, "newton-krylov": 7, "newton-krylov-schwarz": 7,
+    "lsr1": 80, "trust-region-lbfgs": 80, "adagrad": 300, "ml-adagrad": 60, "trust-region-newton-krylov": 7,
 }  # fmt: skip
 """Outer iterations by solver, 15 where it is not named; all of them far from rounding."""
 

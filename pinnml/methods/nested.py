@@ -8,7 +8,7 @@ from pinnml.optim import LSR1, AbstractTrustRegionSolver, AdaGrad, NestedTrustRe
 from pinnml.schwarz import BlocksWithin, ByLayer
 
 
-def apts(layers: int = 1, steps: int = 5, memory: int = 50) -> NestedTrustRegions:
+def apts(layers: int = 1, steps: int = 5, memory: int = 100) -> NestedTrustRegions:
     """Return APTS, the additively preconditioned trust-region strategy: blocks propose, then one global step.
 
     Source: Groß, Krause 2009; Trotti, Cruz-Alegría, Kopaničáková, Krause, arXiv 2312.13677.
@@ -19,7 +19,7 @@ def apts(layers: int = 1, steps: int = 5, memory: int = 50) -> NestedTrustRegion
         Layers of a block.
     steps : int, default 5
         Local steps of limited-memory SR1 on each block.
-    memory : int, default 50
+    memory : int, default 100
         Secant pairs, of the local solves and of the global step.
 
     Returns
@@ -30,7 +30,7 @@ def apts(layers: int = 1, steps: int = 5, memory: int = 50) -> NestedTrustRegion
 
 
 def rmtr(
-    rules: tuple[AbstractCoarsening, ...] = (ShareOfPoints(0.25),), steps: int = 5, memory: int = 50
+    rules: tuple[AbstractCoarsening, ...] = (ShareOfPoints(0.25),), steps: int = 5, memory: int = 100
 ) -> AbstractTrustRegionSolver:
     """Return RMTR with limited-memory SR1 on every level (Kopaničáková, Krause, SISC 44, 2022, arXiv 2107.07572).
 
@@ -40,7 +40,7 @@ def rmtr(
         What makes each level from the one above it.
     steps : int, default 5
         Steps on a coarse level for each step on the one above it.
-    memory : int, default 50
+    memory : int, default 100
         Secant pairs on each level.
 
     Returns

@@ -26,13 +26,7 @@ from pinnml.optim.line_search import AbstractBacktracking, Armijo, Outcome, Sear
 from pinnml.optim.linear import AbstractLinearSolve
 from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimise
 from pinnml.optim.minimum_norm import MinimumNorm
-from pinnml.optim.nested import (
-    AbstractProposal,
-    AbstractTrustRegionSolver,
-    NestedTrustRegions,
-    Proposal,
-    improve_within,
-)
+from pinnml.optim.nested import AbstractProposal, NestedTrustRegions, Proposal
 from pinnml.optim.observed import ObservedLipschitz
 from pinnml.optim.projection import VariableProjection
 from pinnml.optim.rebuild import AbstractRebuild, Age, Every, Stale
@@ -63,6 +57,7 @@ from pinnml.optim.trust_region_quasi_newton import (
     TrustRegionQuasiNewton,
 )
 from pinnml.optim.where_linear import WhereLinear, readout_solver
+from pinnml.optim.within import AbstractTrustRegionSolver, improve_within
 
 __all__ = [
     "BFGS",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pinnml.optim.secant import SecantMemory
+from pinnml.optim.secular import parts_of, secular
 from pinnml.settings import setting
 
 BELOW = 0.5
@@ -18,15 +18,6 @@ BELOW = 0.5
 
 CUT = 1e-13
 """Eigenvalues of N below this share of what it is made of are rounding: Ψ is all but dependent, and B loses nothing."""
-
-SAME = 1e-14
-"""Eigenvalues of B that differ by less than this share of the largest are one."""
-
-NOTHING = 1e-13
-"""A gradient without more than this share of itself in an eigenspace has nothing there."""
-
-ACCURATE = 1e-13
-"""How near to the radius a step at the boundary ends, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +212,7 @@ class Spectrum:
         if len(values) < len(self.rest):
             values, slopes = [*values, self.gamma], [*slopes, self.size]
         lowest, tau, extra = secular(values, slopes, radius)
-        parts = _parts(values, slopes, lowest, tau)
+        parts = parts_of(values, slopes, lowest, tau)
         parts[values.index(lowest)] += extra
         change = sum(g * s + 0.5 * value * s * s for value, g, s in zip(values, slopes, parts, strict=True))
         beside = parts[-1] / self.size if len(values) > len(self.values) and self.size > 0 else 0.0
@@ -230,40 +221,3 @@ class Spectrum:
         for number, part in enumerate((self.turns @ self.turns.new_tensor(parts[: len(self.values)])).tolist()):
             step = torch.add(step, self.basis[:, number], alpha=part)
         return Minimum(step, math.hypot(*parts), -change, max(tau - lowest, 0.0))
-
-
-def secular(values: Sequence[float], slopes: Sequence[float], radius: float) -> tuple[float, float, float]:
-    """Minimise Σ gᵢsᵢ + ½λᵢsᵢ² where ‖s‖ ≤ Δ, for eigenvalues λᵢ and slopes gᵢ (Moré, Sorensen 1983).
-
-    sᵢ = −gᵢ/(λᵢ − λ₁ + τ), with τ = σ + λ₁ kept rather than σ, which is lost in rounding where they nearly cancel.
-
-    Returns
-    -------
-    tuple
-        λ₁, the least eigenvalue; τ; and what is added to its own coordinate: 0, but in the hard case.
-    """
-    lowest, norm = min(values), math.hypot(*slopes)
-    least = max(lowest, 0.0)
-    tiny = SAME * max(map(abs, values))
-    own = math.hypot(*(g for value, g in zip(values, slopes, strict=True) if value - lowest <= tiny))
-    if own <= NOTHING * norm or least > tiny:
-        length = math.hypot(*_parts(values, slopes, lowest, least))
-        if length <= radius:
-            return lowest, least, 0.0 if least > tiny else math.sqrt(radius**2 - length**2) * (lowest < -tiny)
-    tau = max(least, *(abs(g) / radius - (value - lowest) for value, g in zip(values, slopes, strict=True)))
-    # from the left, where ‖s‖ ≥ Δ, Newton's method on 1/‖s‖ − 1/Δ never goes too far
-    for _ in range(100):
-        parts = _parts(values, slopes, lowest, tau)
-        length = math.hypot(*parts)
-        slope = sum(s * s / (value - lowest + tau) for value, s in zip(values, parts, strict=True) if s)
-        if length <= (1 + ACCURATE) * radius or not slope > 0:
-            break
-        tau += length**2 / slope * (length - radius) / radius
-    return lowest, tau, 0.0
-
-
-def _parts(values: Sequence[float], slopes: Sequence[float], lowest: float, tau: float) -> list[float]:
-    """Return −gᵢ/(λᵢ − λ₁ + τ), and zero where that is rounding divided by rounding."""
-    tiny = SAME * max(map(abs, values))
-    below = [value - lowest + tau for value in values]
-    return [-g / b if b > tiny else 0.0 for g, b in zip(slopes, below, strict=True)]

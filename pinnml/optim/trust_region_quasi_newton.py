@@ -10,11 +10,11 @@ from torch import Tensor
 from pinnml.objective import AbstractObjective, Iterate, Structure
 from pinnml.optim.compact import AbstractUpdate, BFGSUpdate, Change, Minimum, Spectrum, SR1Update
 from pinnml.optim.line_search import rounding
-from pinnml.optim.nested import AbstractTrustRegionSolver
 from pinnml.optim.quasi_newton import PATIENCE, Plateau
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.status import Status
 from pinnml.optim.trust_region import TrustRegion
+from pinnml.optim.within import AbstractTrustRegionSolver
 from pinnml.settings import Count, record, setting
 
 
@@ -38,7 +38,7 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
 
     Parameters
     ----------
-    memory : int, default 50
+    memory : int, default 100
         The most secant pairs, at least 1.
     update : AbstractUpdate, default SR1Update()
         How B is made of the pairs.
@@ -46,7 +46,7 @@ class TrustRegionQuasiNewton(AbstractTrustRegionSolver):
         How Δ moves; its norm is ‖s‖.
     """
 
-    memory: Count = 50
+    memory: Count = 100
     update: AbstractUpdate = field(default_factory=SR1Update)
     region: TrustRegion = field(default_factory=lambda: TrustRegion(start=0.1))
 
@@ -146,12 +146,12 @@ def _tried(
     return found.knowing(*numbers[5:]), (best.step, y), Change(*numbers[:5])
 
 
-def LSR1(memory: int = 50, *, skip: float = 1e-8, region: TrustRegion | None = None) -> TrustRegionQuasiNewton:  # noqa: N802 — the method's name, as a constructor
+def LSR1(memory: int = 100, *, skip: float = 1e-8, region: TrustRegion | None = None) -> TrustRegionQuasiNewton:  # noqa: N802 — the method's name, as a constructor
     """Return limited-memory SR1 with a trust region (Brust, Erway, Marcia, Comput. Optim. Appl. 66, 2017).
 
     Parameters
     ----------
-    memory : int, default 50
+    memory : int, default 100
         The most secant pairs, at least 1.
     skip : float, default 1e-8
         That of `SR1Update`.
@@ -166,13 +166,13 @@ def LSR1(memory: int = 50, *, skip: float = 1e-8, region: TrustRegion | None = N
 
 
 def TrustRegionLBFGS(  # noqa: N802 — the method's name, as a constructor
-    memory: int = 50, *, curvature: float = 1e-10, region: TrustRegion | None = None
+    memory: int = 100, *, curvature: float = 1e-10, region: TrustRegion | None = None
 ) -> TrustRegionQuasiNewton:
     """Return L-BFGS with a trust region instead of a search (Burdakov, Gong, Zikrin, Yuan, 2017).
 
     Parameters
     ----------
-    memory : int, default 50
+    memory : int, default 100
         The most secant pairs, at least 1.
     curvature : float, default 1e-10
         That of `BFGSUpdate`.

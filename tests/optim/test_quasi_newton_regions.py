@@ -25,7 +25,9 @@ from pinnml.optim import (
     TrustRegionQuasiNewton,
     minimise,
 )
-from pinnml.optim.compact import Change, Spectrum, secular
+from pinnml.optim.compact import Change, Spectrum
+from pinnml.optim.secular import secular
+from pinnml.optim.trust_region_quasi_newton import _tried
 
 SIZE, PAIRS = 9, 4
 SOLVERS = {"lsr1": LSR1(20), "lbfgs": TrustRegionLBFGS(20)}
@@ -156,6 +158,22 @@ def test_scalar_subproblems_by_hand() -> None:
     assert (lowest, tau) == (-1.0, 0.0) and extra == pytest.approx(3**0.5)
     lowest, tau, extra = secular([-1.0, 1.0], [1e-9, 2.0], 2.0)  # all but hard
     assert 1e-9 / tau == pytest.approx(3**0.5, rel=1e-8) and extra == 0
+
+
+def test_what_a_trial_says_of_its_pair() -> None:
+    """s·(y − Bs) and ‖y − Bs‖ without a product with B, from (B + σI)s = −∇f."""
+    problem, theta = Saddle(), vector(5, 2)
+    start = problem.at(theta)
+    B = spectrum(memory_of(problem.H.diag(), 3), SR1Update(), start.grad)
+    best = B.minimum(0.3)
+    assert best.shift > 0.1
+    found, (s, y), change = _tried(problem, start, best)
+    error = y - dense(B) @ s
+    torch.testing.assert_close(found.theta, theta + s)
+    torch.testing.assert_close(y, problem.at(theta + s).grad - start.grad)
+    assert change.error == pytest.approx(float(s.dot(error)), rel=1e-10)
+    assert change.distance == pytest.approx(float(error.norm()), rel=1e-10)
+    assert (change.product, change.s, change.y) == pytest.approx((float(s.dot(y)), float(s.norm()), float(y.norm())))
 
 
 def test_pairs_that_enter() -> None:
