@@ -7,7 +7,7 @@ Everyday names stand here; all others by room: `pinnml.problems`, `methods`, `ne
 
 import warnings
 
-from pinnml import adapt, approximation, levels, methods, objective, optim, points, problems, run, schwarz
+from pinnml import _collector, adapt, approximation, levels, methods, objective, optim, points, problems, run, schwarz
 from pinnml import network as networks
 from pinnml import torch as torch  # not among all names: a star shall not hide torch itself
 from pinnml._version import __version__
@@ -101,6 +101,8 @@ def __getattr__(name: str) -> object:
     warnings.warn(f"pinnml.{name} has moved; write pinnml.{room}.{name}.", DeprecationWarning, stacklevel=2)
     return getattr(globals()[room], name)
 
+
+_collector.resume()
 
 __all__ = [
     "Problem",
