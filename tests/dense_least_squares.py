@@ -57,6 +57,18 @@ class Linear(Dense):
         return self.A.T @ cotangent
 
 
+class Wall(Linear):
+    """Linear, but not finite beyond a radius about a centre: there residuals have another value."""
+
+    def __init__(self, centre: Tensor, radius: float, beyond: float = torch.inf) -> None:
+        super().__init__()
+        self.centre, self.radius, self.beyond = centre, radius, beyond
+
+    def residual(self, theta: Tensor) -> Tensor:
+        r = super().residual(theta)
+        return r if float((theta - self.centre).norm()) <= self.radius else torch.full_like(r, self.beyond)
+
+
 class Plain(AbstractObjective):
     """An objective that is no sum of squares."""
 

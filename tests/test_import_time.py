@@ -40,3 +40,8 @@ def test_figures_files_and_terminals_are_loaded_when_asked_for() -> None:
     loaded = answer(code.format("pinnml, pinnml.problems")).split()
     assert "pinnml" in loaded and set(LEFT_ALONE).isdisjoint(loaded)
     assert set(LEFT_ALONE) - {"scipy", "meshio"} <= set(answer(code.format("pinnml.cli, pinnml.report")).split())
+
+
+@pytest.mark.parametrize("state", ["enable", "disable"])
+def test_garbage_is_collected_after_the_import_as_before(state: str) -> None:
+    assert answer(f"import gc; gc.{state}(); import pinnml; print(gc.isenabled())") == str(state == "enable")

@@ -52,7 +52,7 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
     Where the data change fast along a coordinate, waves are compared with usual neurons by what the least-squares
     problem of `NEURONS`, linear at N = 0, leaves between its points, unless the problem is periodic along it; in three
     coordinates or more those, too, that bend little, and those of which every third reads one number, and every third
-    two, or two and four. Neurons that read what is singular at corners or at the start are tried, too.
+    two, or two and four. Neurons multiplied by what is singular at corners or at the start are tried, too.
     """
     pairs = [term.region for term in objective.problem.soft_terms.values() if isinstance(term.region, Pair)]
     periodic, known = {pair.axis for pair in pairs}, bandwidths(objective, theta)

@@ -56,7 +56,7 @@ class ReadoutsState:
     while it is trained. On the present level `steps` were taken, the last of which ended at `f`. `solved` has how many
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
     coordinates of an untrained network are waves with a `spectrum` where data are fast, read as many as `reads`, and
-    are as narrow as `radius` says, None for what goes with their number; some read what is `singular`.
+    are as narrow as `radius` says, None for what goes with their number; some are multiplied by what is `singular`.
     """
 
     trained: int = 0

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from pinnml.levels.rmtr import consistent
+from pinnml.levels.level import consistent
 from pinnml.objective import AbstractCoarsening, AbstractObjective, Iterate, ShareOfPoints
 from pinnml.optim import AbstractSolver, AdaGrad, Status, moved
 from pinnml.settings import Between, Count, Shape, record, setting

@@ -69,12 +69,22 @@ class TiltedLevel(AbstractLevel):
 
     def correct(self, fine: AbstractObjective, begin: Iterate, state: Any) -> tuple[Correction, Any]:
         """Solve the tilted problem and shorten the correction until f is lower for it."""
-        problem, start = self.problem, begin.with_gradient(fine)
-        plain = problem.objective.at(problem.iterates(start.theta))
-        slope = problem.restriction(start.grad) - plain.grad
-        coarse = Iterate(plain.theta, plain.f, plain.grad + slope)
-        improved = self.local.solve(tilted(problem.objective, slope, plain.theta), coarse, state)
-        return shortened(fine, problem.restriction, begin, improved.iterate.theta - plain.theta), improved.state
+        problem, at = self.problem, begin.with_gradient(fine)
+        start, model = consistent(problem, at, problem.restriction(at.grad))
+        improved = self.local.solve(model, start, state)
+        return shortened(fine, problem.restriction, begin, improved.iterate.theta - start.theta), improved.state
+
+
+def consistent(coarse: CoarseProblem, iterate: Iterate, gradient: Tensor) -> tuple[Iterate, AbstractObjective]:
+    """Return Πθ with value and gradient of the tilted model there, and the model; `gradient` is Pᵀ∇f."""
+
+    def evaluate() -> tuple[Iterate, tuple[Tensor, ...]]:
+        plain = coarse.objective.at(coarse.iterates(iterate.theta))
+        return plain, Iterate(plain.theta, plain.f, gradient).scalars
+
+    plain, numbers = coarse.objective.reading(evaluate)
+    start = Iterate(plain.theta, plain.f, gradient).knowing(*numbers)
+    return start, tilted(coarse.objective, gradient - plain.grad, plain.theta)
 
 
 def shortened(fine: AbstractObjective, restriction: AbstractRestriction, begin: Iterate, step: Tensor) -> Correction:

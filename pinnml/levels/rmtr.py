@@ -8,16 +8,15 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from pinnml.levels.level import consistent
 from pinnml.objective import (
     AbstractCoarsening,
     AbstractObjective,
     AbstractRestriction,
-    CoarseProblem,
     Iterate,
     ShareOfPoints,
     Structure,
     read,
-    tilted,
 )
 from pinnml.optim import (
     LSR1,
@@ -106,18 +105,6 @@ class CoarseProposal(AbstractProposal):
     def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return that of the level's solver, as for all unknowns."""
         return self.solver.storage(structure, size, rows)
-
-
-def consistent(coarse: CoarseProblem, iterate: Iterate, gradient: Tensor) -> tuple[Iterate, AbstractObjective]:
-    """Return Πθ with value and gradient of the tilted model there, and the model; `gradient` is Pᵀ∇f."""
-
-    def evaluate() -> tuple[Iterate, tuple[Tensor, ...]]:
-        plain = coarse.objective.at(coarse.iterates(iterate.theta))
-        return plain, Iterate(plain.theta, plain.f, gradient).scalars
-
-    plain, numbers = coarse.objective.reading(evaluate)
-    start = Iterate(plain.theta, plain.f, gradient).knowing(*numbers)
-    return start, tilted(coarse.objective, gradient - plain.grad, plain.theta)
 
 
 def _norm(restriction: AbstractRestriction, like: Tensor) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinnml.network import leibniz, nested
+from pinnml.network import derivatives, products
 from pinnml.problem import FieldLifting, MultiIndex
 
 
@@ -73,20 +73,12 @@ def lift(
     if all(lifting.trivial for lifting in liftings):
         return None if scale is None else Scaled(scale)
     offsets, factors = [], []
-    number = {index: channel for channel, index in enumerate(indices)}
     for lifting in liftings:
-        offsets.append(_derivatives(lifting.offset, x, indices))
-        distance = _derivatives(lifting.distance, x, indices)
+        offsets.append(derivatives(lifting.offset, x, indices))
+        distance = derivatives(lifting.distance, x, indices)
         factor = x.new_zeros(len(indices), len(indices), len(x))
-        for index, channel in number.items():
-            for coefficient, upper, lower in leibniz(index):
-                factor[channel, number[lower]] += coefficient * distance[number[upper]]
+        for channel, upper, lower, count in products(indices):
+            factor[channel, lower] += count * distance[upper]
         factors.append(factor)
     factor = torch.stack(factors, 2)
     return Lifted(torch.stack(offsets, 1), factor if scale is None else factor * scale)
-
-
-def _derivatives(function: Callable[[Tensor], Tensor], x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
-    with torch.enable_grad():
-        points = x.detach().clone().requires_grad_()
-        return nested(function(points), points, indices).detach()

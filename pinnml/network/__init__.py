@@ -2,7 +2,7 @@
 
 from pinnml.network.activation import Activation, Sin, Tanh
 from pinnml.network.architectures import MLP, ResNet
-from pinnml.network.autograd import nested
+from pinnml.network.autograd import derivatives, nested
 from pinnml.network.beside import BesideNetwork, Member, bind_beside
 from pinnml.network.block_weights import Antisymmetric, BlockWeights, FreeWeights, LearnedStep, StepLength
 from pinnml.network.chain import ChainNetwork, Layer
@@ -24,7 +24,7 @@ from pinnml.network.flow import FlowNetwork
 from pinnml.network.flow_layer import FlowLayer
 from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.growth import Growth, body_of, growth_of, neurons_of, regrown
-from pinnml.network.indices import closure, leibniz
+from pinnml.network.indices import closure, leibniz, products
 from pinnml.network.initial_layer import InitialLayer
 from pinnml.network.integrators import (
     ForwardEuler,
@@ -41,7 +41,7 @@ from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.ode_net import ODENet
 from pinnml.network.readout import JETS, WidenedNetwork
-from pinnml.network.side import Side
+from pinnml.network.side import Level, Side
 from pinnml.network.singularity import Singularity
 from pinnml.network.states import StatesNetwork
 from pinnml.network.with_geometry import WithGeometry
@@ -89,6 +89,7 @@ __all__ = [
     "Inversion",
     "Inverted",
     "Layer",
+    "Level",
     "Member",
     "ModuleNetwork",
     "Normalised",
@@ -108,10 +109,12 @@ __all__ = [
     "blocks_between",
     "body_of",
     "closure",
+    "derivatives",
     "growth_of",
     "neurons_of",
     "leibniz",
     "nested",
+    "products",
     "origin_of",
     "regrown",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,3 +27,10 @@ def nested(values: Tensor, points: Tensor, indices: Sequence[MultiIndex]) -> Ten
             gradient = torch.autograd.grad(below.sum(), points, create_graph=True, allow_unused=True)[0]
         known[index] = torch.zeros_like(values) if gradient is None else gradient[:, axis]
     return torch.stack([known[index] for index in indices])
+
+
+def derivatives(function: Callable[[Tensor], Tensor], x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
+    """Return those of a function of points (n, d), shape (n,), as constants of shape (C, n); see `nested`."""
+    with torch.enable_grad():
+        points = x.detach().clone().requires_grad_()
+        return nested(function(points), points, indices).detach()

@@ -15,7 +15,7 @@ from pinnml.network.chain_rule import ChainRule, Tape
 from pinnml.network.compiled import Compiled, FusedChainRule
 from pinnml.network.embedding import FeatureMap
 from pinnml.network.indices import MultiIndex
-from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Block
+from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Block, layers_of
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Count, setting
 
@@ -215,10 +215,9 @@ class ChainNetwork(AbstractNetwork):
     def part(self, start: int, stop: int) -> ChainNetwork | None:
         """Return the chain of the layers that fill θ[start:stop], built once; None where no layers do."""
         if (start, stop) not in self._parts:
-            starts, stops = [block.start for block in self.blocks], [block.stop for block in self.blocks]
-            if start not in starts or stop not in stops or stop <= start:
+            cut = layers_of(self.blocks, start, stop)
+            if cut is None:
                 return None
-            cut = slice(starts.index(start), stops.index(stop) + 1)
             kinds = [block.kind for block in self.blocks[cut]]
             self._parts[start, stop] = ChainNetwork(self.features, self.layers[cut], kinds)
         return self._parts[start, stop]

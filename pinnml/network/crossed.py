@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pinnml.network.indices import MultiIndex, leibniz
+from pinnml.network.indices import MultiIndex, products
 from pinnml.network.singularity import Singularity
 from pinnml.settings import record
 
@@ -32,9 +32,7 @@ class Crossed(Singularity):
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return their derivatives at points x (n, d), shape (C, features, n), those of the first by turns."""
         first, second = self.first.jet(x, indices), self.second.jet(x, indices)
-        number = {index: channel for channel, index in enumerate(indices)}
         product = x.new_zeros(len(indices), second.shape[1], first.shape[1], len(x))
-        for index, channel in number.items():
-            for count, upper, lower in leibniz(index):
-                product[channel] += count * second[number[upper], :, None] * first[number[lower], None]
+        for channel, upper, lower, count in products(indices):
+            product[channel] += count * second[upper, :, None] * first[lower, None]
         return torch.flatten(product, 1, 2)

@@ -31,7 +31,7 @@ class FeatureMap:
     """x ↦ (Ax + a, sin(Bx + b), ξ, |d|, sign d, ψ): the features of a point, with A (k, d) and B (m, d).
 
     ξ is of `inversions`, |d| and sign d of `sides`, and ψ of what is `singular`: these have derivatives without a
-    bound, so that they do not enter the first layer, and neurons of a readout alone may read them.
+    bound, so that they do not enter the first layer; neurons of a readout may be multiplied by them.
     """
 
     linear: Tensor
@@ -130,8 +130,8 @@ class FeatureMap:
         parts += [one.jet(x, indices) for one in self.inversions]
         parts += [one.jet(x, indices) for one in self.sides]
         for number, one in enumerate(self.singular):
-            zero = x.new_zeros(len(indices), one.features, len(x))
-            parts.append(one.jet(x, indices) if number in singular else zero)
+            read = number in singular
+            parts.append(one.jet(x, indices) if read else x.new_zeros(len(indices), one.features, len(x)))
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
     def _like(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
-from pinnml.network.indices import MultiIndex, leibniz
+from pinnml.network.indices import MultiIndex, products
 from pinnml.network.workspace import Workspace
 from pinnml.settings import record
 
@@ -28,7 +28,7 @@ class FeatureJets:
     rule: ChainRule
     tape: Tape
     workspace: Workspace
-    products: Products | None = None
+    multiplied: Multiplied | None = None
 
     @property
     def stop(self) -> int:
@@ -37,13 +37,13 @@ class FeatureJets:
 
     def pullback(self, cotangent: Tensor) -> Tensor:
         """Return the adjoint (C, w, n) of what is read, for one of the neurons (C, k, n), which is written over."""
-        if self.products is not None:
-            self.products.backward(cotangent)
+        if self.multiplied is not None:
+            self.multiplied.backward(cotangent)
         return torch.matmul(self.weight.T, self.rule.backward(self.tape, cotangent, self.workspace))
 
 
 @dataclass(frozen=True)
-class Products:
+class Multiplied:
     """What some of the neurons, by number, are multiplied by: jets (C, j, n) of functions that no parameter changes."""
 
     neurons: Tensor
@@ -53,23 +53,16 @@ class Products:
     def forward(self, values: Tensor) -> None:
         """Multiply the jets (C, k, n) of the neurons, in place."""
         plain, product = values[:, self.neurons], torch.zeros_like(self.factors)
-        for channel, upper, lower, count in self._terms():
+        for channel, upper, lower, count in products(self.indices):
             product[channel].addcmul_(self.factors[upper], plain[lower], value=count)
         values[:, self.neurons] = product
 
     def backward(self, cotangent: Tensor) -> None:
         """Turn the adjoint of the products into that of the plain neurons, in place."""
         whole, plain = cotangent[:, self.neurons], torch.zeros_like(self.factors)
-        for channel, upper, lower, count in self._terms():
+        for channel, upper, lower, count in products(self.indices):
             plain[lower].addcmul_(self.factors[upper], whole[channel], value=count)
         cotangent[:, self.neurons] = plain
-
-    def _terms(self) -> Iterator[tuple[int, int, int, int]]:
-        """Yield the channels of Leibniz's rule: of the product, of both factors, and how often they come."""
-        number = {index: channel for channel, index in enumerate(self.indices)}
-        for index, channel in number.items():
-            for count, upper, lower in leibniz(index):
-                yield channel, number[upper], number[lower], count
 
 
 @record
@@ -132,16 +125,16 @@ class RandomFeatures:
             z = torch.matmul(weight, read, out=scratch.empty((len(states), len(weight), states.shape[2]), states))
             z[0] += self.bias[start : start + count, None]
             values, tape = rule.forward(z, scratch)
-            products = self._products(states, indices, start, start + len(weight))
-            if products is not None:
+            multiplied = self._multiplied(states, indices, start, start + len(weight))
+            if multiplied is not None:
                 values = values.clone()  # the tape refers to the plain ones
-                products.forward(values)
-            yield FeatureJets(start, values, weight, rule, tape, scratch, products)
+                multiplied.forward(values)
+            yield FeatureJets(start, values, weight, rule, tape, scratch, multiplied)
 
-    def _products(self, states: Tensor, indices: Sequence[MultiIndex], start: int, stop: int) -> Products | None:
+    def _multiplied(self, states: Tensor, indices: Sequence[MultiIndex], start: int, stop: int) -> Multiplied | None:
         """Return what the neurons with some numbers are multiplied by, None where nothing is."""
         if self.factors is None:
             return None
         own = self.factors[start:stop]
         neurons = (own >= 0).nonzero()[:, 0]
-        return Products(neurons, states[:, own[neurons]], indices)
+        return Multiplied(neurons, states[:, own[neurons]], indices)

@@ -17,7 +17,7 @@ from pinnml.network.embedding import FeatureMap
 from pinnml.network.flow_layer import FlowLayer
 from pinnml.network.indices import MultiIndex
 from pinnml.network.integrators import Substep, Sum
-from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Block
+from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Block, layers_of
 from pinnml.network.workspace import Workspace
 
 
@@ -253,10 +253,9 @@ class FlowNetwork(AbstractNetwork):
     def part(self, start: int, stop: int) -> FlowNetwork | None:
         """Return the network of the layers that fill θ[start:stop], fed with all states one below the other."""
         if (start, stop) not in self._parts:
-            starts, stops = [block.start for block in self.blocks], [block.stop for block in self.blocks]
-            if start not in starts or stop not in stops or stop <= start:
+            cut = layers_of(self.blocks, start, stop)
+            if cut is None:
                 return None
-            cut = slice(starts.index(start), stops.index(stop) + 1)
             self._parts[start, stop] = FlowNetwork(self.features, self.layers[cut])
         return self._parts[start, stop]
 

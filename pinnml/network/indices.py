@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from math import comb, prod
 
@@ -23,6 +23,14 @@ def leibniz(index: MultiIndex) -> Iterator[tuple[int, MultiIndex, MultiIndex]]:
     for lower in product(*(range(order + 1) for order in index)):
         coefficient = prod(comb(order, low) for order, low in zip(index, lower, strict=True))
         yield coefficient, tuple(order - low for order, low in zip(index, lower, strict=True)), lower
+
+
+def products(indices: Sequence[MultiIndex]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield Leibniz's rule for jets with a closed set of indices, by channels: α, α − β, β and ∏ C(α_i, β_i)."""
+    number = {index: channel for channel, index in enumerate(indices)}
+    for index, channel in number.items():
+        for count, upper, lower in leibniz(index):
+            yield channel, number[upper], number[lower], count
 
 
 def partitions(index: MultiIndex) -> Counter[tuple[MultiIndex, ...]]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.network.autograd import nested
+from pinnml.network.autograd import derivatives
 from pinnml.network.indices import MultiIndex, partitions
 from pinnml.network.singularity import Singularity
 from pinnml.settings import record
@@ -50,10 +50,7 @@ class InitialLayer(Singularity):
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return their derivatives at points x (n, d), shape (C, 2, n)."""
         in_space = [index for index in indices if not index[self.time]]
-        with torch.enable_grad():
-            points = x.detach().clone().requires_grad_()
-            found = nested(self.distance(points), points, in_space).detach()
-        distance = dict(zip(in_space, found, strict=True))
+        distance = dict(zip(in_space, derivatives(self.distance, x, in_space), strict=True))
         t = (x[:, self.time] - self.start).clamp_min(EARLIEST * self.duration)
         jet = x.new_zeros(len(indices), 2, len(x))
         for channel, index in enumerate(indices):

@@ -11,7 +11,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network.activation import Reciprocal
 from pinnml.network.chain_rule import ChainRule
-from pinnml.network.indices import MultiIndex, leibniz
+from pinnml.network.indices import MultiIndex, products
 from pinnml.network.workspace import Workspace
 from pinnml.settings import Above, record, setting
 
@@ -82,7 +82,6 @@ class Inversion:
                 square[channel] = 2 / self.radius**2
         inverse, _ = ChainRule(indices, Reciprocal()).forward(square, Workspace())
         jet = torch.zeros_like(moved)
-        for index, channel in number.items():
-            for count, upper, lower in leibniz(index):
-                jet[channel].addcmul_(inverse[number[upper]], moved[number[lower]], value=count)
+        for channel, upper, lower, count in products(indices):
+            jet[channel].addcmul_(inverse[upper], moved[lower], value=count)
         return jet

@@ -39,6 +39,14 @@ class Block:
     kind: str
 
 
+def layers_of(blocks: Sequence[Block], start: int, stop: int) -> slice | None:
+    """Return the numbers of the blocks that fill θ[start:stop]; None where no whole ones do."""
+    starts, stops = [block.start for block in blocks], [block.stop for block in blocks]
+    if start not in starts or stop not in stops or stop <= start:
+        return None
+    return slice(starts.index(start), stops.index(stop) + 1)
+
+
 class AbstractLinearisation(ABC):
     """The jets of a network at some θ and points, and the linear map from parameters to jets there.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from pinnml.network.autograd import nested
+from pinnml.network.autograd import derivatives
 from pinnml.network.indices import MultiIndex
 from pinnml.settings import record
 
@@ -28,12 +28,10 @@ class Side:
 
     def jet(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return their derivatives at points x (n, d) off the interface, shape (C, 2, n)."""
-        with torch.enable_grad():
-            points = x.detach().clone().requires_grad_()
-            derivatives = nested(self.level(points), points, indices).detach()
+        found = derivatives(self.level, x, indices)
         number = list(indices).index((0,) * x.shape[1])
-        sign = torch.where(derivatives[number] < 0, -1.0, 1.0).to(x)
-        jet = torch.zeros_like(derivatives)[:, None].repeat(1, 2, 1)
-        jet[:, 0] = sign * derivatives
+        sign = torch.where(found[number] < 0, -1.0, 1.0).to(x)
+        jet = torch.zeros_like(found)[:, None].repeat(1, 2, 1)
+        jet[:, 0] = sign * found
         jet[number, 1] = sign
         return jet

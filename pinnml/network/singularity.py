@@ -11,7 +11,7 @@ from pinnml.network.indices import MultiIndex
 
 
 class Singularity(ABC):
-    """Some pairs of functions of the coordinates; a neuron that reads a pair beside them makes products of all.
+    """Some pairs of functions of the coordinates, by which neurons are multiplied in turns.
 
     Their derivatives have no bound, so that they do not enter the first layer of a network.
     """

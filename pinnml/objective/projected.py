@@ -22,6 +22,7 @@ from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonMode
 from pinnml.objective.objective import CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction, Ranges, everything
 from pinnml.objective.root import FLOOR, RootModel, RowStack
+from pinnml.objective.stacked import AbstractStacked
 from pinnml.objective.structure import Structure
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ DIFFERENCE = 1e-3
 """The share of the largest entry of c by which it is moved for ∂J_c/∂w, which is exact for every one if r is affine."""
 
 
-class ProjectedLeastSquares(AbstractLeastSquares):
+class ProjectedLeastSquares(AbstractStacked):
     """φ(w) = min_c ½‖r(w, c)‖² + ½τ²‖c − c₀‖² with c the outgoing weights, c₀ those in θ, and w all the rest.
 
     It is ½‖r̂‖² for r̂ = (r, τ(c − c₀)) (q + k,), with J_c = (∂r/∂c, τI). φ ≤ f(w, c₀), and f ≤ φ at what it returns.
@@ -183,20 +184,9 @@ class ProjectedLeastSquares(AbstractLeastSquares):
         """Return r̂, shape (q,)."""
         return self.eliminated(theta).residual
 
-    def _split(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        """Return r (q,) and τ(c − c₀) (k,)."""
-        rows = len(residual) - len(self._c0)
-        return residual[:rows], residual[rows:]
-
-    def half_square(self, residual: Tensor) -> Tensor:
-        """Return that of the objective inside, and of what is beside r."""
-        r, held = self._split(residual)
-        return self._inner.half_square(r) + 0.5 * held.dot(held)
-
-    def inner(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return that of the objective inside, and of what is beside r."""
-        (r, held), (s, other) = self._split(a), self._split(b)
-        return self._inner.inner(r, s) + held.dot(other)
+    @property
+    def _below(self) -> int:
+        return len(self._c0)
 
     def mixed(self, point: Eliminated) -> Tensor:
         """Return ∂(J_wᵀr̂)/∂c for fixed r̂, transposed: shape (k, p − k)."""
@@ -266,13 +256,11 @@ class ProjectedLeastSquares(AbstractLeastSquares):
 
     def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the projection of the coarse problem, None where that has other unknowns or few residuals."""
-        coarse = self._inner.coarse(rule, self._theta)
-        if coarse is None or not coarse.has_same_unknowns or coarse.rows is not None:
-            return None
-        if not isinstance(coarse.objective, AbstractLeastSquares):
+        found = self._coarse_inside(rule, self._theta)
+        if found is None:
             return None
         same = everything(self._w.shape[0])
-        projected = ProjectedLeastSquares(coarse.objective, self._theta, self._jacobian, self._steps, self._share)
+        projected = ProjectedLeastSquares(found[1], self._theta, self._jacobian, self._steps, self._share)
         return CoarseProblem(projected, same, same)
 
     @property

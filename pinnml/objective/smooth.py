@@ -15,10 +15,11 @@ from pinnml.objective.least_squares import AbstractLeastSquares, GaussNewtonMode
 from pinnml.objective.objective import CoarseProblem, Evaluation
 from pinnml.objective.restriction import AbstractRestriction
 from pinnml.objective.root import RootModel, RowStack
+from pinnml.objective.stacked import AbstractStacked
 from pinnml.objective.structure import Structure
 
 
-class SmoothInDepth(AbstractLeastSquares):
+class SmoothInDepth(AbstractStacked):
     """½‖r(θ)‖² + ½α Σ_k ‖θ_{k+1} − θ_k‖²/τ over neighbouring blocks that are alike: weights smooth in depth.
 
     It is α times the integral of |θ′|² along the depth of a network that is a differential equation, with steps τ, and
@@ -51,16 +52,16 @@ class SmoothInDepth(AbstractLeastSquares):
             raise DeclarationError("No two neighbouring blocks are alike", "SmoothInDepth", "give a residual network")
         self._inner, self._weight, self._step = inner, weight, step
         self._scale = math.sqrt(weight / step)
-        self._below = torch.cat([torch.arange(a.start, a.stop, device="cpu") for a, _ in pairs])
-        self._above = torch.cat([torch.arange(b.start, b.stop, device="cpu") for _, b in pairs])
+        self._before = torch.cat([torch.arange(a.start, a.stop, device="cpu") for a, _ in pairs])
+        self._after = torch.cat([torch.arange(b.start, b.stop, device="cpu") for _, b in pairs])
 
     def _changes(self, theta: Tensor) -> Tensor:
         """Return √(α/τ)(θ_{k+1} − θ_k), shape (…, changes), for θ (…, p)."""
-        return self._scale * (theta[..., self._above.to(theta.device)] - theta[..., self._below.to(theta.device)])
+        return self._scale * (theta[..., self._after.to(theta.device)] - theta[..., self._before.to(theta.device)])
 
-    def _split(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        rows = len(residual) - len(self._above)
-        return residual[:rows], residual[rows:]
+    @property
+    def _below(self) -> int:
+        return len(self._after)
 
     def _matrix(self, theta: Tensor) -> Tensor:
         """Return B (changes, p) with Bθ the changes."""
@@ -70,16 +71,6 @@ class SmoothInDepth(AbstractLeastSquares):
         """Return r, then the changes, shape (q + changes,)."""
         return torch.cat([self._inner.residual(theta), self._changes(theta)])
 
-    def half_square(self, residual: Tensor) -> Tensor:
-        """Return that of the objective inside, and of the changes."""
-        r, changes = self._split(residual)
-        return self._inner.half_square(r) + 0.5 * changes.dot(changes)
-
-    def inner(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return that of the objective inside, and of the changes."""
-        (r, own), (s, other) = self._split(a), self._split(b)
-        return self._inner.inner(r, s) + own.dot(other)
-
     def jvp(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Return (J·direction, B·direction)."""
         return torch.cat([self._inner.jvp(theta, direction), self._changes(direction)])
@@ -88,8 +79,8 @@ class SmoothInDepth(AbstractLeastSquares):
         """Return Jᵀ and Bᵀ times the parts of a cotangent."""
         r, changes = self._split(cotangent)
         found = self._inner.vjp(theta, r)
-        found = found.index_add(0, self._above.to(theta.device), self._scale * changes)
-        return found.index_add(0, self._below.to(theta.device), -self._scale * changes)
+        found = found.index_add(0, self._after.to(theta.device), self._scale * changes)
+        return found.index_add(0, self._before.to(theta.device), -self._scale * changes)
 
     def jacobian(self, theta: Tensor) -> Tensor:
         """Return J with B below it."""
@@ -114,12 +105,8 @@ class SmoothInDepth(AbstractLeastSquares):
 
     def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
         """Return the coarse problem with the same penalty, None where that has other unknowns or few residuals."""
-        coarse = self._inner.coarse(rule, theta)
-        if coarse is None or not coarse.has_same_unknowns or coarse.rows is not None:
-            return None
-        if not isinstance(coarse.objective, AbstractLeastSquares):
-            return None
-        return replace(coarse, objective=SmoothInDepth(coarse.objective, self._weight, self._step))
+        found = self._coarse_inside(rule, theta)
+        return None if found is None else replace(found[0], objective=SmoothInDepth(found[1], self._weight, self._step))
 
     @property
     def structure(self) -> Structure:

@@ -98,7 +98,9 @@ class LBFGS(AbstractSolver):
         direction = -state.memory.inverse_times(iterate.grad, state.inverse)
         known = len(state.memory) > 0 or state.inverse is not None
         meter = Meter()
-        descent = descend(metered(objective, meter), iterate, direction, known, state.plateau, self.search)
+        # what a step costs is of interest to the age of an initial matrix alone
+        counted = objective if self.initial is None else metered(objective, meter)
+        descent = descend(counted, iterate, direction, known, state.plateau, self.search)
         memory = state.memory if descent.trusted else SecantMemory.empty(iterate.theta)
         pair = secant_pair(iterate, descent, self.curvature)
         if pair is not None:

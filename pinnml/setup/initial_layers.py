@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 
 import torch
@@ -54,10 +54,11 @@ def initial_layers(problem: Problem) -> tuple[Singularity, ...]:
         if starts and said.isdisjoint(others) and _is_parabolic(problem, axis):
             walls = [term for term in given if term not in starts]
             try:
-                found = [one for wall in walls for one in _at_wall(problem, axis, starts, wall)]
+                everywhere = Beginning(problem, axis, starts, _points(problem.domain, lower[0]))
+                found = [one for wall in walls for one in _at_wall(problem, axis, starts, wall, everywhere)]
             except RuntimeError:  # a function that leaves torch has no derivatives
                 return ()
-            whole = [*found, *_crossings(problem, axis, found)]
+            whole = [*found, *_crossings(problem, found)]
             return next((tuple(some) for some in (whole, found) if len(some) <= MANY), ())
     return ()
 
@@ -69,19 +70,24 @@ def _is_parabolic(problem: Problem, time: int) -> bool:
     return max((index[time] for index in indices), default=0) == 1 and max(across, default=0) == ORDER
 
 
-def _at_wall(problem: Problem, time: int, starts: Sequence[Term], wall: Term) -> list[InitialLayer]:
+def _points(domain: AbstractDomain, part: str) -> Tensor:
+    unit = partial(Sobol().unit, generator=torch.Generator().manual_seed(0))
+    return domain.sample(unit, POINTS, part)
+
+
+def _at_wall(
+    problem: Problem, time: int, starts: Sequence[Term], wall: Term, everywhere: Beginning
+) -> list[InitialLayer]:
     """Return the layers at the parts of a wall's condition."""
     domain = problem.domain
     begin, duration = domain.lower[time], domain.lengths[time]
     divided, held = int(any(term.name in problem.hard for term in starts)), wall.name in problem.hard
-    unit = partial(Sobol().unit, generator=torch.Generator().manual_seed(0))
-    everywhere = Beginning(problem, time, starts, domain.sample(unit, POINTS, domain.sides(time)[0]))
     found = []
     for part in wall.region.parts:
         distance = DistanceTo(domain, part)
         if time in domain.axes_of(part) or not distance.is_known:
             continue
-        x = domain.sample(unit, POINTS, part)
+        x = _points(domain, part)
         x[:, time] = begin
         there = Beginning(problem, time, starts, x)
         order = _order(wall, time, there, everywhere)
@@ -91,15 +97,14 @@ def _at_wall(problem: Problem, time: int, starts: Sequence[Term], wall: Term) ->
     return found
 
 
-def _crossings(problem: Problem, time: int, layers: Sequence[InitialLayer]) -> list[Crossed]:
+def _crossings(problem: Problem, layers: Sequence[InitialLayer]) -> list[Crossed]:
     """Return the products of the layers of equal diffusivity at walls that meet."""
-    unit = partial(Sobol().unit, generator=torch.Generator().manual_seed(0))
-    found = []
+    found, points = [], cache(lambda part: _points(problem.domain, part).requires_grad_())
     for first, second in combinations(layers, 2):
         if first.diffusivity != second.diffusivity or first.distance == second.distance:
             continue
         assert isinstance(first.distance, DistanceTo)
-        apart = second.distance(problem.domain.sample(unit, POINTS, first.distance.part).requires_grad_()).detach()
+        apart = second.distance(points(first.distance.part)).detach()
         if float(apart.min()) <= MEETING * float(apart.max()):
             found.append(Crossed(first, replace(second, divided=0)))  # a start is divided by once
     return found
@@ -118,14 +123,14 @@ def _order(wall: Term, time: int, there: Beginning, everywhere: Beginning) -> in
     has_flux = any(any(symbol.index) for symbol in wall.derivatives)
     if largest(left) > FITS * largest(none, *usual.values()):
         return int(has_flux)
-    rates, rates_elsewhere = there.rates(), everywhere.rates()
-    if has_flux or any(symbol.field not in rates for symbol in values):
+    rates = {} if has_flux else there.rates()
+    if any(symbol.field not in rates for symbol in values):
         return None
     x = there.x.detach().clone().requires_grad_()
     later = x[:, time] - x[:, time].detach()
     moved = {symbol: one.detach() + rates[symbol.field] * later for symbol, one in values.items()}
     change, given = (_in_time(wall, time, x, one) for one in (moved, values))
-    known = [one for field, one in rates_elsewhere.items() if any(field == symbol.field for symbol in values)]
+    known = [one for field, one in everywhere.rates().items() if any(field == symbol.field for symbol in values)]
     return SLOPED if largest(change) > FITS * largest(given, *known) else None
 
 

@@ -13,7 +13,7 @@ from pinnml.errors import DeclarationError
 from pinnml.loss import structure_of
 from pinnml.points import Sampler
 from pinnml.problem import Problem
-from pinnml.setup.setup import Setup, bind
+from pinnml.setup.setup import Setup, outline
 
 KEPT = 20
 """Vectors of the parameters' length that every solver holds, a few more or less."""
@@ -47,7 +47,7 @@ def check_room(problem: Problem, setup: Setup) -> int:
 
 
 def _least(problem: Problem, setup: Setup) -> tuple[int, int, int]:
-    network, size = bind(problem, setup), torch.finfo(setup.dtype).bits // 8
+    network, size = outline(problem, setup.network), torch.finfo(setup.dtype).bits // 8
     counts = point_counts(problem, setup)
     count, rows = sum(read_counts(problem, counts).values()), sum(counts.values()) * len(problem.fields)
     points = rows * PER_POINT + count * 4 * problem.domain.dimension

@@ -21,7 +21,7 @@ from pinnml.problem import Problem
 from pinnml.settings import AtLeast, Between, Count, record
 from pinnml.setup.arguments import expect
 from pinnml.setup.environment import has_gpu
-from pinnml.setup.geometry import with_geometry
+from pinnml.setup.geometry import with_sides, with_singularities
 from pinnml.setup.periodicity import fit_network
 from pinnml.setup.recipe import is_noisy, recipe_for, seeks
 
@@ -130,7 +130,7 @@ def default_network(problem: Problem) -> Architecture:
 
 def bind(problem: Problem, setup: Setup) -> AbstractNetwork:
     """Return the setup's network for a problem's coordinates and fields."""
-    return _bound(problem, setup.network)
+    return outline(problem, with_singularities(setup.network, problem))
 
 
 def initial(problem: Problem, setup: Setup, network: AbstractNetwork, generator: torch.Generator) -> Tensor:
@@ -141,12 +141,13 @@ def initial(problem: Problem, setup: Setup, network: AbstractNetwork, generator:
 
 def parameters(problem: Problem, network: Architecture) -> int:
     """Return how many parameters a network has for a problem's coordinates and fields."""
-    return _bound(problem, network).size
+    return outline(problem, network).size
 
 
-def _bound(problem: Problem, network: Architecture) -> AbstractNetwork:
+def outline(problem: Problem, network: Architecture) -> AbstractNetwork:
+    """Return a network for a problem's coordinates and fields, without looking for what is singular there."""
     domain = problem.domain
-    return bind_beside(with_geometry(network, problem), domain.names, domain.lower, domain.upper, problem.axes)
+    return bind_beside(with_sides(network, problem), domain.names, domain.lower, domain.upper, problem.axes)
 
 
 def draw_points(problem: Problem, setup: Setup, generator: torch.Generator) -> Collocation:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch import Tensor
 
 from pinnml.errors import DeclarationError, shown
 from pinnml.objective import (
@@ -21,7 +20,7 @@ from pinnml.objective import (
 )
 from pinnml.torch.losses import Loss, squares
 from pinnml.torch.samples import Samples
-from pinnml.torch.torch_objective import CHUNK, TorchObjective
+from pinnml.torch.torch_objective import TorchObjective
 
 NUMBERS = 1 << 24
 """The most entries of J that are made at once."""
@@ -44,20 +43,15 @@ class TorchLeastSquares(TorchObjective, AbstractLeastSquares):
         What `TorchObjective` raises, and for any other loss.
     """
 
-    def __init__(
-        self,
-        module: nn.Module,
-        loss: Loss,
-        data: Sequence[Tensor] | TensorDataset,
-        *,
-        weight_decay: float = 0.0,
-        chunk: int = CHUNK,
-    ) -> None:
+    def _check(self, loss: Loss) -> None:
         if squares(loss, 1) is None:
             remedy = "give HalfSquares() or a torch.nn.MSELoss, or make the objective by `objective`"
             raise DeclarationError(f"The loss {shown(loss)} is no sum of squares", "TorchLeastSquares", remedy)
-        super().__init__(module, loss, data, weight_decay=weight_decay, chunk=chunk)
-        self._outputs = self._samples.targets[0].numel()
+
+    @property
+    def _outputs(self) -> int:
+        """The number of outputs of a sample."""
+        return self._samples.targets[0].numel()
 
     @property
     def _scale(self) -> float:

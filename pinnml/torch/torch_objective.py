@@ -69,6 +69,7 @@ class TorchObjective(AbstractObjective):
         weight_decay: float = 0.0,
         chunk: int = CHUNK,
     ) -> None:
+        self._check(loss)
         decay = finite(weight_decay)
         if decay is None or decay < 0:
             raise DeclarationError(f"weight_decay is {shown(weight_decay)}", "objective", "give a number of at least 0")
@@ -81,6 +82,9 @@ class TorchObjective(AbstractObjective):
         self._chunk = chunk if divides_evenly(loss) else max(chunk, self._all)
         self._coarse = dict[AbstractCoarsening, CoarseProblem]()
         self._moved: tuple[tuple[torch.device, torch.dtype], Samples] | None = None
+
+    def _check(self, loss: Loss) -> None:
+        """Raise `DeclarationError` for a loss that this objective does not take."""
 
     @property
     def size(self) -> int:

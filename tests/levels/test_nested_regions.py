@@ -13,7 +13,7 @@ from dense_least_squares import SIZE, Dense, Matrix, vector
 from torch import Tensor
 
 from pinnml.levels import RMTR, CoarseProposal, MultilevelAdaGrad
-from pinnml.levels.rmtr import consistent
+from pinnml.levels.level import consistent
 from pinnml.objective import (
     AbstractCoarsening,
     AbstractObjective,

@@ -42,10 +42,12 @@ def points(count: int = 20) -> Tensor:
 
 
 def integrated(order: int, t: Tensor, d: Tensor) -> Tensor:
-    """(4κt)^{n/2} iⁿerfc by its definition, n integrations of erfc, in closed form."""
+    """(4κt)^{n/2} iⁿerfc by its definition, n integrations of erfc, in closed form; for n > 2 by the recurrence."""
     z = d / (4 * KAPPA * t).sqrt()
     gauss, erfc = torch.exp(-z.square()) / math.sqrt(math.pi), torch.erfc(z)
     known = [erfc, gauss - z * erfc, ((1 + 2 * z.square()) * erfc - 2 * z * gauss) / 4]
+    for n in range(3, order + 1):  # 2n iⁿerfc z = iⁿ⁻²erfc z − 2z iⁿ⁻¹erfc z
+        known.append((known[-2] / 2 - z * known[-1]) / n)
     return (4 * KAPPA * t) ** (order / 2) * known[order]
 
 
@@ -163,15 +165,6 @@ def test_where_the_wall_is_held_differences_are_divided_by_the_distance(order: i
     for row in range(2):
         y = x.clone().requires_grad_()
         t, d = y[:, 0], y[:, 1]
-        values = (_integrals(order + row, t, 0 * d) - _integrals(order + row, t, d)) / d / t
+        values = (integrated(order + row, t, 0 * d) - integrated(order + row, t, d)) / d / t
         torch.testing.assert_close(found[:, row], nested(values, y, indices), rtol=1e-8, atol=1e-8)
     assert bool(layer.jet(torch.zeros(1, 2, dtype=torch.float64), indices).isfinite().all())
-
-
-def _integrals(order: int, t: Tensor, d: Tensor) -> Tensor:
-    """F_n by the recurrence 2n iⁿerfc z = iⁿ⁻²erfc z − 2z iⁿ⁻¹erfc z, for n from 2 on."""
-    z = d / (4 * KAPPA * t).sqrt()
-    known = [torch.erfc(z), torch.exp(-z.square()) / math.sqrt(math.pi) - z * torch.erfc(z)]
-    for n in range(2, order + 1):
-        known.append((known[-2] / 2 - z * known[-1]) / n)
-    return (4 * KAPPA * t) ** (order / 2) * known[order]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from dense_least_squares import SIZE, Dense, Linear, vector
+from dense_least_squares import SIZE, Dense, Linear, Wall, vector
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
@@ -92,18 +92,6 @@ def test_momentum_is_forgotten_when_the_objective_changes_and_moves_with_its_ent
     assert found is not None and torch.equal(found, torch.stack([state.previous[3], 0 * theta[0], state.previous[0]]))
     plain = steps(problem, GaussNewton(Cholesky(), Damping(), None), theta, 1)[0][1]
     assert plain.previous is None
-
-
-class Wall(Linear):
-    """Linear, but infinite beyond a radius about where it began, once that is known."""
-
-    def __init__(self, centre: Tensor, radius: float) -> None:
-        super().__init__()
-        self.centre, self.radius = centre, radius
-
-    def residual(self, theta: Tensor) -> Tensor:
-        r = super().residual(theta)
-        return r if float((theta - self.centre).norm()) <= self.radius else torch.full_like(r, torch.inf)
 
 
 def test_a_refused_trial_is_repeated_without_momentum() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from dense_least_squares import SIZE, Dense, Linear, vector
+from dense_least_squares import SIZE, Dense, Linear, Wall, vector
 from torch import Tensor
 
 from pinnml.errors import DeclarationError
@@ -102,18 +102,6 @@ def test_f_falls_in_every_step_to_a_minimum(linear: Any, bent: Geodesic | None) 
     assert result.iterate.norm < 1e-6 * problem.at(vector(SIZE, 1)).norm
 
 
-class Wall(Linear):
-    """Linear, but not finite beyond a distance from where it began."""
-
-    def __init__(self, centre: Tensor, radius: float) -> None:
-        super().__init__()
-        self.centre, self.radius = centre, radius
-
-    def residual(self, theta: Tensor) -> Tensor:
-        r = super().residual(theta)
-        return r if float((theta - self.centre).norm()) <= self.radius else torch.full_like(r, torch.nan)
-
-
 def test_a_refusal_shrinks_the_radius_by_the_length_of_the_step_and_a_good_step_lets_it_grow() -> None:
     theta = vector(SIZE, 1)
     problem = Linear()
@@ -123,7 +111,7 @@ def test_a_refusal_shrinks_the_radius_by_the_length_of_the_step_and_a_good_step_
     full, state, status = solver.step(problem, start, solver.init(problem, start))
     whole = length(full.theta - theta, scale)
     assert status is Status.RUNNING and float(state.damping) == pytest.approx(2 * whole, rel=1e-9)
-    walled = Wall(theta, 0.3 * float((full.theta - theta).norm()))
+    walled = Wall(theta, 0.3 * float((full.theta - theta).norm()), torch.nan)
     reached, after, _ = solver.step(walled, walled.at(theta), solver.init(walled, start))
     taken = length(reached.theta - theta, scale)
     assert taken == pytest.approx(0.25 * whole, rel=NEAR)
