@@ -84,15 +84,15 @@ class VariableProjection(AbstractSolver):
     def init(self, objective: AbstractObjective, iterate: Iterate) -> ProjectionState:
         """Start the solver at w."""
         reduced, begin = self._begun(objective, iterate)
-        return ProjectionState(self.solver.init(reduced, begin), reduced is not objective)
+        return ProjectionState(self.solver.init(reduced or objective, begin), reduced is not None)
 
     def renewed(self, objective: AbstractObjective, iterate: Iterate, state: ProjectionState) -> ProjectionState:
         """Renew the solver's state; start afresh where it worked on θ before and does not now, or the other way."""
         reduced, begin = self._begun(objective, iterate)
-        projected = reduced is not objective
+        projected = reduced is not None
         if projected != state.projected:
-            return ProjectionState(self.solver.init(reduced, begin), projected)
-        return ProjectionState(self.solver.renewed(reduced, begin, state.inner), projected)
+            return ProjectionState(self.solver.init(reduced or objective, begin), projected)
+        return ProjectionState(self.solver.renewed(reduced or objective, begin, state.inner), projected)
 
     def carried(self, state: ProjectionState) -> ProjectionState | None:
         """Keep what the solver inside keeps."""
@@ -104,18 +104,19 @@ class VariableProjection(AbstractSolver):
     ) -> tuple[Iterate, ProjectionState, Status]:
         """Eliminate c, take a step of the solver, and put θ together again."""
         reduced, begin = self._begun(objective, iterate)
-        if isinstance(reduced, ProjectedLeastSquares) and not begin.is_finite():
+        if reduced is None:
+            following, inner, status = self.solver.step(objective, iterate, state.inner)
+            return following, replace(state, inner=inner), status
+        if not begin.is_finite():
             return iterate, state, Status.NOT_FINITE
         following, inner, status = self.solver.step(reduced, begin, state.inner)
-        if isinstance(reduced, ProjectedLeastSquares):
-            point = reduced.eliminated(following.theta)
-            following = Iterate(point.theta, point.f)
-        return following, replace(state, inner=inner), status
+        point = reduced.eliminated(following.theta)
+        return Iterate(point.theta, point.f), replace(state, inner=inner), status
 
-    def _begun(self, objective: AbstractObjective, iterate: Iterate) -> tuple[AbstractObjective, Iterate]:
-        """Return the objective that the solver works on, and its iterate there."""
+    def _begun(self, objective: AbstractObjective, iterate: Iterate) -> tuple[ProjectedLeastSquares | None, Iterate]:
+        """Return φ and its iterate; None where there is nothing to eliminate, and the iterate as it is."""
         if not projectable(objective):
-            return objective, iterate
+            return None, iterate
         assert isinstance(objective, AbstractLeastSquares)
         reduced = ProjectedLeastSquares(objective, iterate.theta, self.jacobian, self.steps, self.floor)
         return reduced, reduced.first(iterate, self.solver.needs_gradient)

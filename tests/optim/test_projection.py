@@ -92,6 +92,14 @@ def test_where_there_is_nothing_to_project_the_solver_works_alone() -> None:
     assert torch.equal(*ends)
 
 
+def test_a_projection_inside_finds_nothing_left_to_project() -> None:
+    """What is left of θ is whole for it, and not to be put together a second time."""
+    objective, theta = pinn(heat())
+    once = VariableProjection(LevenbergMarquardt())
+    ends = [minimise(objective, theta, one, Iterations(3)).iterate for one in (once, VariableProjection(once))]
+    assert torch.equal(ends[0].theta, ends[1].theta) and ends[0].value < objective.at(theta).value
+
+
 def test_with_the_whole_derivative_it_takes_fewer_steps_than_all_unknowns_at_once() -> None:
     objective, theta = pinn(pm.problems.get("poisson"))
     stop = pm.Loss(1e-4 * float(objective.value(theta))) | Iterations(60)
