@@ -69,13 +69,15 @@ class ReadoutsState:
     spectrum: AbstractSpectrum | None = None
     reads: tuple[int, ...] = ()
     radius: float | None = None
+    radii: tuple[float, ...] = ()
     singular: tuple[int, ...] = ()
 
 
 def suits(rule: Widening, state: ReadoutsState) -> Widening:
     """Return a rule for neurons on the coordinates with what the state knows of the data."""
     radius = rule.radius if state.radius is None else state.radius
-    return replace(rule, spectrum=state.spectrum, reads=state.reads, radius=radius, singular=state.singular)
+    found = replace(rule, spectrum=state.spectrum, reads=state.reads, singular=state.singular)
+    return replace(found, radius=radius, radii=state.radii)
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

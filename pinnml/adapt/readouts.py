@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinnml.adapt.bandwidths import suited
 from pinnml.adapt.climb import (
+    FEW,
     NEGLIGIBLE,
     ReadoutsState,
     better,
@@ -26,6 +27,7 @@ from pinnml.adapt.climb import (
     with_level,
 )
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
+from pinnml.adapt.narrowness import with_radii
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.widening import Widening, freeze, narrowed, widen
@@ -55,7 +57,7 @@ class Readouts(AbstractAdaptation):
 
     Parameters
     ----------
-    untrained : tuple of Widening, default 30, 70, 400 and 1500 neurons on the coordinates
+    untrained : tuple of Widening, default 30, 70, 400, 1500 and 1000 neurons on the coordinates
         What is tried before any training, level by level; () for nothing. A nonlinear equation is solved with few
         neurons first, at next to no cost, and each level begins where the one before has ended.
     train : int, default 30
@@ -89,7 +91,7 @@ class Readouts(AbstractAdaptation):
     remembered: ClassVar[Any] = ReadoutsState
 
     untrained: tuple[Widening, ...] = tuple(
-        Widening(neurons, radius=None, coordinates=True) for neurons in (30, 70, 400, 1500)
+        Widening(neurons, radius=None, coordinates=True) for neurons in (30, 70, 400, 1500, 1000)
     )
     train: Count = 30
     good: Annotated[float, Above(0)] = 1e-4
@@ -184,8 +186,9 @@ class Readouts(AbstractAdaptation):
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
         if number < len(levels) and self._promises(progress.estimate, levels[: number + 1], objective, state):
-            again = replace(state, steps=0, f=math.inf)
-            return self._widened(objective, theta, levels[number], generator, again), again
+            rule = self._with_radii(objective, theta, number, state)
+            again = replace(state, steps=0, f=math.inf, radii=rule.radii)
+            return self._widened(objective, theta, rule, generator, again), again
         if state.trained and number == len(levels):
             more = self._more_points(objective, theta, generator)
             if more is not None:
@@ -198,6 +201,15 @@ class Readouts(AbstractAdaptation):
         if state.trained:
             return self.levels
         return tuple(suits(one, state) for one in self.untrained)
+
+    def _with_radii(self, objective: PinnObjective, theta: Tensor, number: int, state: ReadoutsState) -> Widening:
+        """Return the rule of a level, with the R that suits each coordinate unless it has one of its own.
+
+        Few neurons say nothing about that, and waves have their lengths.
+        """
+        rule = self._levels(state)[number]
+        is_free = not state.trained and rule.spectrum is None and self.untrained[number].radius is None
+        return with_radii(objective, theta, rule) if is_free and rule.neurons >= FEW else rule
 
     def _promises(
         self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState

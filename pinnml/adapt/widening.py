@@ -69,6 +69,8 @@ class Widening:
     reads : tuple of int, default ()
         How many of the numbers a neuron reads, by turns, as (1, 2, 5): the others are left out at random. () for all.
         Functions of many coordinates are often sums of such of few.
+    radii : tuple of float, default ()
+        R of neurons on the coordinates along each of them, in place of `radius` (dimensionless); () for the same R.
     singular : tuple of int, default ()
         Some neurons on the coordinates are multiplied by what solutions are made of at one corner of the domain, or
         where a start and a wall do not go together, of those with these numbers.
@@ -80,6 +82,7 @@ class Widening:
     coordinates: bool = False
     spectrum: AbstractSpectrum | None = None
     reads: tuple[Count, ...] = ()
+    radii: tuple[Annotated[float, Above(0)], ...] = ()
     singular: tuple[Annotated[int, AtLeast(0)], ...] = ()
 
     def read(self, states: int) -> list[int]:
@@ -108,18 +111,26 @@ class Widening:
 
         Rows that are coordinates belong to `axes`, along which waves have their numbers, and others to none, -1.
         """
-        assert self.radius is not None
         inputs = states[read]
         deviation = inputs.std(1)
         deviation = torch.where(deviation > FLAT * deviation.max(), deviation, deviation.max())
         normal = torch.randn(self.neurons, len(read), generator=generator, dtype=torch.float64, device="cpu").to(states)
-        weight = self.radius / math.sqrt(len(read)) * normal / deviation
+        weight = self._along(axes).to(states) * normal / deviation / math.sqrt(len(read))
         if self.reads:
             weight = weight * self._chosen(len(read), generator).to(weight)
         if self.spectrum is not None and axes:
             return self._waves(self.spectrum, weight, inputs, read, generator, axes)
         centres = torch.randint(states.shape[1], (self.neurons,), generator=generator, device="cpu").to(states.device)
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
+
+    def _along(self, axes: Sequence[int]) -> Tensor:
+        """Return R of each number that is read: one for all, or that of its coordinate."""
+        assert self.radius is not None
+        if self.radii and len(self.radii) <= max(axes, default=-1):
+            what = f"radii has {len(self.radii)} entries for {max(axes) + 1} coordinates or more"
+            raise DeclarationError(what, "Widening", "give one for each coordinate")
+        along = [self.radii[axis] if self.radii and axis >= 0 else self.radius for axis in axes] or [self.radius]
+        return torch.tensor(along, dtype=torch.float64, device="cpu")
 
     def _waves(
         self,
@@ -202,9 +213,11 @@ def _level(
     parts = [others.draw(states, rows, generator, features.axes(rows) if rule.coordinates else ())]
     if each:
         parts += [around_hole(each, states, left, own, generator) for left, own in around]
-        near = replace(rule, neurons=each, radius=GENTLE * (rule.radius or LEAST), reads=())
+        gentle = tuple(GENTLE * radius for radius in rule.radii)
+        near = replace(rule, neurons=each, radius=GENTLE * (rule.radius or LEAST), radii=gentle, reads=())
         by_turns = torch.arange(each, device="cpu") % 2
-        parts += [replace(near.draw(states, rows, generator), factors=own[by_turns]) for own in singular]
+        axes = features.axes(rows) if gentle else ()
+        parts += [replace(near.draw(states, rows, generator, axes), factors=own[by_turns]) for own in singular]
     return RandomFeatures.joined(parts)
 
 
