@@ -41,6 +41,9 @@ FEW = 200
 """Fewer neurons than these on the coordinates are where an equation that is not linear begins: they cost next to
 nothing, say little about the error, and may take more steps."""
 
+MANY = 1000
+"""With so many neurons what is tried, and a window in time, cost seconds each."""
+
 FEW_STEPS = 30
 """The most steps on one of their levels, …"""
 
@@ -56,7 +59,9 @@ class ReadoutsState:
     while it is trained. On the present level `steps` were taken, the last of which ended at `f`. `solved` has how many
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
     coordinates of an untrained network are waves with a `spectrum` where data are fast, read as many as `reads`, and
-    are as narrow as `radius` says, None for what goes with their number; some are multiplied by what is `singular`.
+    are as narrow as `radius` says, None for what goes with their number, or have a `shape`, which has left the share
+    `left` in a try; some are multiplied by what is `singular`. An evolution is solved in a `window` of its time, 0
+    where it is not.
     """
 
     trained: int = 0
@@ -69,15 +74,17 @@ class ReadoutsState:
     spectrum: AbstractSpectrum | None = None
     reads: tuple[int, ...] = ()
     radius: float | None = None
-    radii: tuple[float, ...] = ()
+    shape: tuple[tuple[float, ...], ...] = ()
+    left: float = math.inf
     singular: tuple[int, ...] = ()
+    window: int = 0
 
 
 def suits(rule: Widening, state: ReadoutsState) -> Widening:
     """Return a rule for neurons on the coordinates with what the state knows of the data."""
     radius = rule.radius if state.radius is None else state.radius
     found = replace(rule, spectrum=state.spectrum, reads=state.reads, singular=state.singular)
-    return replace(found, radius=radius, radii=state.radii)
+    return replace(found, radius=radius, shape=state.shape)
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

@@ -10,9 +10,11 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
+from pinnml.adapt import windows
 from pinnml.adapt.bandwidths import suited
 from pinnml.adapt.climb import (
     FEW,
+    MANY,
     NEGLIGIBLE,
     ReadoutsState,
     better,
@@ -27,14 +29,14 @@ from pinnml.adapt.climb import (
     with_level,
 )
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
-from pinnml.adapt.narrowness import with_radii
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
+from pinnml.adapt.shapes import with_shape
 from pinnml.adapt.widening import Widening, freeze, narrowed, widen
 from pinnml.approximation import differences_of_last_step, hierarchical_surplus
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
-from pinnml.network import FrozenNetwork
+from pinnml.network import FrozenNetwork, neurons_of
 from pinnml.optim import Estimate, Finished, Progress, Renewed, Status
 from pinnml.points import Collocation
 from pinnml.problem import Problem
@@ -141,6 +143,8 @@ class Readouts(AbstractAdaptation):
         """
         if not isinstance(objective.network, FrozenNetwork) or not is_solved(progress, objective, state):
             return None
+        if windows.in_window(state):
+            return None
         last = differences_of_last_step(objective, progress.iterate.theta)
         goes_on = not (is_over(progress, objective, state) or is_beginning(objective, state))
         if last is not None and last.is_old and goes_on:
@@ -156,15 +160,27 @@ class Readouts(AbstractAdaptation):
         if state.trained == 0:  # of a try that fails no trace is left, in the random numbers neither
             generator = copied(generator)
         f = float(progress.iterate.f)
+        is_next = windows.in_window(state) and is_solved(progress, objective, state)
         state = replace(state, steps=state.steps + 1, f=f)
+        if is_next:
+            return self._windowed(objective, progress.iterate.theta, state)
         if progress.estimate is None:
             return None, state
+        if windows.are_called_for(objective, state, f):
+            return self._windowed(objective, 0 * progress.iterate.theta, state)
         state = replace(state, kept=better(state.kept, objective, progress), solved=with_level(state, objective))
         return self._decided(progress, objective, generator, state)
 
     def kept(self, state: Any) -> Kept | None:
-        """Return the best readout so far."""
-        return None if state is None else state.kept
+        """Return the best readout so far, whose loss is that of all of the time, and not of a window."""
+        if state is None or state.kept is None or not windows.in_window(state):
+            return None if state is None else state.kept
+        return replace(state.kept, loss=0.0)
+
+    def _windowed(self, objective: PinnObjective, theta: Tensor, state: ReadoutsState) -> tuple[Renewed, ReadoutsState]:
+        """Go on to the next window in time."""
+        longer = windows.moved(objective, state.window, state.window + 1)
+        return Renewed(longer, theta), replace(state, window=state.window + 1, steps=0, f=math.inf)
 
     def _trained(
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
@@ -186,8 +202,8 @@ class Readouts(AbstractAdaptation):
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
         if number < len(levels) and self._promises(progress.estimate, levels[: number + 1], objective, state):
-            rule = self._with_radii(objective, theta, number, state)
-            again = replace(state, steps=0, f=math.inf, radii=rule.radii)
+            rule, left = self._with_shape(objective, theta, number, state)
+            again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
             return self._widened(objective, theta, rule, generator, again), again
         if state.trained and number == len(levels):
             more = self._more_points(objective, theta, generator)
@@ -202,14 +218,18 @@ class Readouts(AbstractAdaptation):
             return self.levels
         return tuple(suits(one, state) for one in self.untrained)
 
-    def _with_radii(self, objective: PinnObjective, theta: Tensor, number: int, state: ReadoutsState) -> Widening:
-        """Return the rule of a level, with the R that suits each coordinate unless it has one of its own.
+    def _with_shape(
+        self, objective: PinnObjective, theta: Tensor, number: int, state: ReadoutsState
+    ) -> tuple[Widening, float]:
+        """Return the rule of a level, with the shape that suits the solution unless it has an R of its own.
 
-        Few neurons say nothing about that, and waves have their lengths.
+        Few neurons say nothing about that, after many it costs too much, and waves have their lengths.
         """
         rule = self._levels(state)[number]
         is_free = not state.trained and rule.spectrum is None and self.untrained[number].radius is None
-        return with_radii(objective, theta, rule) if is_free and rule.neurons >= FEW else rule
+        if not (is_free and rule.neurons >= FEW and neurons_of(objective.network) < MANY):
+            return rule, state.left
+        return with_shape(objective, theta, rule, state.left)
 
     def _promises(
         self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState

@@ -15,6 +15,7 @@ from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import FrozenNetwork
 from pinnml.objective import Evaluation
 from pinnml.points import Collocation, Sobol, sample
+from pinnml.settings import record
 
 GAIN = 0.7
 """What is left of the residual between the points, at most, where other neurons are taken than usual ones."""
@@ -36,23 +37,41 @@ def drawn(objective: PinnObjective, count: int, seed: int) -> Collocation:
     return {name: one.to(like.device, like.dtype) for name, one in points.items()}
 
 
+@record
+class Try:
+    """What neurons leave of the residual of N = 0 between the points, as a share, the loss with them, and their θ."""
+
+    left: float
+    objective: PinnObjective
+    theta: Tensor
+
+
 def left_by(
     objective: PinnObjective, theta: Tensor, rule: Widening, fitted: Collocation, between: Collocation
 ) -> float:
-    """Return the share of the residual of N = 0 at some points that neurons leave which are fitted to others.
+    """Return the share of the residual of N = 0 at some points that neurons leave which are fitted to others."""
+    return tried(*begun_on(objective, theta, fitted), rule, between).left
 
-    The problem is linear at θ, or at N = 0 where the network is not frozen yet; neurons that are there are left out, so
-    that it is all of the solution that the others are tried on.
+
+def begun_on(objective: PinnObjective, theta: Tensor, fitted: Collocation) -> tuple[PinnObjective, Tensor]:
+    """Return the loss on other points of the frozen network, and θ, or N = 0 where it is not frozen yet."""
+    if isinstance(objective.network, FrozenNetwork):
+        network = on_points(objective, fitted)
+        return objective.on(Discretisation(network, fitted, objective.discretisation.weights)), theta
+    body = freeze(objective.on(replace(objective.discretisation, collocation=fitted)), theta)
+    assert isinstance(body.objective, PinnObjective)
+    return body.objective, 0 * body.theta
+
+
+def tried(objective: PinnObjective, theta: Tensor, rule: Widening, between: Collocation) -> Try:
+    """Return what neurons do that are fitted to the points of the loss of a frozen network.
+
+    The problem is linear at θ; neurons that are there are left out, so that it is all of the solution that the others
+    are tried on.
     """
     weights = objective.discretisation.weights
-    if isinstance(objective.network, FrozenNetwork):
-        here = objective.on(Discretisation(on_points(objective, fitted), fitted, weights))
-    else:
-        body = freeze(objective.on(replace(objective.discretisation, collocation=fitted)), theta)
-        assert isinstance(body.objective, PinnObjective)
-        here, theta = body.objective, 0 * body.theta
-    own = here.network.size
-    wide = widen(here, theta, rule, torch.Generator().manual_seed(3))
+    own = objective.network.size
+    wide = widen(objective, theta, rule, torch.Generator().manual_seed(3))
     assert isinstance(wide.objective, PinnObjective)
     there = on_points(wide.objective, between)
     other = wide.objective.on(Discretisation(there, between, weights))
@@ -64,7 +83,9 @@ def left_by(
 
     (known, wanted), (unknown, rest) = columns_and_residual(wide.objective), columns_and_residual(other)
     objective.threads.release()
-    return float((unknown @ solution(known, wanted) + rest).norm() / rest.norm())
+    outgoing = solution(known, wanted)
+    left = float((unknown @ outgoing + rest).norm() / rest.norm())
+    return Try(left, wide.objective, torch.cat([0 * wide.theta[:own], outgoing]))
 
 
 def solution(jacobian: Tensor, residual: Tensor) -> Tensor:

@@ -69,8 +69,9 @@ class Widening:
     reads : tuple of int, default ()
         How many of the numbers a neuron reads, by turns, as (1, 2, 5): the others are left out at random. () for all.
         Functions of many coordinates are often sums of such of few.
-    radii : tuple of float, default ()
-        R of neurons on the coordinates along each of them, in place of `radius` (dimensionless); () for the same R.
+    shape : tuple of tuple of float, default ()
+        S (d, d), by which neurons on the coordinates are narrower in some directions than in others, in place of
+        `radius` (dimensionless): a_k = S z/(√w std(s)), z ~ N(0, I). () for R times the identity.
     singular : tuple of int, default ()
         Some neurons on the coordinates are multiplied by what solutions are made of at one corner of the domain, or
         where a start and a wall do not go together, of those with these numbers.
@@ -82,7 +83,7 @@ class Widening:
     coordinates: bool = False
     spectrum: AbstractSpectrum | None = None
     reads: tuple[Count, ...] = ()
-    radii: tuple[Annotated[float, Above(0)], ...] = ()
+    shape: tuple[tuple[float, ...], ...] = ()
     singular: tuple[Annotated[int, AtLeast(0)], ...] = ()
 
     def read(self, states: int) -> list[int]:
@@ -111,11 +112,16 @@ class Widening:
 
         Rows that are coordinates belong to `axes`, along which waves have their numbers, and others to none, -1.
         """
+        assert self.radius is not None
         inputs = states[read]
         deviation = inputs.std(1)
         deviation = torch.where(deviation > FLAT * deviation.max(), deviation, deviation.max())
         normal = torch.randn(self.neurons, len(read), generator=generator, dtype=torch.float64, device="cpu").to(states)
-        weight = self._along(axes).to(states) * normal / deviation / math.sqrt(len(read))
+        weight = (
+            normal @ self._spread(axes).to(states).T / deviation / math.sqrt(len(read))
+            if self.shape
+            else (self.radius / math.sqrt(len(read)) * normal / deviation)
+        )
         if self.reads:
             weight = weight * self._chosen(len(read), generator).to(weight)
         if self.spectrum is not None and axes:
@@ -123,14 +129,20 @@ class Widening:
         centres = torch.randint(states.shape[1], (self.neurons,), generator=generator, device="cpu").to(states.device)
         return RandomFeatures(weight, -(weight * inputs[:, centres].T).sum(1), read.to(states.device))
 
-    def _along(self, axes: Sequence[int]) -> Tensor:
-        """Return R of each number that is read: one for all, or that of its coordinate."""
-        assert self.radius is not None
-        if self.radii and len(self.radii) <= max(axes, default=-1):
-            what = f"radii has {len(self.radii)} entries for {max(axes) + 1} coordinates or more"
+    def _spread(self, axes: Sequence[int]) -> Tensor:
+        """Return S for the numbers that are read: those of one coordinate after another, and R for what is none.
+
+        Where a coordinate has several, as sine and cosine, the first ones belong together, and so do the others.
+        """
+        if len(self.shape) <= max(axes, default=-1):
+            what = f"shape has {len(self.shape)} rows for {max(axes) + 1} coordinates or more"
             raise DeclarationError(what, "Widening", "give one for each coordinate")
-        along = [self.radii[axis] if self.radii and axis >= 0 else self.radius for axis in axes] or [self.radius]
-        return torch.tensor(along, dtype=torch.float64, device="cpu")
+        shape = torch.tensor(self.shape, dtype=torch.float64, device="cpu")
+        along = torch.tensor(axes, device="cpu")
+        turn = torch.tensor([axes[:number].count(axis) for number, axis in enumerate(axes)], device="cpu")
+        alike = (turn[:, None] == turn) & (along[:, None] >= 0) & (along >= 0)
+        plain = torch.diag(torch.full((len(axes),), self.radius or LEAST, dtype=torch.float64, device="cpu"))
+        return torch.where(alike, shape[along[:, None], along], plain)
 
     def _waves(
         self,
@@ -213,8 +225,8 @@ def _level(
     parts = [others.draw(states, rows, generator, features.axes(rows) if rule.coordinates else ())]
     if each:
         parts += [around_hole(each, states, left, own, generator) for left, own in around]
-        gentle = tuple(GENTLE * radius for radius in rule.radii)
-        near = replace(rule, neurons=each, radius=GENTLE * (rule.radius or LEAST), radii=gentle, reads=())
+        gentle = tuple(tuple(GENTLE * entry for entry in row) for row in rule.shape)
+        near = replace(rule, neurons=each, radius=GENTLE * (rule.radius or LEAST), shape=gentle, reads=())
         by_turns = torch.arange(each, device="cpu") % 2
         axes = features.axes(rows) if gentle else ()
         parts += [replace(near.draw(states, rows, generator, axes), factors=own[by_turns]) for own in singular]

@@ -7,6 +7,7 @@ from pinnml.problem.check import unresolved
 from pinnml.problem.conditions import AbstractCondition, Interior, Periodic, Term
 from pinnml.problem.data import Data
 from pinnml.problem.domain import AbstractDomain, Corner, Triangulation, check_inside
+from pinnml.problem.evolution import times_of
 from pinnml.problem.field import Field
 from pinnml.problem.integral import Integral
 from pinnml.problem.interface import Across, Interface
@@ -66,5 +67,6 @@ __all__ = [
     "raise_fatal",
     "spread",
     "suggestion",
+    "times_of",
     "unresolved",
 ]

@@ -13,7 +13,7 @@ from torch import Tensor
 from pinnml.errors import DeclarationError
 from pinnml.network import Crossed, InitialLayer, Singularity
 from pinnml.points import Sobol
-from pinnml.problem import AbstractDomain, Parts, Problem, Term
+from pinnml.problem import AbstractDomain, Parts, Problem, Term, times_of
 from pinnml.settings import record
 from pinnml.setup.beginning import FITS, Beginning, Values, largest
 
@@ -47,11 +47,10 @@ def initial_layers(problem: Problem) -> tuple[Singularity, ...]:
     if problem.unknowns or not problem.is_even:
         return ()
     given = [term for term in problem.terms.values() if isinstance(term.region, Parts)]
-    said = {part for term in given for part in term.region.parts}
-    for axis in range(problem.domain.dimension):
-        lower, others = problem.domain.sides(axis)[:1], problem.domain.sides(axis)[1:]
+    for axis in times_of(problem):
+        lower = problem.domain.sides(axis)[:1]
         starts = [term for term in given if term.region.parts == lower]
-        if starts and said.isdisjoint(others) and _is_parabolic(problem, axis):
+        if _is_parabolic(problem, axis):
             walls = [term for term in given if term not in starts]
             try:
                 everywhere = Beginning(problem, axis, starts, _points(problem.domain, lower[0]))
