@@ -96,3 +96,13 @@ def test_a_wave_that_is_lost_at_once_is_found_window_by_window(tmp_path: Path, m
     assert len(begun) == WINDOWS
     first, last = begun[0], begun[-1]
     assert min(row.loss for row in rows[last + 1 :]) < 0.05 * rows[first].loss
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # eleven steps are few
+def test_a_run_that_is_stopped_within_windows_goes_on_to_the_bit(tmp_path: Path) -> None:
+    stopped = ran(9, out=tmp_path / "run")
+    assert isinstance(stopped.run.adaptation, ReadoutsState) and windows.in_window(stopped.run.adaptation)
+    again, straight = pm.resume(tmp_path / "run", soliton(), stop=Iterations(11)), ran(11)
+    assert torch.equal(again.run.result.iterate.theta, straight.run.result.iterate.theta)
+    assert [row.loss for row in again.history] == [row.loss for row in straight.history]
