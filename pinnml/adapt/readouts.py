@@ -141,9 +141,8 @@ class Readouts(AbstractAdaptation):
 
         Where the last step's linear model is old, the next step has as much to give as another model would cost.
         """
-        if not isinstance(objective.network, FrozenNetwork) or not is_solved(progress, objective, state):
-            return None
-        if windows.in_window(state):
+        is_read = isinstance(objective.network, FrozenNetwork) and not windows.in_window(state)
+        if not is_read or not is_solved(progress, objective, state):
             return None
         last = differences_of_last_step(objective, progress.iterate.theta)
         goes_on = not (is_over(progress, objective, state) or is_beginning(objective, state))
@@ -173,9 +172,8 @@ class Readouts(AbstractAdaptation):
 
     def kept(self, state: Any) -> Kept | None:
         """Return the best readout so far, whose loss is that of all of the time, and not of a window."""
-        if state is None or state.kept is None or not windows.in_window(state):
-            return None if state is None else state.kept
-        return replace(state.kept, loss=0.0)
+        kept = None if state is None else state.kept
+        return kept if kept is None or not windows.in_window(state) else replace(kept, loss=0.0)
 
     def _windowed(self, objective: PinnObjective, theta: Tensor, state: ReadoutsState) -> tuple[Renewed, ReadoutsState]:
         """Go on to the next window in time."""

@@ -79,7 +79,6 @@ def with_shape(
     neurons = math.ceil(min(rule.neurons, NEURONS) / math.sqrt(fields))
     count = math.ceil(ROWS * neurons * fields / residuals)
     fitted, between = drawn(objective, count, 1), drawn(objective, count // 2, 2)
-
     here, theta = begun_on(objective, theta, fitted)
 
     def fit(shape: Shape) -> Try:
@@ -99,7 +98,9 @@ def with_shape(
     frame = directions(first.objective, first.theta, turning)
     least, shape = _descended(shape, first.left, scales, left)
     if least > ENOUGH and _is_apart(frame, shape):
-        other = frame * shape.norm(dim=0).sort().values
+        sizes = shape.norm(dim=0)
+        sizes[turning] = sizes[turning].sort().values  # as directions are, from the least change to the most
+        other = frame * sizes
         least, shape = min((least, shape), _descended(other, left(_plain(other)), scales, left), key=itemgetter(0))
     least, shape = _descended(shape, least, _turns(turning), left)
     return replace(rule, shape=_plain(shape)), least
@@ -126,8 +127,8 @@ def directions(objective: PinnObjective, theta: Tensor, turning: Sequence[int]) 
     if turning:
         slope = torch.stack(slopes).double().cpu().nan_to_num(0, 0, 0)  # (t, fields, n)
         slope = slope / slope.square().sum((0, 2), keepdim=True).sqrt().clamp_min(torch.finfo(slope.dtype).tiny)
-        vectors = torch.linalg.eigh(torch.einsum("ifn,jfn->ij", slope, slope))[1]
-        found[torch.tensor(turning)[:, None], torch.tensor(turning)] = vectors
+        among = torch.tensor(turning, device="cpu")
+        found[among[:, None], among] = torch.linalg.eigh(torch.einsum("ifn,jfn->ij", slope, slope))[1]
     return found
 
 

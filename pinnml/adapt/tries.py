@@ -90,7 +90,8 @@ def tried(objective: PinnObjective, theta: Tensor, rule: Widening, between: Coll
 
 def solution(jacobian: Tensor, residual: Tensor) -> Tensor:
     """Return the least-squares solution of Jd = −r, held by `RIDGE`, from the triangle of [J, r] alone."""
-    columns = jacobian.shape[1]
-    ridge = RIDGE * jacobian.norm(dim=0).max() * torch.eye(columns + 1).to(jacobian)[:columns]
-    triangle = torch.linalg.qr(torch.cat([torch.cat([jacobian, -residual[:, None]], 1), ridge]), mode="r")[1]
+    ridge = (RIDGE * jacobian.norm(dim=0).max()).expand(jacobian.shape[1]).diag()
+    rows = torch.cat([jacobian, ridge])
+    right = torch.cat([-residual, ridge.new_zeros(len(ridge))])
+    triangle = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")[1]
     return torch.linalg.solve_triangular(triangle[:-1, :-1], triangle[:-1, -1:], upper=True)[:, 0]
