@@ -28,6 +28,7 @@ from pinnml.adapt.climb import (
     suits,
     with_level,
 )
+from pinnml.adapt.lightening import lightened
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
@@ -200,6 +201,7 @@ class Readouts(AbstractAdaptation):
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
         if number < len(levels) and self._promises(progress.estimate, levels[: number + 1], objective, state):
+            theta = lightened(objective, theta)
             rule, left = self._with_shape(objective, theta, number, state)
             again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
             return self._widened(objective, theta, rule, generator, again), again

@@ -51,7 +51,7 @@ ENOUGH = 1e-6
 """Where a try leaves no more than this share of the residual there is nothing to look for."""
 
 APART = 0.1
-"""Directions that differ by less (in radians) from those of the coordinates are theirs."""
+"""Directions that differ by less (in radians) are the same, and so are sizes that do, relatively."""
 
 POINTS, STEP = 512, 1e-3
 """Points at which slopes are taken, and the distance over which they are, as a share of a side."""
@@ -142,7 +142,7 @@ def _descended(
         for pair in moves:
             for move in pair:
                 before = least
-                while least > ENOUGH and tries < TRIES and _is_allowed(other := move(shape)):
+                while least > ENOUGH and tries < TRIES and _is_allowed(other := move(shape)) and other is not shape:
                     found, tries = left(_plain(other)), tries + 1
                     if found > GAIN * least:
                         break
@@ -170,6 +170,8 @@ def _scaled(column: int, factor: float) -> Move:
 def _turned(first: int, second: int, angle: float) -> Move:
     def move(shape: Tensor) -> Tensor:
         size, changed = shape.norm(dim=0), shape.clone()
+        if abs(float(size[first] / size[second]) - 1) < APART:
+            return shape  # as far in all directions of this plane
         one, other = shape[:, first] / size[first], shape[:, second] / size[second]
         changed[:, first] = size[first] * (math.cos(angle) * one + math.sin(angle) * other)
         changed[:, second] = size[second] * (math.cos(angle) * other - math.sin(angle) * one)
