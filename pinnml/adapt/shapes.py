@@ -23,7 +23,7 @@ from pinnml.points import Sobol
 NEURONS = 300
 """The most neurons that are tried."""
 
-ROWS = 5
+ROWS = 3
 """Residuals a column of a try."""
 
 TRIES = 16
