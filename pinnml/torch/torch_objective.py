@@ -27,7 +27,7 @@ from pinnml.objective import (
     successive,
 )
 from pinnml.torch.checks import TRIED, prepared
-from pinnml.torch.depth import HalvedModule, halved
+from pinnml.torch.halved import HalvedModule, halved
 from pinnml.torch.losses import Loss, divides_evenly, sums
 from pinnml.torch.samples import Samples, spread
 

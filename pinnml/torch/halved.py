@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from pinnml.errors import DeclarationError
 from pinnml.objective import AbstractRestriction, AbstractTransfer, HalfDepth, Structure, gathered, halved_depth, paired
@@ -138,8 +139,6 @@ def _joined(module: nn.Module, pairs: Sequence[tuple[str, str]]) -> nn.Module:
 
 def _work(parameters: Parameters, inputs: Sequence[Tensor]) -> float:
     """Return the multiplications of the module on some inputs, and one for each parameter where it has none."""
-    from torch.utils.flop_counter import FlopCounterMode  # it takes long to load
-
     counter = FlopCounterMode(display=False)
     with counter:
         parameters.call(parameters.start(), inputs)

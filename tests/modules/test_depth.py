@@ -1,0 +1,298 @@
+"""Torch modules of half the depth: exact adjoints, ΠP = I, steps that add up, what stays of the function, refusals."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+from small_modules import classes, inputs
+from torch import Tensor, nn
+
+import pinnml as pm
+from pinnml.levels import CoarseLevel, Multilevel
+from pinnml.objective import (
+    AbstractCoarsening,
+    CellCentred,
+    CoarseProblem,
+    Evaluation,
+    HalfDepth,
+    ShareOfPoints,
+    Successive,
+    VertexCentred,
+)
+from pinnml.torch import Residual, TorchObjective
+
+RULES: dict[str, AbstractCoarsening] = {
+    "cell-centred": HalfDepth(),
+    "vertex-centred": HalfDepth(VertexCentred()),
+    "twice": Successive((HalfDepth(), HalfDepth(VertexCentred()))),
+    "on half of the samples": Successive((ShareOfPoints(0.5), HalfDepth())),
+}
+
+
+def block(width: int = 4, step: float = 0.5) -> Residual:
+    return Residual(nn.Sequential(nn.Linear(width, width), nn.Tanh()), step)
+
+
+def resnet(blocks: int = 5, width: int = 4) -> nn.Sequential:
+    """Return a residual network of length 2 on two inputs, drawn from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        rows = [block(width, 2 / blocks) for _ in range(blocks)]
+        return nn.Sequential(nn.Linear(2, width), nn.Tanh(), *rows, nn.Linear(width, 3)).double()
+
+
+class Looped(nn.Module):
+    """Blocks with convolutions in a list, which forward goes through, beside a frozen layer and a buffer."""
+
+    def __init__(self, blocks: int = 4) -> None:
+        super().__init__()
+        self.opening = nn.Linear(2, 6).requires_grad_(False)
+        self.register_buffer("shift", torch.tensor(0.1))
+        self.blocks = nn.ModuleList(
+            Residual(nn.Sequential(nn.Conv1d(1, 1, 3, padding=1), nn.Tanh()), 0.5) for _ in range(blocks)
+        )
+        self.closing = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.opening(x)[:, None] + self.shift
+        for part in self.blocks:
+            h = part(h)
+        closed: Tensor = self.closing(h[:, 0])
+        return closed
+
+
+def looped() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return Looped().double()
+
+
+MODULES: dict[str, Callable[[], nn.Module]] = {"odd": resnet, "even": lambda: resnet(4), "looped": looped}
+
+
+def classify(module: nn.Module, **settings: float) -> TorchObjective:
+    return pm.torch.objective(module, nn.CrossEntropyLoss(), (inputs(), classes()), **settings)  # type: ignore[arg-type]
+
+
+def coarse(objective: TorchObjective, rule: AbstractCoarsening) -> tuple[CoarseProblem, TorchObjective]:
+    found = objective.coarse(rule)
+    assert found is not None and isinstance(found.objective, TorchObjective)
+    return found, found.objective
+
+
+def drawn(size: int, seed: int) -> Tensor:
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("rule", RULES)
+def test_the_adjoint_is_exact_and_coarse_iterates_come_back(rule: str, module: str) -> None:
+    f = classify(MODULES[module]())
+    problem, smaller = coarse(f, RULES[rule])
+    k, p = problem.restriction.shape
+    assert p == f.size > k == smaller.size == smaller.structure.size and problem.iterates.shape == (k, p)
+    v, x = drawn(p, 1), drawn(k, 2)
+    for R in (problem.restriction, problem.iterates):
+        torch.testing.assert_close(R(v).dot(x), v.dot(R.adjoint(x)), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(problem.iterates(problem.restriction.adjoint(x)), x, rtol=0, atol=1e-14)
+
+
+def test_two_blocks_become_one_with_both_steps_and_copies_and_averages_go_between() -> None:
+    f = classify(resnet(5))
+    problem, smaller = coarse(f, HalfDepth())
+    theta = f.start
+    opening, *rows, closing = theta.split([12, 20, 20, 20, 20, 20, 15])
+    y = torch.cat([opening, (rows[0] + rows[1]) / 2, (rows[2] + rows[3]) / 2, rows[4], closing])
+    torch.testing.assert_close(problem.iterates(theta), y)
+    back = problem.restriction.adjoint(y).split([12, 20, 20, 20, 20, 20, 15])
+    assert torch.equal(back[1], back[2]) and torch.equal(back[1], y[12:32])
+    h = torch.tanh(_affine(opening, inputs(), 4))
+    for row, step in zip(y[12:72].split(20), (0.8, 0.8, 0.4), strict=True):
+        h = h + step * torch.tanh(_affine(row, h, 4))
+    expected = nn.CrossEntropyLoss()(_affine(closing, h, 3), classes())
+    torch.testing.assert_close(smaller.value(y), expected, rtol=1e-13, atol=0)
+    again, _ = coarse(smaller, HalfDepth())  # steps 0.8, 0.8 and 0.4
+    torch.testing.assert_close(again.iterates(y)[12:32], (y[12:32] + y[32:52]) / 2)
+    assert f.coarse(HalfDepth()) is problem and len(list(f._parameters.module.children())) == 8
+
+
+def _affine(entries: Tensor, h: Tensor, outputs: int) -> Tensor:
+    weight = entries[: outputs * h.shape[1]].view(outputs, -1)
+    return h @ weight.T + entries[outputs * h.shape[1] :]
+
+
+def test_linear_interpolation_goes_to_every_other_block() -> None:
+    problem, _ = coarse(classify(resnet(4)), HalfDepth(VertexCentred()))
+    y = drawn(problem.restriction.shape[0], 3)
+    first, second = y[12:32], y[32:52]
+    rows = problem.restriction.adjoint(y)[12:92].split(20)
+    for row, expected in zip(rows, (first, (first + second) / 2, second, second), strict=True):
+        torch.testing.assert_close(row, expected)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_coarse_gradient_is_that_of_differences(module: str) -> None:
+    f = classify(MODULES[module](), weight_decay=0.1)
+    problem, smaller = coarse(f, HalfDepth())
+    y, direction = problem.iterates(f.start), drawn(smaller.size, 7)
+    above, below = (float(smaller.value(y + sign * 1e-5 * direction)) for sign in (1, -1))
+    assert float(smaller.at(y).grad.dot(direction)) == pytest.approx((above - below) / 2e-5, rel=1e-7)
+
+
+@pytest.mark.parametrize("transfer", [CellCentred(), VertexCentred()], ids=str)
+def test_the_function_stays_to_the_order_of_the_step_where_blocks_are_smooth_in_depth(
+    transfer: CellCentred | VertexCentred,
+) -> None:
+    jumps = []
+    for blocks in (8, 16, 32, 64):
+        f = classify(resnet(blocks))
+        depth = torch.linspace(0, 1, blocks, dtype=torch.float64)
+        rows = 0.5 * drawn(20, 8) + torch.sin(3 * depth)[:, None] * drawn(20, 9)
+        theta = torch.cat([drawn(12, 10), rows.flatten(), drawn(15, 11)])
+        problem, smaller = coarse(f, HalfDepth(transfer))
+        other = smaller._parameters.call(problem.iterates(theta), [inputs()])
+        jumps.append(float((other - f._parameters.call(theta, [inputs()])).norm()))
+    assert not HalfDepth(transfer).keeps_function
+    orders = [math.log2(one / other) for one, other in pairwise(jumps)]
+    assert all(0.8 < order < 1.2 for order in orders[1:]), (jumps, orders)
+
+
+def test_a_coarse_evaluation_costs_its_share_of_the_multiplications() -> None:
+    f = classify(resnet(4))
+    _, smaller = coarse(f, HalfDepth())
+    ratio = (2 * 4 + 2 * 16 + 12) / (2 * 4 + 4 * 16 + 12)
+    assert smaller.cost(Evaluation.GRADIENT) == pytest.approx(ratio)
+    assert coarse(f, RULES["on half of the samples"])[1].cost(Evaluation.GRADIENT) == pytest.approx(ratio * 8 / 15)
+    _, convolved = coarse(classify(looped()), HalfDepth())  # six places by three weights a block, 2·6 and 6·3 around
+    assert convolved.cost(Evaluation.GRADIENT) == pytest.approx((12 + 2 * 18 + 18) / (12 + 4 * 18 + 18))
+    squares = pm.torch.objective(resnet(4), nn.MSELoss(), (inputs(), drawn(45, 1).view(15, 3)))
+    _, fewer = coarse(squares, HalfDepth())
+    assert fewer.cost(Evaluation.MODEL) == pytest.approx(ratio * (7 / 3 + 3 * fewer.size / 12))
+
+
+def test_batches_have_their_halves_made_once() -> None:
+    f = classify(resnet(8))
+    pm.torch.depth(f, 2)
+    first, second = (coarse(f.batch(torch.tensor(numbers)), HalfDepth()) for numbers in ([0, 1], [2, 3, 4]))
+    assert first[0].restriction is second[0].restriction and first[1].samples == 2
+    assert coarse(first[1], HalfDepth())[0].restriction is coarse(second[1], HalfDepth())[0].restriction
+
+
+SOLVERS: dict[str, Callable[[tuple[HalfDepth, ...]], pm.optim.AbstractSolver]] = {
+    "rmtr": lambda rules: pm.methods.rmtr(rules, steps=3),
+    "ml-adagrad": pm.methods.ml_adagrad,
+    "multigrid": lambda rules: pm.methods.multilevel_lbfgs(rules),
+    "nested iteration": lambda rules: pm.methods.nested_iteration(rules, steps=5),
+}
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_multilevel_methods_lower_the_loss_and_use_the_smaller_modules(name: str) -> None:
+    f = classify(resnet(8))
+    result = pm.optim.minimise(f, f.start, SOLVERS[name](pm.torch.depth(f, 2)), pm.Iterations(15))
+    assert float(f.value(result.iterate.theta)) < 0.5 * float(f.value(f.start))
+    assert result.counts.work != int(result.counts.work)  # evaluations that cost less than one
+
+
+def test_the_hierarchy_tells_how_far_the_function_jumps() -> None:
+    f = classify(resnet(8))
+    table = Multilevel(tuple(map(CoarseLevel, pm.torch.depth(f, 2)))).hierarchy(f, f.at(f.start))
+    assert [level.unknowns for level in table.levels] == [12 + blocks * 20 + 15 for blocks in (8, 4, 2)]
+    assert all(0 < abs(level.jump) < 0.1 for level in table.levels[1:])
+
+
+def frozen(second: float) -> nn.Sequential:
+    """Two blocks, of which a constant may differ."""
+    rows = nn.Sequential(nn.Linear(2, 4), block(), block(), nn.Linear(4, 3)).double()
+    for number, value in ((1, 0.5), (2, second)):
+        rows.get_parameter(f"{number}.inner.0.bias").requires_grad_(False).fill_(value)
+    return rows
+
+
+def tied() -> nn.Sequential:
+    first = block()
+    return nn.Sequential(nn.Linear(2, 4), first, first, nn.Linear(4, 3)).double()
+
+
+def named() -> nn.Sequential:
+    rows = OrderedDict([("in", nn.Linear(2, 4)), ("a", block()), ("b", block()), ("out", nn.Linear(4, 3))])
+    return nn.Sequential(rows).double()
+
+
+def half_tied() -> nn.Sequential:
+    first, second, third = (nn.Linear(4, 4) for _ in range(3))
+    third.weight = second.weight
+    return nn.Sequential(nn.Linear(2, 4), Residual(first), Residual(second), Residual(third), nn.Linear(4, 3)).double()
+
+
+class Shifted(nn.Linear):
+    """A layer with a number of its own."""
+
+    def __init__(self, shift: float) -> None:
+        super().__init__(4, 4)
+        self.shift = shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + self.shift
+
+
+LONE: dict[str, Callable[[], nn.Module]] = {
+    "no blocks": lambda: nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3)),
+    "one block": lambda: nn.Sequential(nn.Linear(2, 4), block(), nn.Linear(4, 3)),
+    "parted": lambda: nn.Sequential(nn.Linear(2, 4), block(), nn.ReLU(), block(), nn.Linear(4, 3)),
+    "other activations": lambda: nn.Sequential(
+        nn.Linear(2, 4), block(), Residual(nn.Sequential(nn.Linear(4, 4), nn.ReLU())), nn.Linear(4, 3)
+    ),
+    "other numbers": lambda: nn.Sequential(nn.Linear(2, 4), *(Residual(Shifted(s)) for s in (0, 1)), nn.Linear(4, 3)),
+    "other constants": lambda: frozen(0.7),
+    "two rows": lambda: nn.Sequential(
+        nn.Linear(2, 4), nn.Sequential(block()), nn.Sequential(block()), nn.Linear(4, 3)
+    ),
+    "tied": tied,
+    "tied to another": half_tied,
+    "without parameters": lambda: nn.Sequential(nn.Linear(2, 4), *(Residual(nn.Tanh()) for _ in range(2)),
+                                                nn.Linear(4, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LONE)
+def test_blocks_that_are_not_alike_or_no_neighbours_stay(name: str) -> None:
+    f = classify(LONE[name]().double())
+    assert f.coarse(HalfDepth()) is None
+    with pytest.raises(pm.DeclarationError, match=r"After 0 of 2 halvings no two.*depth.*Residual blocks"):
+        pm.torch.depth(f, 2)
+
+
+@pytest.mark.parametrize("module", [lambda: frozen(0.5), named], ids=["equal constants", "names of their own"])
+def test_blocks_with_equal_constants_or_names_are_halved(module: Callable[[], nn.Module]) -> None:
+    _, smaller = coarse(classify(module()), HalfDepth())
+    assert len(list(smaller._parameters.module.children())) == 3
+
+
+class Counting(Looped):
+    """A forward that wants four blocks."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert len(self.blocks) == 4, "four blocks"
+        return super().forward(x)
+
+
+def test_wrong_depths_and_blocks_are_refused() -> None:
+    with pytest.raises(pm.DeclarationError, match="After 2 of 3 halvings"):
+        pm.torch.depth(classify(resnet(4)), 3)
+    with pytest.raises(pm.DeclarationError, match="levels is 0"):
+        pm.torch.depth(classify(resnet(4)), 0)
+    with pytest.raises(pm.DeclarationError, match=r"fails with 2 residual blocks less: AssertionError.*as many blocks"):
+        pm.torch.depth(classify(Counting().double()))
+    with pytest.raises(pm.DeclarationError, match=r"inner is .*give a torch\.nn\.Module"):
+        Residual(torch.tanh)  # type: ignore[arg-type]
+    for step in (0.0, -1.0, float("nan")):
+        with pytest.raises(pm.DeclarationError, match=r"step is .*above 0"):
+            Residual(nn.Tanh(), step)
+    with pytest.raises(pm.DeclarationError, match=r"makes \(1, 3\) of \(1, 4\)|makes \(3, 3\) of \(3, 4\)"):
+        classify(nn.Sequential(nn.Linear(2, 4), Residual(nn.Linear(4, 3))).double())
