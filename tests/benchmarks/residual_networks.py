@@ -143,9 +143,9 @@ def _base(method: str, known: dict[str, list[float]]) -> list[float]:
 
 
 def _cell(work: float, base: float) -> str:
-    """Return the median work, and beside it the ratio to that of one level."""
+    """Return the median work, and beside it the ratio to that of one level, where both are known."""
     shown = f"{work:.0f}" if math.isfinite(work) else "–"
-    return shown if not math.isfinite(work / base) else f"{shown} ({work / base:.2f})"
+    return f"{shown} ({work / base:.2f})" if math.isfinite(work) and math.isfinite(base) else shown
 
 
 if __name__ == "__main__":
