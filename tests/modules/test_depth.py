@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import runpy
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -197,6 +199,27 @@ def test_multilevel_methods_lower_the_loss_and_use_the_smaller_modules(name: str
     result = pm.optim.minimise(f, f.start, SOLVERS[name](pm.torch.depth(f, 2)), pm.Iterations(15))
     assert float(f.value(result.iterate.theta)) < 0.5 * float(f.value(f.start))
     assert result.counts.work != int(result.counts.work)  # evaluations that cost less than one
+
+
+@pytest.mark.slow
+def test_nested_iteration_over_samples_and_depth_takes_less_work_than_one_level() -> None:
+    """Of two spirals with 32 blocks, as of problems on a mesh; the median of three seeds, at the ends of steps."""
+    examples = Path(__file__).parents[2] / "examples"
+    spirals = runpy.run_path(str(examples / "two_spirals.py"))["spirals"]
+    resnet = runpy.run_path(str(examples / "digits.py"))["resnet"]
+    single, ratios = pm.optim.LSR1(100), []
+    nested = pm.methods.nested_iteration((ShareOfPoints(0.25), HalfDepth()), single, steps=40)
+    for seed in range(3):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = resnet(32, 2, 8, 1)
+        data = spirals(200, torch.Generator().manual_seed(seed))
+        f = pm.torch.objective(module, nn.BCEWithLogitsLoss(), data, weight_decay=1e-6)
+        stop = pm.Loss(0.01) | pm.stop.Work(120)
+        one, many = (pm.optim.minimise(f, f.start, solver, stop) for solver in (single, nested))
+        assert one.iterate.value <= 0.01 and many.iterate.value <= 0.01
+        ratios.append(many.counts.work / one.counts.work)
+    assert sorted(ratios)[1] < 0.75, ratios  # 0.65 of 0.47, 0.65 and 1.41
 
 
 def test_the_hierarchy_tells_how_far_the_function_jumps() -> None:
