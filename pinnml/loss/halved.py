@@ -17,12 +17,12 @@ from pinnml.objective import (
     HalfDepth,
     HalfWidth,
     Part,
+    Pieces,
     Structure,
     gathered,
+    halved_depth,
+    paired,
 )
-
-Pieces = list[tuple[Tensor, Tensor, Tensor]]
-"""Entries of a sparse matrix (k, p): their rows, columns and values."""
 
 
 @dataclass(frozen=True)
@@ -55,46 +55,19 @@ def halved(
 
 def _half_as_deep(network: ChainNetwork, transfer: AbstractTransfer, parameters: Structure) -> CoarseNetwork | None:
     """Make one block of every two neighbours that are alike."""
-    groups = _pairs_of_blocks(network.layers)
-    if len(groups) == len(network.layers):
+    fine = network.layers
+
+    def are_alike(first: int, second: int) -> bool:
+        return _are_alike(fine[first], fine[second])
+
+    groups = paired(len(fine), are_alike)
+    if len(groups) == len(fine):
         return None
-    layers = [_joined([network.layers[number] for number in group]) for group in groups]
+    layers = [_joined([fine[number] for number in group]) for group in groups]
     coarse = ChainNetwork(network.features, layers).scaled(network.scales or ())
-    down, across = Pieces(), Pieces()
-
-    def enter(pieces: Pieces, block: int, fine: int, weight: float) -> None:
-        count = network.layers[fine].size
-        numbers = torch.arange(count, device="cpu")
-        values = torch.full((count,), weight, dtype=torch.float64, device="cpu")
-        pieces.append((coarse.blocks[block].start + numbers, network.blocks[fine].start + numbers, values))
-
-    for number, group in enumerate(groups):
-        enter(down, number, group[0], 1.0)
-        steps = [network.layers[fine].step or 0.0 for fine in group]
-        if len(group) == 1:
-            enter(across, number, group[0], 1.0)
-            continue
-        has_next = number + 1 < len(groups) and _are_alike(
-            network.layers[group[0]], network.layers[groups[number + 1][0]]
-        )
-        own, following = transfer.second(steps[0], steps[1]) if has_next else (1.0, 0.0)
-        enter(down, number, group[1], own)
-        if following:
-            enter(down, number + 1, group[1], following)
-        for fine, weight in zip(group, transfer.merged(steps[0], steps[1]), strict=True):
-            if weight:
-                enter(across, number, fine, weight)
+    steps = [layer.step or 0.0 for layer in fine]
+    down, across = halved_depth([layer.size for layer in fine], steps, are_alike, transfer)
     return _coarse_network(network, coarse, down, across, parameters)
-
-
-def _pairs_of_blocks(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
-    """Return the numbers of the layers, in twos where neighbours are residual blocks that are alike."""
-    groups, number = list[tuple[int, ...]](), 0
-    while number < len(layers):
-        is_pair = number + 1 < len(layers) and _are_alike(layers[number], layers[number + 1])
-        groups.append((number, number + 1) if is_pair else (number,))
-        number += len(groups[-1])
-    return groups
 
 
 def _are_alike(first: Layer, second: Layer) -> bool:

@@ -19,6 +19,7 @@ from pinnml.objective.elimination import (
     restriction_of,
     spans_by_kind,
 )
+from pinnml.objective.halving import Pieces, halved_depth, paired
 from pinnml.objective.iterate import Iterate
 from pinnml.objective.least_squares import (
     AbstractGaussNewton,
@@ -101,6 +102,9 @@ __all__ = [
     "Watch",
     "everything",
     "gathered",
+    "Pieces",
+    "halved_depth",
+    "paired",
     "metered",
     "projectable",
     "read",

@@ -3,7 +3,8 @@
 from pinnml.torch.batches import MiniBatches
 from pinnml.torch.least_squares import TorchLeastSquares
 from pinnml.torch.losses import HalfSquares
-from pinnml.torch.making import objective
+from pinnml.torch.making import depth, objective
+from pinnml.torch.residual import Residual
 from pinnml.torch.torch_objective import TorchObjective
 
-__all__ = ["HalfSquares", "MiniBatches", "TorchLeastSquares", "TorchObjective", "objective"]
+__all__ = ["HalfSquares", "MiniBatches", "Residual", "TorchLeastSquares", "TorchObjective", "depth", "objective"]

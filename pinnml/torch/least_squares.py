@@ -134,11 +134,11 @@ class TorchLeastSquares(TorchObjective, AbstractLeastSquares):
         return stack.model()
 
     def cost(self, kind: Evaluation) -> float:
-        """Return the cost on the share of samples, of J with m outputs (1 + 2m)/3 and of JᵀJ pm/12 more.
+        """Return the cost on the share of samples and blocks, of J with m outputs (1 + 2m)/3 and of JᵀJ pm/12 more.
 
         A gradient is 6np multiplications: 2np forward, 4np backward for each output of J, and npm/2 more for JᵀJ.
         """
-        share, outputs = self.samples / self._all, self._outputs
+        share, outputs = self._share, self._outputs
         match kind:
             case Evaluation.JACOBIAN:
                 return share * (1 + 2 * outputs) / 3

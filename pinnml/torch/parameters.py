@@ -30,6 +30,7 @@ class Parameters:
         if len(kinds) > 1:
             remedy = "move it to one device and precision, as by module.to(device, dtype)"
             raise DeclarationError(f"The module has parameters of {' and of '.join(kinds)}", "module", remedy)
+        self.names = list(self._named)
         self.sizes = [p.numel() for p in self._named.values()]
 
     @property

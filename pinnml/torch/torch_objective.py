@@ -18,12 +18,16 @@ from pinnml.objective import (
     AbstractObjective,
     CoarseProblem,
     Evaluation,
+    HalfDepth,
     Iterate,
     ShareOfPoints,
     Structure,
+    Successive,
     everything,
+    successive,
 )
-from pinnml.torch.checks import prepared
+from pinnml.torch.checks import TRIED, prepared
+from pinnml.torch.halved import HalvedModule, halved
 from pinnml.torch.losses import Loss, divides_evenly, sums
 from pinnml.torch.samples import Samples, spread
 
@@ -80,7 +84,9 @@ class TorchObjective(AbstractObjective):
         self._decay = decay
         self._all = len(self._samples)
         self._chunk = chunk if divides_evenly(loss) else max(chunk, self._all)
+        self._unit = 1.0
         self._coarse = dict[AbstractCoarsening, CoarseProblem]()
+        self._halved = dict[HalfDepth, HalvedModule | None]()  # batches have it in common
         self._moved: tuple[tuple[torch.device, torch.dtype], Samples] | None = None
 
     def _check(self, loss: Loss) -> None:
@@ -155,18 +161,45 @@ class TorchObjective(AbstractObjective):
         return self._moved[1]
 
     def coarse(self, rule: AbstractCoarsening, theta: Tensor | None = None) -> CoarseProblem | None:
-        """Return the objective on a share of the samples, taken evenly in their order."""
+        """Return the objective on a share of the samples, taken evenly in their order, or of a module half as deep.
+
+        Of the latter λ is the same. Raises `DeclarationError` where the module fails with fewer blocks.
+        """
+        if isinstance(rule, Successive):
+            return successive(self, rule, theta)
         if isinstance(rule, ShareOfPoints) and rule not in self._coarse:
             same = everything(self.size)
             kept = spread(self.samples, math.ceil(rule.share * self.samples))
             self._coarse[rule] = CoarseProblem(self.batch(kept), same, same)
+        if isinstance(rule, HalfDepth) and rule not in self._coarse and (smaller := self._half(rule)) is not None:
+            self._coarse[rule] = CoarseProblem(self._of(smaller), smaller.restriction, smaller.iterates)
         return self._coarse.get(rule)
+
+    def _half(self, rule: HalfDepth) -> HalvedModule | None:
+        """Return the module half as deep, which is made once for all batches."""
+        if rule not in self._halved:
+            few = self._samples.chosen(slice(0, TRIED)).like(self.start)
+            self._halved[rule] = halved(self._parameters, rule.transfer, few.inputs)
+        return self._halved[rule]
+
+    def _of(self, smaller: HalvedModule) -> Self:
+        """Return the same objective of another module."""
+        found = copy.copy(self)
+        found._parameters, found._structure = smaller.parameters, smaller.structure
+        found._unit = self._unit * smaller.share
+        found._coarse, found._halved = {}, smaller.halved
+        return found
 
     @property
     def structure(self) -> Structure:
         """The modules that have parameters of their own."""
         return self._structure
 
+    @property
+    def _share(self) -> float:
+        """What this objective costs of that of the whole module on all samples."""
+        return self._unit * self.samples / self._all
+
     def cost(self, kind: Evaluation) -> float:
-        """Return the usual cost on the share of the samples that this objective has."""
-        return self.samples / self._all * COSTS[kind]
+        """Return the usual cost on the share of samples and blocks that this objective has."""
+        return self._share * COSTS[kind]
