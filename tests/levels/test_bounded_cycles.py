@@ -29,6 +29,7 @@ from pinnml.objective import (
     HalfDepth,
     HalfWidth,
     ShareOfPoints,
+    Subspace,
     Successive,
     Tied,
     everything,
@@ -165,11 +166,12 @@ RULES: dict[str, AbstractCoarsening] = {
 def prolongations(theta: Tensor) -> dict[str, AbstractRestriction]:
     found = {name: LOSS.coarse(rule, theta) for name, rule in RULES.items()}
     fine = transfers(63)[0]
-    more = {"springs": fine, "twice": transfers(31)[0] @ fine, "tied": Tied((((0, 3), (3, 6)), ((7, 9),)), 12)}
+    mixed = Subspace(vector(24, 7).view(3, 8))
+    more = {"mixed": mixed, "springs": fine, "twice": transfers(31)[0] @ fine, "tied": Tied((((0, 3), (3, 6)), ((7, 9),)), 12)}
     return {name: problem.restriction for name, problem in found.items() if problem is not None} | more
 
 
-@pytest.mark.parametrize("name", [*RULES, "springs", "twice", "tied"])
+@pytest.mark.parametrize("name", [*RULES, "mixed", "springs", "twice", "tied"])
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_no_coarse_correction_leads_out_of_the_fine_bounds(name: str, seed: int) -> None:
@@ -189,7 +191,7 @@ def test_no_coarse_correction_leads_out_of_the_fine_bounds(name: str, seed: int)
     assert bool(((reached >= theta - room[0] - 1e-9) & (reached <= theta + room[1] + 1e-9)).all())
 
 
-@pytest.mark.parametrize("name", [*RULES, "springs", "twice", "tied"])
+@pytest.mark.parametrize("name", [*RULES, "mixed", "springs", "twice", "tied"])
 def test_a_restriction_as_a_sparse_matrix_is_the_restriction(name: str) -> None:
     restriction = prolongations(vector(NETWORK.size, 1))[name]
     v = vector(restriction.shape[1], 2)
