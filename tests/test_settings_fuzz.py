@@ -78,6 +78,7 @@ SAMPLES: dict[str, Any] = {
         acceptance=pm.levels.LineSearched(),
         paying=pm.levels.Paying(3, retry=2),
     ),
+    "bounded": pm.methods.monotone_multigrid(pm.optim.Bounds(-3.0, 3.0)),
     "full multigrid": pm.levels.full_multigrid(pm.methods.fcycle()),
     "smaller": pm.objective.Successive((pm.objective.HalfDepth(), pm.objective.HalfWidth())),
     "weak": pm.levels.TwoLevel(coarse=(pm.levels.WeakForm(3), pm.levels.WeakSpan(3))),

@@ -1,6 +1,7 @@
 """Coarse levels: fewer unknowns or fewer points for the same loss, and the cycles over them."""
 
 from pinnml.levels.adagrad import MultilevelAdaGrad
+from pinnml.levels.bounded import coarse_bounds
 from pinnml.levels.coarse import AbstractLevelRule, FewerPoints, FirstLayers, TiedBlocks, tie
 from pinnml.levels.cycle import After, Before, Beside, Cycle, CycleState
 from pinnml.levels.factors import TwoLevelFactors, TwoLevelInverse
@@ -78,6 +79,7 @@ __all__ = [
     "WeakForm",
     "WeakLevel",
     "WeakSpan",
+    "coarse_bounds",
     "full_multigrid",
     "tie",
 ]

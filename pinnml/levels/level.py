@@ -10,7 +10,11 @@ import torch
 from torch import Tensor
 
 from pinnml.objective import AbstractObjective, AbstractRestriction, CoarseProblem, Iterate, tilted
+from pinnml.optim import Bounds
 from pinnml.schwarz import Correction, Local, correct
+
+UNBOUNDED = Bounds()
+"""Bounds that are none."""
 
 TRIALS = 4
 """Lengths that are tried of a correction from another function than f, each half of the one before."""
@@ -87,11 +91,20 @@ def consistent(coarse: CoarseProblem, iterate: Iterate, gradient: Tensor) -> tup
     return start, tilted(coarse.objective, gradient - plain.grad, plain.theta)
 
 
-def shortened(fine: AbstractObjective, restriction: AbstractRestriction, begin: Iterate, step: Tensor) -> Correction:
-    """Return a step (k,) from another function, halved until the fine f is lower for it; zero where it never is."""
+def shortened(
+    fine: AbstractObjective,
+    restriction: AbstractRestriction,
+    begin: Iterate,
+    step: Tensor,
+    bounds: Bounds = UNBOUNDED,
+) -> Correction:
+    """Return a step (k,) from another function, halved until the fine f is lower for it; zero where it never is.
+
+    A step within the bounds leads out of them by rounding at most, which projection takes away.
+    """
     for halvings in range(TRIALS if bool(step.any()) else 0):
         shorter = step / 2**halvings
-        found = fine.value_at(begin.theta + restriction.adjoint(shorter))
+        found = fine.value_at(bounds.project(begin.theta + restriction.adjoint(shorter)))
         # NaN compares false, so that a value that is not finite is refused
         if found.value < begin.value:
             return Correction(restriction, shorter, found.f, True, value=found.value)

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
+from pinnml.errors import DeclarationError
+from pinnml.levels.bounded import coarse_bounds
+from pinnml.levels.level import UNBOUNDED
 from pinnml.levels.models import AbstractCoarseModel, Additive
 from pinnml.levels.paying import Paying, Payoff
 from pinnml.levels.recursion import AbstractAcceptance, AbstractRecursion, Always
 from pinnml.levels.shape import AbstractShape
 from pinnml.objective import AbstractCoarsening, AbstractObjective, Iterate, Meter
-from pinnml.optim import LBFGS, AbstractSolver, Status
+from pinnml.optim import LBFGS, AbstractBoundedSolver, AbstractSolver, Bounds, Status
 from pinnml.settings import AtLeast, record, setting
 
 
@@ -91,6 +94,13 @@ class Gains:
     taken: bool = False
 
 
+def bounded(solver: AbstractSolver) -> AbstractBoundedSolver:
+    """Return a smoother that can be bounded; raise `DeclarationError` where it cannot."""
+    if isinstance(solver, AbstractBoundedSolver):
+        return solver
+    raise DeclarationError(f"{type(solver).__name__} keeps no bounds", "Smoothing", "take ProjectedGradient()")
+
+
 class Descent:
     """One cycle at work: the levels from the finest on, with their states, which it replaces, and what they bring.
 
@@ -108,6 +118,8 @@ class Descent:
         What has counted the objective's evaluations.
     unit : float
         f where the cycle begins.
+    bounds : Bounds or None, default None
+        Those of the finest level; all smoothers are then bounded ones.
     """
 
     def __init__(
@@ -118,12 +130,14 @@ class Descent:
         acceptance: AbstractAcceptance,
         meter: Meter,
         unit: float,
+        bounds: Bounds | None = None,
     ) -> None:
         self.levels, self.smoothings, self.states = levels, smoothings, list(states)
         self.gains = [Gains() for _ in states]
         self.status = Status.RUNNING
         self._acceptance, self._meter = acceptance, meter
         self._unit = abs(unit) or 1.0
+        self._bounds = [bounds] * len(states)
 
     def cycle(self, objective: AbstractObjective, number: int, begin: Iterate, shape: AbstractShape) -> Iterate:
         """Smooth on a level, correct from below, and smooth again."""
@@ -134,7 +148,7 @@ class Descent:
 
     def _smoothed(self, objective: AbstractObjective, number: int, begin: Iterate, steps: int) -> Iterate:
         """Take steps of a level's smoother."""
-        solver, at, worked = self.smoothings[number].solver, begin, self._meter.counts.work
+        solver, at, worked = self._smoother(number), begin, self._meter.counts.work
         known = self.states[number]
         state = known.smoother if known.unknowns == len(at.theta) else None
         for _ in range(steps):
@@ -152,6 +166,11 @@ class Descent:
         self._note(number, decrease=gain, work=work)
         self.states[number] = replace(self.states[number], smoother=state, unknowns=len(at.theta))
         return at
+
+    def _smoother(self, number: int) -> AbstractSolver:
+        """Return a level's smoother, within the level's bounds where there are some."""
+        solver, bounds = self.smoothings[number].solver, self._bounds[number]
+        return solver if bounds is None else bounded(solver).within(bounds)
 
     def _corrected(
         self, objective: AbstractObjective, number: int, at: Iterate, shape: AbstractShape, earlier: Iterate
@@ -171,8 +190,12 @@ class Descent:
         model = level.model(problem, at, earlier)
         found = at
         if model.start.is_finite():
+            bounds = self._bounds[number]
+            if bounds is not None:
+                self._bounds[below] = coarse_bounds(problem.restriction, bounds, at.theta, model.start.theta)
             end = self.cycle(model.objective, below, model.start, shape)
-            found = self._acceptance(objective, problem.restriction, at, end.theta - model.start.theta)
+            step = end.theta - model.start.theta
+            found = self._acceptance(objective, problem.restriction, at, step, bounds or UNBOUNDED)
             self._carry(below)
         self._share(below, logs, (at.value - found.value) / self._unit, self._meter.counts.work - worked)
         self._note(below, taken=1, accepted=int(found is not at))

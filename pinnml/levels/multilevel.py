@@ -10,12 +10,12 @@ from torch import Tensor
 
 from pinnml.errors import DeclarationError
 from pinnml.levels.hierarchy import Hierarchy, LevelSummary, Report, ReportRow
-from pinnml.levels.multigrid import CoarseLevel, Descent, LevelLog, LevelState, Smoothing
+from pinnml.levels.multigrid import CoarseLevel, Descent, LevelLog, LevelState, Smoothing, bounded
 from pinnml.levels.paying import Paying
 from pinnml.levels.recursion import AbstractAcceptance, Shortened
 from pinnml.levels.shape import AbstractShape, VCycle
 from pinnml.objective import AbstractObjective, Evaluation, Iterate, Meter, Structure, metered
-from pinnml.optim import AbstractSolver, Component, Inside, Status
+from pinnml.optim import AbstractSolver, Bounds, Component, Inside, Status
 from pinnml.settings import AtLeast, record, setting
 
 
@@ -47,6 +47,14 @@ class Multilevel(AbstractSolver):
         What becomes of a coarse step.
     paying : Paying or None, default Paying()
         When a level is left out, which costs nothing from then on; None for never.
+    bounds : Bounds or None, default None
+        lower ≤ θ ≤ upper, kept by every iterate: smoothers are then bounded ones, and coarse bounds are such that no
+        correction leads out of the finer ones (`coarse_bounds`). The start has to be within them.
+
+    Raises
+    ------
+    DeclarationError
+        With bounds, for a smoother that keeps none, and in `init` for a θ outside of them.
     """
 
     levels: tuple[CoarseLevel, ...]
@@ -54,6 +62,12 @@ class Multilevel(AbstractSolver):
     shape: AbstractShape = field(default_factory=VCycle)
     acceptance: AbstractAcceptance = field(default_factory=Shortened)
     paying: Paying | None = field(default_factory=Paying)
+    bounds: Bounds | None = None
+
+    def __post_init__(self) -> None:
+        if self.bounds is not None:
+            for smoothing in self.smoothings:
+                bounded(smoothing.solver)
 
     @property
     def smoothings(self) -> tuple[Smoothing, ...]:
@@ -62,14 +76,20 @@ class Multilevel(AbstractSolver):
 
     def init(self, objective: AbstractObjective, iterate: Iterate) -> MultilevelState:
         """Return levels that have done nothing yet."""
+        self._check(iterate)
         return MultilevelState(tuple(LevelState() for _ in self.smoothings))
+
+    def _check(self, iterate: Iterate) -> None:
+        if self.bounds is not None:
+            self.bounds.check(iterate.theta, type(self).__name__)
 
     def step(
         self, objective: AbstractObjective, iterate: Iterate, state: MultilevelState
     ) -> tuple[Iterate, MultilevelState, Status]:
         """Do one cycle."""
         meter = Meter()
-        descent = Descent(self.levels, self.smoothings, state.levels, self.acceptance, meter, iterate.value)
+        known = (self.levels, self.smoothings, state.levels, self.acceptance, meter, iterate.value)
+        descent = Descent(*known, self.bounds)
         end = descent.cycle(metered(objective, meter), 0, iterate, self.shape)
         cycles = state.cycles + 1
         status = descent.status if end is iterate else Status.RUNNING
@@ -92,6 +112,7 @@ class Multilevel(AbstractSolver):
         return self._going_on(state, known, iterate)
 
     def _going_on(self, state: MultilevelState, smoother: object, iterate: Iterate) -> MultilevelState:
+        self._check(iterate)
         finest = replace(state.levels[0], smoother=smoother, unknowns=len(iterate.theta))
         return replace(state, levels=(finest, *(replace(one, smoother=None) for one in state.levels[1:])))
 

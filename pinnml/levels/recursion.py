@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import field
 from typing import Annotated
 
+import torch
 from torch import Tensor
 
-from pinnml.levels.level import shortened
+from pinnml.levels.level import UNBOUNDED, shortened
 from pinnml.objective import AbstractObjective, AbstractRestriction, CoarseProblem, Iterate
-from pinnml.optim import Armijo, Search
+from pinnml.optim import Armijo, Bounds, Search
 from pinnml.settings import AtLeast, setting
 
 
@@ -54,9 +55,14 @@ class AbstractAcceptance(ABC):
 
     @abstractmethod
     def __call__(
-        self, objective: AbstractObjective, restriction: AbstractRestriction, begin: Iterate, step: Tensor
+        self,
+        objective: AbstractObjective,
+        restriction: AbstractRestriction,
+        begin: Iterate,
+        step: Tensor,
+        bounds: Bounds = UNBOUNDED,
     ) -> Iterate:
-        """Return where the prolonged step (k,) leads, `begin` itself where f would not fall."""
+        """Return where the prolonged step (k,) leads within the bounds, `begin` itself where f would not fall."""
 
 
 @setting
@@ -64,11 +70,16 @@ class Shortened(AbstractAcceptance):
     """The step is halved until f is lower, a few times."""
 
     def __call__(
-        self, objective: AbstractObjective, restriction: AbstractRestriction, begin: Iterate, step: Tensor
+        self,
+        objective: AbstractObjective,
+        restriction: AbstractRestriction,
+        begin: Iterate,
+        step: Tensor,
+        bounds: Bounds = UNBOUNDED,
     ) -> Iterate:
         """Try a few lengths, each at the cost of one value."""
-        found = shortened(objective, restriction, begin, step)
-        return found.reached(begin.theta + found.extended) if found.success else begin
+        found = shortened(objective, restriction, begin, step, bounds)
+        return found.reached(bounds.project(begin.theta + found.extended)) if found.success else begin
 
 
 @setting
@@ -84,7 +95,12 @@ class LineSearched(AbstractAcceptance):
     search: Search = field(default_factory=Armijo)
 
     def __call__(
-        self, objective: AbstractObjective, restriction: AbstractRestriction, begin: Iterate, step: Tensor
+        self,
+        objective: AbstractObjective,
+        restriction: AbstractRestriction,
+        begin: Iterate,
+        step: Tensor,
+        bounds: Bounds = UNBOUNDED,
     ) -> Iterate:
         """Search; every trial costs value and gradient."""
         direction = restriction.adjoint(step)
@@ -92,4 +108,6 @@ class LineSearched(AbstractAcceptance):
         if not -float("inf") < slope < 0:
             return begin
         found = self.search(objective, begin, direction, slope, 1.0).iterate
+        if bounds != UNBOUNDED and not torch.equal(inside := bounds.project(found.theta), found.theta):
+            found = objective.at(inside)
         return found if found.value < begin.value else begin

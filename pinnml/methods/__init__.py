@@ -1,6 +1,14 @@
 """Named methods, each put together from the parts of `optim`, `schwarz` and `levels` in a few lines."""
 
-from pinnml.methods.multilevel import CASCADE, POINTS, fcycle, mgopt, multilevel_lbfgs, nested_iteration
+from pinnml.methods.multilevel import (
+    CASCADE,
+    POINTS,
+    fcycle,
+    mgopt,
+    monotone_multigrid,
+    multilevel_lbfgs,
+    nested_iteration,
+)
 from pinnml.methods.nested import apts, ml_adagrad, rmtr
 from pinnml.methods.preconditioned import preconditioned_lbfgs, right_preconditioned_lbfgs, two_level_lbfgs
 from pinnml.methods.spqn import aspqn, mspqn, two_level_aspqn
@@ -15,6 +23,7 @@ __all__ = [
     "fcycle",
     "mgopt",
     "ml_adagrad",
+    "monotone_multigrid",
     "mspqn",
     "multilevel_lbfgs",
     "nested_iteration",

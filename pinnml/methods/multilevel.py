@@ -18,7 +18,7 @@ from pinnml.levels import (
     VCycle,
 )
 from pinnml.objective import AbstractCoarsening, HalfDepth, ShareOfPoints
-from pinnml.optim import LBFGS, AbstractSolver
+from pinnml.optim import LBFGS, AbstractBoundedSolver, AbstractSolver, Bounds, ProjectedGradient
 from pinnml.schwarz import Local
 
 POINTS: tuple[AbstractCoarsening, ...] = (ShareOfPoints(0.25), ShareOfPoints(0.25))
@@ -97,6 +97,35 @@ def fcycle(rules: tuple[AbstractCoarsening, ...] = POINTS, steps: int = 2, memor
     """
     smoothing = Smoothing(LBFGS(memory=memory), steps, steps)
     return Multilevel(_levels(rules, smoothing), smoothing, FCycle())
+
+
+def monotone_multigrid(
+    bounds: Bounds,
+    rules: tuple[AbstractCoarsening, ...] = POINTS,
+    smoother: AbstractBoundedSolver | None = None,
+    steps: int = 2,
+) -> Multilevel:
+    """Return V-cycles for lower ≤ θ ≤ upper, in which f never rises and every iterate is within the bounds.
+
+    Source: Kornhuber, Numer. Math. 69, 1994, with the coarse bounds of Gelman, Mandel, Math. Program. 48, 1990.
+
+    Parameters
+    ----------
+    bounds : Bounds
+        Those of θ.
+    rules : tuple of AbstractCoarsening, default POINTS
+        What makes each level of the one above.
+    smoother : AbstractBoundedSolver, default ProjectedGradient()
+        The smoother of all levels.
+    steps : int, default 2
+        Steps of it before and after a correction.
+
+    Returns
+    -------
+    Multilevel
+    """
+    smoothing = Smoothing(smoother or ProjectedGradient(), steps, steps)
+    return Multilevel(_levels(rules, smoothing), smoothing, bounds=bounds)
 
 
 def nested_iteration(

@@ -37,6 +37,11 @@ class AbstractRestriction(ABC):
     def structure(self, whole: Structure) -> Structure:
         """Return the structure of the unknowns, given that of θ."""
 
+    def matrix(self, like: Tensor) -> Tensor:
+        """Return R as a sparse tensor (k, p) on the device and in the precision of a vector; by default column-wise."""
+        eye = torch.eye(self.shape[0], dtype=like.dtype, device=like.device)
+        return self.adjoint(eye).to_sparse()
+
     def __matmul__(self, other: AbstractRestriction) -> AbstractRestriction:
         """Return R @ S: first the restriction S, then R."""
         return Composed(self, other)
@@ -64,6 +69,12 @@ class Range(AbstractRestriction):
         whole = x.new_zeros(*x.shape[:-1], self.size)
         whole[..., self.start : self.stop] = x
         return whole
+
+    def matrix(self, like: Tensor) -> Tensor:
+        """Return a one in each row."""
+        rows = torch.arange(self.shape[0], device=like.device)
+        places, ones = torch.stack([rows, rows + self.start]), like.new_ones(len(rows))
+        return torch.sparse_coo_tensor(places, ones, self.shape, check_invariants=False)
 
     def structure(self, whole: Structure) -> Structure:
         """Return the parts within the range."""

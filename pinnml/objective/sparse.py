@@ -42,6 +42,13 @@ class Gathered(AbstractRestriction):
         sources, weights = self._on(x)[2:]
         return (x[..., sources] * weights).sum(-1)
 
+    def matrix(self, like: Tensor) -> Tensor:
+        """Return R from its tables."""
+        sources, weights = self._on(like)[:2]
+        row, place = weights.nonzero(as_tuple=True)
+        places = torch.stack([row, sources[row, place]])
+        return torch.sparse_coo_tensor(places, weights[row, place], self.shape, check_invariants=False)
+
     def _on(self, like: Tensor) -> tuple[Tensor, ...]:
         """Return the tables on the device and in the precision of a vector, to which they move once."""
         kept = self.__dict__.get("_kept")

@@ -4,6 +4,7 @@ from pinnml.optim.acceleration import Geodesic
 from pinnml.optim.adagrad import AdaGrad
 from pinnml.optim.adam import Adam
 from pinnml.optim.bfgs import BFGS, SelfScaledBroyden
+from pinnml.optim.bounds import AbstractBoundedSolver, Bounds
 from pinnml.optim.compact import AbstractUpdate, BFGSUpdate, SR1Update
 from pinnml.optim.conjugate_gradients import ConjugateGradients
 from pinnml.optim.direct import QR, Cholesky
@@ -28,6 +29,7 @@ from pinnml.optim.loop import Assess, Callback, Finished, Renew, Renewed, minimi
 from pinnml.optim.minimum_norm import MinimumNorm
 from pinnml.optim.nested import AbstractProposal, NestedTrustRegions, Proposal
 from pinnml.optim.observed import ObservedLipschitz
+from pinnml.optim.projected_gradient import ProjectedGradient
 from pinnml.optim.projection import VariableProjection
 from pinnml.optim.rebuild import AbstractRebuild, Age, Every, Stale
 from pinnml.optim.right_preconditioned import RightPreconditioned
@@ -66,6 +68,7 @@ __all__ = [
     "Ladder",
     "QR",
     "AbstractBacktracking",
+    "AbstractBoundedSolver",
     "AbstractDamping",
     "AbstractGlobalisation",
     "AbstractInverse",
@@ -78,6 +81,7 @@ __all__ = [
     "AbstractTrustRegionSolver",
     "AbstractUpdate",
     "BFGSUpdate",
+    "Bounds",
     "Accuracy",
     "AdaGrad",
     "Adam",
@@ -118,6 +122,7 @@ __all__ = [
     "OnFewerPoints",
     "Outcome",
     "Progress",
+    "ProjectedGradient",
     "Proposal",
     "RatioTargeted",
     "Renew",

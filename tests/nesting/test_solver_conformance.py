@@ -27,13 +27,14 @@ from pinnml.levels import (
     WeakForm,
     WeakSpan,
 )
-from pinnml.methods import multilevel_lbfgs, preconditioned_lbfgs, right_preconditioned_lbfgs
+from pinnml.methods import monotone_multigrid, multilevel_lbfgs, preconditioned_lbfgs, right_preconditioned_lbfgs
 from pinnml.objective import Full, HalfDepth, HalfWidth, ShareOfPoints
 from pinnml.optim import (
     BFGS,
     LBFGS,
     QR,
     AbstractSolver,
+    Bounds,
     GaussNewton,
     GaussNewtonFactors,
     Geodesic,
@@ -45,6 +46,7 @@ from pinnml.optim import (
     Momentum,
     NewtonKrylov,
     OnFewerPoints,
+    ProjectedGradient,
     RatioTargeted,
     RightPreconditioned,
     Sequential,
@@ -74,6 +76,8 @@ LEAVES: dict[str, AbstractSolver] = {
     "ratio-targeted": GaussNewton(globalisation=RatioTargeted()),
     "newton-krylov": NewtonKrylov(max_iterations=5),
     "bfgs": BFGS(),
+    "projected gradient": ProjectedGradient(bounds=Bounds(-1e3, 1e3)),
+    "monotone": monotone_multigrid(Bounds(-1e3, 1e3), (ShareOfPoints(0.5), HalfDepth()), steps=1),
     "projected": VariableProjection(LevenbergMarquardt()),
     "projected-full": VariableProjection(LevenbergMarquardt(), Full()),
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
