@@ -15,7 +15,7 @@ def coarse_bounds(restriction: AbstractRestriction, bounds: Bounds, fine: Tensor
     roles of the bounds, lower_j = y₀_j + max (lower_i − θ_i)/a_i; upper_j likewise. y₀ itself is within them.
 
     Source: Gelman, Mandel, Math. Program. 48, 1990; Gratton, Mouffe, Toint, Weber-Mendonça, IMA J. Numer. Anal. 28,
-    2008, eq. 3.2, with each row's own sum in place of ‖P‖_∞.
+    2008, with each row's own sum in place of ‖P‖_∞.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ def along_the_arc(
     """Search along θ(α) = Π(θ + αd), Π projecting on the bounds, until f(θ(α)) ≤ f + c₁∇f·s with s = θ(α) − θ.
 
     Where f changes by rounding, ∇f(θ(α))·s ≤ (2c₁ − 1)∇f·s is enough, which is the same on a quadratic. The step that
-    is returned counts in multiples of s, with ∇f·s. Source: Bertsekas, SIAM J. Control Optim. 20, 1982, eq. 12.
+    is returned counts in multiples of s, with ∇f·s. Source: Bertsekas, SIAM J. Control Optim. 20, 1982.
     """
     tolerance, step, promised = rounding(start), first, 0.0
     for trial in range(1, search.max_trials + 1):
