@@ -41,6 +41,7 @@ SAMPLES: dict[str, Any] = {
     "balance": pm.adapt.EqualTraces(),
     "scales": pm.adapt.LinearisedSizes({"u": 2.0}),
     "where linear": pm.optim.WhereLinear(pm.LBFGS()),
+    "sampled projection": pm.optim.SampledVariableProjection(pm.LBFGS(), 2, 1e-3),
     "projected": pm.optim.VariableProjection(pm.LevenbergMarquardt(), pm.objective.Full()),
     "ladder": pm.optim.GaussNewton(pm.optim.QR(), pm.optim.Ladder(), pm.optim.Geodesic(bend=None)),
     "resnet": pm.ResNet(embedding=pm.PeriodicEmbedding("x", 2), activation=pm.networks.Sin()),

@@ -35,6 +35,7 @@ from pinnml.optim.rebuild import AbstractRebuild, Age, Every, Stale
 from pinnml.optim.right_preconditioned import RightPreconditioned
 from pinnml.optim.rules import AbstractRule, AfterTrial, UntilStops, WhileFalling
 from pinnml.optim.sampled import OnFewerPoints
+from pinnml.optim.sampled_projection import SampledVariableProjection
 from pinnml.optim.secant import SecantMemory
 from pinnml.optim.solver import AbstractSolver, Component, Improved, Inside, improve, moved, phase
 from pinnml.optim.status import Result, Status, interim
@@ -147,6 +148,7 @@ __all__ = [
     "TrustRegionLBFGS",
     "TrustRegionQuasiNewton",
     "UntilStops",
+    "SampledVariableProjection",
     "VariableProjection",
     "WhereLinear",
     "WhileFalling",

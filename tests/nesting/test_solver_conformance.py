@@ -49,6 +49,7 @@ from pinnml.optim import (
     ProjectedGradient,
     RatioTargeted,
     RightPreconditioned,
+    SampledVariableProjection,
     Sequential,
     Stale,
     VariableProjection,
@@ -80,6 +81,7 @@ LEAVES: dict[str, AbstractSolver] = {
     "monotone": monotone_multigrid(Bounds(-1e3, 1e3), (ShareOfPoints(0.5), HalfDepth()), steps=1),
     "projected": VariableProjection(LevenbergMarquardt()),
     "projected-full": VariableProjection(LevenbergMarquardt(), Full()),
+    "projected-sampled": SampledVariableProjection(),
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
     "lbfgs-stale": LBFGS(3, initial=OnFewerPoints(GaussNewtonFactors(), 0.5), rebuild=Stale(1.0, 0.0), damping=1e-3),
     "smoother lbfgs-two-level": multilevel_lbfgs((ShareOfPoints(0.5),), preconditioned_lbfgs(groups=(2,)), 1),
@@ -117,6 +119,7 @@ COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "handover": lambda s: Handover(s, LBFGS(3), window=2),
     "where linear": lambda s: WhereLinear(s),
     "projected": lambda s: VariableProjection(s),
+    "projected-sampled": lambda s: SampledVariableProjection(s, memory=2),
     "if fast": lambda s: IfFast(s, LBFGS(3), trial=1),
 }
 
