@@ -138,7 +138,7 @@ class Readouts(AbstractAdaptation):
         return replace(renewed, theta=0 * renewed.theta), state
 
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
-        """Estimate the error of a readout whose level is solved.
+        """Estimate the error of a readout whose level is solved, and find lighter weights where another may follow.
 
         Where the last step's linear model is old, the next step has as much to give as another model would cost.
         """
@@ -149,7 +149,10 @@ class Readouts(AbstractAdaptation):
         goes_on = not (is_over(progress, objective, state) or is_beginning(objective, state))
         if last is not None and last.is_old and goes_on:
             return None
-        return hierarchical_surplus(objective, progress.iterate.theta, last)
+        found = hierarchical_surplus(objective, progress.iterate.theta, last)
+        assert isinstance(objective.network, FrozenNetwork)
+        may_follow = len(objective.network.levels) < len(self._levels(state))
+        return replace(found, lighter=lightened(objective, progress.iterate.theta)) if may_follow else found
 
     def adapted(
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any
@@ -201,7 +204,7 @@ class Readouts(AbstractAdaptation):
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
         if number < len(levels) and self._promises(progress.estimate, levels[: number + 1], objective, state):
-            theta = lightened(objective, theta)
+            theta = theta if progress.estimate.lighter is None else progress.estimate.lighter
             rule, left = self._with_shape(objective, theta, number, state)
             again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
             return self._widened(objective, theta, rule, generator, again), again

@@ -47,4 +47,4 @@ def confirmed(problem: Problem, network: AbstractNetwork, theta: Tensor, known: 
         return found or known
     if not found.trustworthy:
         return known
-    return replace(found, differences=known.differences, nearby=known.nearby)
+    return replace(found, differences=known.differences, nearby=known.nearby, lighter=known.lighter)

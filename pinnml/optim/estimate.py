@@ -16,8 +16,10 @@ class Estimate:
 
     `method` names the estimator, and `reason` says in a sentence why the estimate is trusted or not. `differences` are
     what the estimator looked at, field by field, such as ‖u − u_m‖/‖u‖ for growing parts of a basis, and `nearby` are
-    the parameters (p,) of the last u_m: where that is far from u the error is likely to be large. `error` is the error
-    itself, where it is known: points x (n, d) to values of all fields, shape (m, n), in their units.
+    the parameters (p,) of the last u_m: where that is far from u the error is likely to be large. `lighter` are those
+    of an approximation with lighter weights that leaves little more, from which a larger basis can begin, None where
+    none is called for. `error` is the error itself, where it is known: points x (n, d) to values of all fields, shape
+    (m, n), in their units.
     """
 
     relative_l2: Mapping[str, float]
@@ -26,6 +28,7 @@ class Estimate:
     method: str = ""
     differences: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     nearby: Tensor | None = field(default=None, repr=False)
+    lighter: Tensor | None = field(default=None, repr=False)
     error: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
 
     @property

@@ -33,7 +33,19 @@ from pinnml.objective import (
     Structure,
     metered,
 )
-from pinnml.optim import AbstractSolver, AdaGrad, Adam, Evaluations, Iterations, Progress, Renewed, Status, minimise
+from pinnml.optim import (
+    AbstractSolver,
+    AdaGrad,
+    Adam,
+    Evaluations,
+    Iterations,
+    Progress,
+    Renewed,
+    SampledVariableProjection,
+    Status,
+    WhereLinear,
+    minimise,
+)
 from pinnml.optim.loop import STUCK
 from pinnml.points import Uniform, sample
 from pinnml.problem import Problem, Value
@@ -72,9 +84,13 @@ def check_never_worse(solver: AbstractSolver) -> None:
 
 def may_rise(solver: AbstractSolver) -> bool:
     """Return whether a method that may raise f by design is at the top of a solver, where nothing guards its steps."""
-    if isinstance(solver, AdaGrad | MultilevelAdaGrad) or (isinstance(solver, Adam) and solver.search is None):
+    if isinstance(solver, AdaGrad | MultilevelAdaGrad | SampledVariableProjection):
         return True
-    return any(may_rise(part.solver) for part in solver.parts(None) if part.at_work)
+    if isinstance(solver, Adam) and solver.search is None:
+        return True
+    # which solver of these is at work is known from the objective alone, and guards none of them
+    at_work = [part.solver for part in solver.parts(None) if part.at_work or isinstance(solver, WhereLinear)]
+    return any(map(may_rise, at_work))
 
 
 def check_restricted(solver: AbstractSolver) -> None:

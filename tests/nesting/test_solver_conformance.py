@@ -81,7 +81,6 @@ LEAVES: dict[str, AbstractSolver] = {
     "monotone": monotone_multigrid(Bounds(-1e3, 1e3), (ShareOfPoints(0.5), HalfDepth()), steps=1),
     "projected": VariableProjection(LevenbergMarquardt()),
     "projected-full": VariableProjection(LevenbergMarquardt(), Full()),
-    "projected-sampled": SampledVariableProjection(),
     "lbfgs-gauss-newton": LBFGS(3, initial=GaussNewtonFactors(), rebuild=2, damping=1e-3),
     "lbfgs-stale": LBFGS(3, initial=OnFewerPoints(GaussNewtonFactors(), 0.5), rebuild=Stale(1.0, 0.0), damping=1e-3),
     "smoother lbfgs-two-level": multilevel_lbfgs((ShareOfPoints(0.5),), preconditioned_lbfgs(groups=(2,)), 1),
@@ -119,7 +118,6 @@ COMPOSITES: dict[str, Callable[[AbstractSolver], AbstractSolver]] = {
     "handover": lambda s: Handover(s, LBFGS(3), window=2),
     "where linear": lambda s: WhereLinear(s),
     "projected": lambda s: VariableProjection(s),
-    "projected-sampled": lambda s: SampledVariableProjection(s, memory=2),
     "if fast": lambda s: IfFast(s, LBFGS(3), trial=1),
 }
 
@@ -131,6 +129,13 @@ PAIRS = {
 }
 """Every composite inside every composite, around leaves in turn: three deep; one in eight quickly, all in the soak."""
 
+SAMPLED: dict[str, AbstractSolver] = {
+    "projected-sampled": SampledVariableProjection(),
+    "projected-sampled(lbfgs)": SampledVariableProjection(LBFGS(3), memory=2),
+    "multiplicative(projected-sampled)": MultiplicativeSchwarz(ByLayer(2), Local(SampledVariableProjection())),
+}
+"""Methods for mini-batches, which may raise f of one."""
+
 QUICK = [name for number, name in enumerate(PAIRS) if number % 8 == 0]
 
 NAMED = {name: recipe(1).solver for name, recipe in (SOLVERS | ABLATIONS).items()}
@@ -140,7 +145,7 @@ pytestmark = pytest.mark.usefixtures("on_one_thread")
 
 CASES = [
     pytest.param(solver, id=name, marks=pytest.mark.soak if name in PAIRS and name not in QUICK else ())
-    for name, solver in (NAMED | LEAVES | PAIRS).items()
+    for name, solver in (NAMED | LEAVES | SAMPLED | PAIRS).items()
 ]
 
 
@@ -150,7 +155,7 @@ def test_a_solver_keeps_its_promises(solver: AbstractSolver, check: Callable[[Ab
     check(solver)
 
 
-SIMPLE = [pytest.param(solver, id=name) for name, solver in (NAMED | LEAVES).items()]
+SIMPLE = [pytest.param(solver, id=name) for name, solver in (NAMED | LEAVES | SAMPLED).items()]
 NESTED = [pytest.param(solver, id=name, marks=pytest.mark.soak) for name, solver in PAIRS.items()]
 
 
