@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pinnml.loss import PinnObjective
-from pinnml.objective import RootModel
+from pinnml.objective import Iterate, RootModel, least_squares_solution
 from pinnml.threads import all_threads
 
 RIDGES = (1e-8, 1e-10, 1e-12)
@@ -19,7 +19,7 @@ MORE = 4.0
 """… or so many times the loss that there is."""
 
 
-def lightened(objective: PinnObjective, theta: Tensor) -> Tensor:
+def lightened(objective: PinnObjective, iterate: Iterate) -> Tensor:
     """Return a readout's θ with lighter weights, or θ itself where that would lose too much.
 
     Few neurons that depend on one another reach the least residual by weights of 1e9 that cancel, and r is known to
@@ -28,11 +28,12 @@ def lightened(objective: PinnObjective, theta: Tensor) -> Tensor:
     columns' lengths: a next level makes good what that leaves. Source: the bound ε‖w‖ of least squares in frames,
     Adcock, Huybrechs, SIAM Review 61, 2019, §5.
     """
+    theta = iterate.theta
     if objective.factorised is None or len(objective.factorised[0]) != len(theta):
         return theta
     at, model = objective.factorised
     objective.count()
-    bound = max(MORE * float(objective.value(theta)), SMALL * float(objective.value(torch.zeros_like(theta))))
+    bound = max(MORE * iterate.value, SMALL * float(objective.value(torch.zeros_like(theta))))
     for ridge in RIDGES:
         lighter = with_ridge(model, at, objective.network.size, ridge)
         objective.count()
@@ -45,8 +46,6 @@ def with_ridge(model: RootModel, at: Tensor, size: int, ridge: float) -> Tensor:
     """Return the θ' that is best with lighter weights; what is behind a network's `size` parameters stays free."""
     weights = ridge * model.triangle.norm(dim=0)
     weights[size:] = 0
-    right = torch.cat([model.turned - model.triangle @ at, torch.zeros_like(at)])
+    right = torch.cat([model.triangle @ at - model.turned, torch.zeros_like(at)])
     with all_threads():
-        rows = torch.cat([torch.cat([model.triangle, weights.diag()]), right[:, None]], 1)
-        whole = torch.linalg.qr(rows, mode="r")[1]
-    return -torch.linalg.solve_triangular(whole[: len(at), :-1], whole[: len(at), -1:], upper=True)[:, 0]
+        return least_squares_solution(torch.cat([model.triangle, weights.diag()]), right)

@@ -152,7 +152,7 @@ class Readouts(AbstractAdaptation):
         found = hierarchical_surplus(objective, progress.iterate.theta, last)
         assert isinstance(objective.network, FrozenNetwork)
         may_follow = len(objective.network.levels) < len(self._levels(state))
-        return replace(found, lighter=lightened(objective, progress.iterate.theta)) if may_follow else found
+        return replace(found, lighter=lightened(objective, progress.iterate)) if may_follow else found
 
     def adapted(
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: Any

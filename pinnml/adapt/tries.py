@@ -13,7 +13,7 @@ from pinnml.adapt.keeping import on_points
 from pinnml.adapt.widening import Widening, freeze, widen
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import FrozenNetwork
-from pinnml.objective import Evaluation
+from pinnml.objective import Evaluation, least_squares_solution
 from pinnml.points import Collocation, Sobol, sample
 from pinnml.settings import record
 
@@ -89,9 +89,8 @@ def tried(objective: PinnObjective, theta: Tensor, rule: Widening, between: Coll
 
 
 def solution(jacobian: Tensor, residual: Tensor) -> Tensor:
-    """Return the least-squares solution of Jd = −r, held by `RIDGE`, from the triangle of [J, r] alone."""
+    """Return the least-squares solution of Jd = −r, held by `RIDGE`."""
     ridge = (RIDGE * jacobian.norm(dim=0).max()).expand(jacobian.shape[1]).diag()
     rows = torch.cat([jacobian, ridge])
     right = torch.cat([-residual, ridge.new_zeros(len(ridge))])
-    triangle = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")[1]
-    return torch.linalg.solve_triangular(triangle[:-1, :-1], triangle[:-1, -1:], upper=True)[:, 0]
+    return least_squares_solution(rows, right)

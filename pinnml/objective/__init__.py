@@ -44,7 +44,7 @@ from pinnml.objective.restriction import (
     Tied,
     everything,
 )
-from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack
+from pinnml.objective.root import ENTRIES, FLOOR, RootModel, RowStack, least_squares_solution
 from pinnml.objective.smooth import SmoothInDepth
 from pinnml.objective.sparse import Gathered, gathered
 from pinnml.objective.structure import Part, Structure
@@ -82,6 +82,7 @@ __all__ = [
     "Meter",
     "Observed",
     "Part",
+    "Pieces",
     "ProjectedJacobian",
     "ProjectedLeastSquares",
     "Range",
@@ -102,10 +103,10 @@ __all__ = [
     "Watch",
     "everything",
     "gathered",
-    "Pieces",
     "halved_depth",
-    "paired",
+    "least_squares_solution",
     "metered",
+    "paired",
     "projectable",
     "read",
     "successive",

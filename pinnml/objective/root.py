@@ -79,6 +79,16 @@ def _reduce_panel(triangle: Tensor, rows: Tensor, start: int) -> None:
     below.addmm_(lower, along, alpha=-1)
 
 
+def least_squares_solution(rows: Tensor, right: Tensor) -> Tensor:
+    """Return the x (k,) for which `rows` x is nearest to `right`, from the triangle of [rows, right] alone.
+
+    The columns of the rows (n, k) have to be independent in this precision, as they are with a ridge below.
+    """
+    size = rows.shape[1]
+    triangle = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")[1]
+    return torch.linalg.solve_triangular(triangle[:size, :size], triangle[:size, size:], upper=True)[:, 0]
+
+
 class RowStack:
     """[J, r] (n, p + 1) handed over in blocks of rows, of which no more is kept than their triangle and one block.
 

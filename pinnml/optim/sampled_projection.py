@@ -15,6 +15,7 @@ from pinnml.objective import (
     Iterate,
     RootModel,
     Structure,
+    least_squares_solution,
     projectable,
     restriction_of,
     spans_by_kind,
@@ -115,7 +116,8 @@ class SampledVariableProjection(AbstractSolver):
         assert isinstance(objective, AbstractLeastSquares)
         outgoing, others = found
         theta, after = self._improved(objective, iterate.theta, outgoing, state)
-        block, begin = self._left(objective, Iterate(theta, objective.value(theta)), others)
+        block, x = objective.restricted(others, theta), others(theta)
+        begin = block.at(x) if self.solver.needs_gradient else Iterate(x, block.value(x))
         if not begin.is_finite():
             return iterate, state, Status.NOT_FINITE
         following, inner, status = self.solver.step(block, begin, state.inner)
@@ -145,9 +147,8 @@ class SampledVariableProjection(AbstractSolver):
         eye = torch.eye(len(c), dtype=c.dtype, device=c.device)
         below = [(state.steps * ridge).sqrt() * eye, ridge.sqrt() * eye]
         rows = torch.cat([upper, *state.triangles, *below])
-        right = torch.cat([model.turned, c.new_zeros((len(state.triangles) + 1) * len(c)), ridge.sqrt() * c])
-        whole = torch.linalg.qr(torch.cat([rows, right[:, None]], 1), mode="r")[1]
-        step = -torch.linalg.solve_triangular(whole[: len(c), :-1], whole[: len(c), -1:], upper=True)[:, 0]
+        right = torch.cat([-model.turned, c.new_zeros((len(state.triangles) + 1) * len(c)), -ridge.sqrt() * c])
+        step = least_squares_solution(rows, right)
         triangles = torch.cat([state.triangles[1:], upper[None]])
         return theta + outgoing.adjoint(step), replace(state, triangles=triangles, ridge=ridge, steps=state.steps + 1)
 

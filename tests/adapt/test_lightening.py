@@ -42,8 +42,12 @@ def widened(objective: PinnObjective, theta: Tensor, neurons: int) -> tuple[Pinn
     return wide.objective, wide.theta
 
 
+def known(objective: PinnObjective, theta: Tensor) -> Iterate:
+    return Iterate(theta, objective.value(theta))
+
+
 def stepped(objective: PinnObjective, theta: Tensor) -> Tensor:
-    solver, iterate = WhereLinear(pm.optim.LBFGS()).readout, Iterate(theta, objective.value(theta))
+    solver, iterate = WhereLinear(pm.optim.LBFGS()).readout, known(objective, theta)
     return solver.step(objective, iterate, solver.init(objective, iterate))[0].theta
 
 
@@ -65,7 +69,7 @@ def error(objective: PinnObjective, theta: Tensor) -> float:
 
 def test_more_neurons_come_far_nearer_from_lighter_weights(on_one_thread: None) -> None:
     objective, theta = few()
-    lighter = lightened(objective, theta)
+    lighter = lightened(objective, known(objective, theta))
     assert float(lighter.norm()) < 1e-2 * float(theta.norm())
     heavy, light = (error(wide, stepped(wide, t)) for wide, t in (widened(objective, t, 600) for t in (theta, lighter)))
     assert light < 0.1 * heavy < 0.1 * error(objective, theta)
@@ -74,7 +78,7 @@ def test_more_neurons_come_far_nearer_from_lighter_weights(on_one_thread: None) 
 def test_what_is_lost_is_bounded(on_one_thread: None) -> None:
     objective, theta = few()
     f, zero = float(objective.value(theta)), float(objective.value(0 * theta))
-    assert f < float(objective.value(lightened(objective, theta))) <= max(MORE * f, SMALL * zero)
+    assert f < float(objective.value(lightened(objective, known(objective, theta)))) <= max(MORE * f, SMALL * zero)
 
 
 def test_weights_are_those_of_a_ridge_by_the_whole_jacobian(on_one_thread: None) -> None:
@@ -82,7 +86,7 @@ def test_weights_are_those_of_a_ridge_by_the_whole_jacobian(on_one_thread: None)
     assert objective.factorised is not None
     at = objective.factorised[0]
     model = objective.linear_model(at)
-    found = lightened(objective, theta)
+    found = lightened(objective, known(objective, theta))
     matches = []
     for ridge in RIDGES:
         below = (ridge * model.jacobian.norm(dim=0)).diag()
@@ -107,4 +111,4 @@ def test_without_a_model_of_the_last_step_nothing_changes(on_one_thread: None) -
     objective, theta = few()
     wide, longer = widened(objective, theta, 50)
     assert wide.factorised is None
-    assert lightened(wide, longer) is longer
+    assert lightened(wide, known(wide, longer)) is longer
