@@ -60,9 +60,9 @@ class ChainRule:
             if len(blocks) >= 2
         ]
 
-    def forward(self, z: Tensor, workspace: Workspace) -> tuple[Tensor, Tape]:
-        """Return σ(z) and the tape for `backward`, both in the workspace's memory; the tape refers to σ(z), too."""
-        h = workspace.empty(z.shape, z)
+    def forward(self, z: Tensor, workspace: Workspace, out: Tensor | None = None) -> tuple[Tensor, Tape]:
+        """Return σ(z), in `out` or the workspace's memory, and the tape for `backward`, which refers to it, too."""
+        h = workspace.empty(z.shape, z) if out is None else out
         derivatives = [self.activation.value(z[0], h[0])]
         for _ in range(self.order):
             derivatives.append(self.activation.following(z[0], derivatives, workspace.empty(z[0].shape, z)))

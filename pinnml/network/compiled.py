@@ -59,9 +59,9 @@ class FusedChainRule(ChainRule):
     def _back(self, z: Tensor, cotangent: Tensor) -> Tensor:
         return cotangent.copy_(self._transposed(z, cotangent))
 
-    def forward(self, z: Tensor, workspace: Workspace) -> tuple[Tensor, Tape]:
+    def forward(self, z: Tensor, workspace: Workspace, out: Tensor | None = None) -> tuple[Tensor, Tape]:
         """Return σ(z) and a tape that holds z alone."""
-        return self._write_value(z, workspace.empty(z.shape, z)), Tape(z, [], [])
+        return self._write_value(z, workspace.empty(z.shape, z) if out is None else out), Tape(z, [], [])
 
     def backward(self, tape: Tape, cotangent: Tensor, workspace: Workspace) -> Tensor:
         """Turn the adjoint of σ(z) into the adjoint of z in place; return it."""

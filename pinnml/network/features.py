@@ -112,11 +112,16 @@ class RandomFeatures:
 
     def write(self, out: Tensor, states: Tensor, indices: Sequence[MultiIndex], workspace: Workspace) -> None:
         """Write the jets of all neurons to `out` (C, m, n)."""
-        for jets in self.jets(states, indices, workspace):
-            out[:, jets.start : jets.stop] = jets.values
+        for _ in self.jets(states, indices, workspace, out):
+            pass
 
-    def jets(self, states: Tensor, indices: Sequence[MultiIndex], workspace: Workspace) -> Iterator[FeatureJets]:
-        """Yield the neurons' jets block by block for states' jets (C, w, n); a block is good until the next one."""
+    def jets(
+        self, states: Tensor, indices: Sequence[MultiIndex], workspace: Workspace, out: Tensor | None = None
+    ) -> Iterator[FeatureJets]:
+        """Yield the neurons' jets block by block for states' jets (C, w, n); a block is good until the next one.
+
+        They are written to `out` (C, m, n) where that is given, and there is no way back through them then.
+        """
         read, rule, scratch = states[:, self.read], ChainRule(indices, self.activation), workspace.scratch
         count = max(1, BLOCK // states.shape[2])
         for start in range(0, self.neurons, count):
@@ -124,10 +129,10 @@ class RandomFeatures:
             weight = self.weight[start : start + count]
             z = torch.matmul(weight, read, out=scratch.empty((len(states), len(weight), states.shape[2]), states))
             z[0] += self.bias[start : start + count, None]
-            values, tape = rule.forward(z, scratch)
+            values, tape = rule.forward(z, scratch, None if out is None else out[:, start : start + count])
             multiplied = self._multiplied(states, indices, start, start + len(weight))
             if multiplied is not None:
-                values = values.clone()  # the tape refers to the plain ones
+                values = values.clone() if out is None else values  # the tape refers to the plain ones
                 multiplied.forward(values)
             yield FeatureJets(start, values, weight, rule, tape, scratch, multiplied)
 

@@ -13,10 +13,13 @@ from pinnml.threads import all_threads
 ENTRIES = 1_000_000
 """From so many entries on a reduction is worth all threads, and panels of columns between which it can end."""
 
-ROWS = 1
-"""Rows that are collected before they are reduced, as a multiple of J's columns; so many entries at least."""
+ROWS = 3
+"""Rows that are collected before they are reduced, as a multiple of J's columns; so many entries at least.
 
-PANEL = 128
+One reduction of 3p rows takes two thirds of the time of three of p rows (docs/experiments.md).
+"""
+
+PANEL = 160
 """Columns that are reduced at once: many enough for products of matrices, few enough to end after them."""
 
 FLOOR = 1e-14

@@ -61,7 +61,7 @@ class QR(AbstractLinearSolve):
 
     def storage(self, structure: Structure, size: int, rows: int) -> int:
         """Return a block of rows with its copy and the factors, or R with D below it, twice, and their factor."""
-        return 9 * size**2 + 2 * min(rows * size, ENTRIES)
+        return 13 * size**2 + 2 * min(rows * size, ENTRIES)
 
     def at(self, objective: AbstractGaussNewton, iterate: Iterate, damping: float, state: Any) -> QRSystem:
         """Reduce J to its triangle."""
