@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from pinnml.loss import PinnObjective
-from pinnml.network import FrozenNetwork, WidenedNetwork
+from pinnml.network import FrozenNetwork, WidenedNetwork, neurons_of
 from pinnml.points import Collocation
 
 
@@ -15,12 +17,30 @@ def frozen_on(network: WidenedNetwork, below: Tensor, objective: PinnObjective, 
     The jets of the present loss are in memory until it is replaced; with the new ones they are no more than
     `objective.jets` bytes.
     """
-    held, size = 0, below.element_size()
-    if isinstance(objective.network, FrozenNetwork) and objective.network.keeps_jets:
-        held = _numbers(objective, objective.collocation, objective.network)
-    found = FrozenNetwork(network, below, keeps_jets=True)
-    keeps = (held + _numbers(objective, points, found)) * size <= objective.jets
-    return found if keeps else FrozenNetwork(network, below)
+    found, counts = FrozenNetwork(network, below, keeps_jets=True), _counts(points)
+    return found if _may_keep(objective, counts, neurons_of(found)) else FrozenNetwork(network, below)
+
+
+def has_room(objective: PinnObjective, neurons: int, points: int) -> bool:
+    """Return whether a readout may keep the jets of so many neurons at so many points of each equation.
+
+    True, too, where the present one does not keep its own: then more neurons cost no more than those that it has.
+    """
+    network, counts = objective.network, _counts(objective.collocation)
+    wanted = counts | {name: max(points, counts[name]) for name in objective.problem.equations}
+    return not (isinstance(network, FrozenNetwork) and network.keeps_jets) or _may_keep(objective, wanted, neurons)
+
+
+def _may_keep(objective: PinnObjective, counts: Mapping[str, int], neurons: int) -> bool:
+    network, held = objective.network, 0
+    if isinstance(network, FrozenNetwork) and network.keeps_jets:
+        held = _numbers(objective, _counts(objective.collocation), neurons_of(network))
+    size = objective.chunks[0].x.element_size()
+    return (held + _numbers(objective, counts, neurons)) * size <= objective.jets
+
+
+def _counts(points: Collocation) -> dict[str, int]:
+    return {name: len(own.x) for name, own in points.items()}
 
 
 def on_points(objective: PinnObjective, points: Collocation) -> FrozenNetwork:
@@ -32,7 +52,6 @@ def on_points(objective: PinnObjective, points: Collocation) -> FrozenNetwork:
     return frozen_on(network.whole, network.below, objective, points)
 
 
-def _numbers(objective: PinnObjective, points: Collocation, network: FrozenNetwork) -> int:
-    neurons = sum(level.neurons for level in network.levels)
+def _numbers(objective: PinnObjective, counts: Mapping[str, int], neurons: int) -> int:
     channels = {chunk.term.name: len(chunk.indices) * chunk.term.stencil.count for chunk in objective.chunks}
-    return sum(count * len(points[name].x) for name, count in channels.items()) * neurons
+    return sum(count * counts[name] for name, count in channels.items()) * neurons

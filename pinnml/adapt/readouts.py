@@ -28,6 +28,7 @@ from pinnml.adapt.climb import (
     suits,
     with_level,
 )
+from pinnml.adapt.keeping import has_room
 from pinnml.adapt.lightening import lightened
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
@@ -45,6 +46,9 @@ from pinnml.settings import Above, AtLeast, Count, setting
 
 ROUNDING = 200.0
 """An error of so many units of rounding is as good as none."""
+
+ENOUGH = 2500
+"""With so many unknowns of a readout another level is worth its evaluations only where its jets are kept."""
 
 
 @setting
@@ -69,9 +73,9 @@ class Readouts(AbstractAdaptation):
     good : float, default 1e-4
         The coordinates are good for more than one level where the estimated error of the first is at most this
         (dimensionless), or where training has been doubled already.
-    levels : tuple of Widening, default three times 1000 neurons
-        What is added to a trained network, level by level: the first takes what is not linear, at little cost. Of q
-        fields every level has 1/√q as many neurons.
+    levels : tuple of Widening, default four times 1000 neurons
+        What is added to a trained network, level by level, large ones as long as their jets can be kept: the first
+        takes what is not linear, at little cost. Of q fields every level has 1/√q as many neurons.
     points : RAD, default RAD()
         How points are renewed in training, and where they are added to readouts.
     rows : float, default 10
@@ -98,7 +102,7 @@ class Readouts(AbstractAdaptation):
     )
     train: Count = 30
     good: Annotated[float, Above(0)] = 1e-4
-    levels: tuple[Widening, ...] = (Widening(1000), Widening(1000), Widening(1000))
+    levels: tuple[Widening, ...] = (Widening(1000), Widening(1000), Widening(1000), Widening(1000))
     points: RAD = field(default_factory=RAD)
     rows: Annotated[float, Above(1)] = 10.0
     gap: Annotated[float, AtLeast(1)] = 2.0
@@ -203,12 +207,13 @@ class Readouts(AbstractAdaptation):
         number = len(objective.network.levels)
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
-        if number < len(levels) and self._promises(progress.estimate, levels[: number + 1], objective, state):
+        is_called_for = number < len(levels) and self._has_room(objective, theta, levels[number])
+        if is_called_for and self._promises(progress.estimate, levels[: number + 1], objective, state):
             theta = theta if progress.estimate.lighter is None else progress.estimate.lighter
             rule, left = self._with_shape(objective, theta, number, state)
             again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
             return self._widened(objective, theta, rule, generator, again), again
-        if state.trained and number == len(levels):
+        if state.trained and not is_called_for:
             more = self._more_points(objective, theta, generator)
             if more is not None:
                 return more, replace(state, steps=0, f=math.inf)
@@ -233,6 +238,13 @@ class Readouts(AbstractAdaptation):
         if not (is_free and rule.neurons >= FEW and neurons_of(objective.network) < MANY):
             return rule, state.left
         return with_shape(objective, theta, rule, state.left)
+
+    def _has_room(self, objective: PinnObjective, theta: Tensor, level: Widening) -> bool:
+        """Return whether one more level can keep its jets, or is too small for that to matter."""
+        if objective.size < ENOUGH:
+            return True
+        rule, wanted = self._sized(objective, theta, level)
+        return has_room(objective, neurons_of(objective.network) + rule.neurons, wanted)
 
     def _promises(
         self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState
@@ -265,16 +277,20 @@ class Readouts(AbstractAdaptation):
 
         The readout's own residual would cost more, and says less: it is small where there were points.
         """
-        fields, residuals = fields_and_residuals(objective, theta)
-        rule = replace(rule, neurons=math.ceil(rule.neurons / math.sqrt(fields)))
-        columns = len(theta) + rule.neurons * fields
-        wanted = min(math.ceil(self.rows * columns / residuals), self.most)
+        rule, wanted = self._sized(objective, theta, rule)
         had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
         missing = {name: wanted - count for name, count in had.items() if count < wanted}
         assert state.body is not None
         alone = state.body if state.trained else 0 * state.body  # an untrained network is wrong wherever it is drawn
         collocation: Collocation = joined_where_large(self.points, narrowed(objective), alone, missing, generator)
         return widen(objective, theta, rule, generator, on_all_parts(objective, collocation, wanted, generator))
+
+    def _sized(self, objective: PinnObjective, theta: Tensor, rule: Widening) -> tuple[Widening, int]:
+        """Return a level with as many neurons as suit the number of fields, and the points that it calls for."""
+        fields, residuals = fields_and_residuals(objective, theta)
+        rule = replace(rule, neurons=math.ceil(rule.neurons / math.sqrt(fields)))
+        columns = len(theta) + rule.neurons * fields
+        return rule, min(math.ceil(self.rows * columns / residuals), self.most)
 
     def _more_points(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> Renewed | None:
         """Return the loss on half as many points more, None where there are enough of them, or as many as may be."""

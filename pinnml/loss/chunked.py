@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -11,12 +12,14 @@ import torch
 from torch import Tensor
 
 from pinnml.loss.placed import LinearisedTerm, PlacedTerm
+from pinnml.loss.sums import Sums
 from pinnml.network import Workspace
 from pinnml.objective import (
     AbstractLeastSquares,
     AbstractRestriction,
     GaussNewtonModel,
     Iterate,
+    Observed,
     RootModel,
     RowStack,
     Watch,
@@ -114,9 +117,12 @@ class ChunkedLeastSquares(AbstractLeastSquares):
 
     @cached_property
     def _sizes(self) -> list[int]:
-        """The number of residuals of each chunk."""
+        """The number of residuals of each chunk, as one chunk of each condition has them at a point."""
         zero = self.chunks[0].x.new_zeros(self.chunks[0].size)
-        return self.threads.map(lambda chunk, workspace: chunk.at(zero, workspace).residual.numel(), self.chunks)
+        first = list({chunk.term.name: chunk for chunk in reversed(self.chunks)}.values())
+        found = self.threads.map(lambda chunk, workspace: len(chunk.at(zero, workspace).residual), first)
+        each = {chunk.term.name: count for chunk, count in zip(first, found, strict=True)}
+        return [each[chunk.term.name] * len(chunk.scale) for chunk in self.chunks]
 
     def vjp(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """Return Jᵀ·cotangent, shape (size,)."""
@@ -161,17 +167,37 @@ class ChunkedLeastSquares(AbstractLeastSquares):
 
     def square_root(self, theta: Tensor, restriction: AbstractRestriction | None = None) -> RootModel:
         """Reduce J and r chunk by chunk: of J some chunks and one block of rows are in memory."""
+        sums = self.sums if restriction is None else None
+        numbers = {id(chunk): number for number, chunk in enumerate(self.chunks)}
 
-        def part(term: LinearisedTerm) -> Tensor:
-            rows = term.rows(0, self._size)
-            columns = rows if restriction is None else restriction(rows)
-            return torch.cat([columns, term.residual.view(-1, 1)], 1)
+        def part(term: LinearisedTerm) -> tuple[Tensor, Tensor]:
+            rows, residual = term.rows(0, self._size), term.residual.view(-1, 1)
+            whole = torch.cat([rows if restriction is None else restriction(rows), residual], 1)
+            return whole if sums is None else sums.of(whole, numbers[id(term.placed)]), residual.square().sum()
 
-        whole, stack = self._complete(theta), RowStack(self.threads.watch)
+        whole, stack, squares = self._complete(theta), RowStack(self.threads.watch), []
         for batch in self.threads.batches(self.chunks):
-            for rows in self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch):
+            for rows, square in self.threads.map(lambda chunk, workspace: part(chunk.at(whole, workspace)), batch):
                 stack.push(rows)
-        return stack.model(theta if restriction is None and self.structure.is_linear else None)
+                squares.append(square)
+        model = stack.model(theta if restriction is None and self.structure.is_linear else None)
+        if sums is None:
+            return model
+        p, n, s = len(theta), sum(self._sizes), sum(-(-size // sums.size) for size in self._sizes)
+        # of s sums a share 1 − p/s is left, where of n residuals 1 − p/n would be
+        least = model.least * (1 - p / n) / (1 - p / s)
+        return replace(model, f=0.5 * torch.stack(squares).sum(), least=least)
+
+    @property
+    def sums(self) -> Sums | None:
+        """What adds up residuals before J is reduced, and before a gradient is pulled back to go with it; None here."""
+        return None
+
+    def pull_back(self, theta: Tensor, observed: Observed) -> Tensor:
+        """Return J(θ)ᵀr(observed), or that of the sums that `square_root` knows."""
+        if self.sums is None:
+            return super().pull_back(theta, observed)
+        return self.vjp(theta, self.sums.spread(observed.residual.split(self._sizes)))
 
     def _wide_gram(self, columns: Sequence[Tensor]) -> Tensor:
         """Return the lower triangle of JᵀJ for the rows of several chunks, with a panel on each thread."""

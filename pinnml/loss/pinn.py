@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from pinnml.loss.halved import halved
 from pinnml.loss.layers import LayersObjective
 from pinnml.loss.modes import residual_tests
 from pinnml.loss.placed import LinearisedTerm, PlacedTerm
+from pinnml.loss.sums import Sums
 from pinnml.network import AbstractNetwork, Workspace
 from pinnml.objective import (
     COSTS,
@@ -46,6 +47,12 @@ from pinnml.problem import DeclarationError, Problem
 
 KEPT_BYTES = 8 << 30
 """Jets of neurons that stay in memory for all points; where they are more, they are made anew in every evaluation."""
+
+MANY = 500
+"""From so many unknowns of a readout on J's triangle is that of sums of residuals."""
+
+SUMS = 3.0
+"""At least so many sums an unknown."""
 
 
 class PinnObjective(ChunkedLeastSquares):
@@ -207,6 +214,18 @@ class PinnObjective(ChunkedLeastSquares):
         if restriction is None:
             self.factorised = theta, model
         return model
+
+    @cached_property
+    def sums(self) -> Sums | None:
+        """What adds up a readout's residuals where it has many unknowns and three times as many sums; else None.
+
+        Measurements and what is learned from them need every row.
+        """
+        rows = sum(self._sizes) if self._size >= MANY else 0
+        each = int(rows / (SUMS * self._size))
+        terms = self.problem.soft_terms.values()
+        plain = not self.problem.unknowns and not any(term.region.data for term in terms)
+        return Sums(each) if each > 1 and plain and self.structure.is_linear else None
 
     def entering(self, theta: Tensor, start: int) -> list[Tensor]:
         """Return the jets that enter the layer at θ[start], chunk by chunk, going on from those kept last."""
