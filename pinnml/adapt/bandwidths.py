@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinnml.adapt.singular import singular
 from pinnml.adapt.spectra import Band, Ring
-from pinnml.adapt.tries import drawn, least, left_by
+from pinnml.adapt.tries import Tryout, begun_on, drawn, least
 from pinnml.adapt.wave_numbers import bandwidths, peaks
 from pinnml.adapt.widening import Widening
 from pinnml.loss import PinnObjective
@@ -55,9 +55,16 @@ def suited(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
 
     neurons = math.ceil(NEURONS / math.sqrt(len(objective.problem.fields)))
 
+    here, zero = begun_on(objective, theta, fitted)
+    tryouts: dict[tuple[int, ...], Tryout] = {}
+
     @cache
     def left(one: Widening) -> float:
-        return left_by(objective, theta, replace(one, neurons=neurons), fitted, between)
+        one = replace(one, neurons=neurons)
+        if one.singular in tryouts:
+            return tryouts[one.singular].left(one)
+        tryouts[one.singular] = Tryout(here, zero, one, between)
+        return tryouts[one.singular].first.left
 
     best = rule if max(known) <= FAST else _fast(objective, theta, rule, known, left)
     if numbers and best.spectrum is None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.more_points import fields_and_residuals
-from pinnml.adapt.tries import Try, begun_on, drawn, tried
+from pinnml.adapt.tries import Tryout, begun_on, drawn
 from pinnml.adapt.widening import Widening
 from pinnml.approximation import field_values
 from pinnml.loss import PinnObjective
@@ -81,18 +81,20 @@ def with_shape(
     fitted, between = drawn(objective, count, 1), drawn(objective, count // 2, 2)
     here, theta = begun_on(objective, theta, fitted)
 
-    def fit(shape: Shape) -> Try:
-        return tried(here, theta, replace(rule, neurons=neurons, shape=shape), between)
-
-    @cache
-    def left(shape: Shape) -> float:
-        return fit(shape).left
+    def formed(shape: Shape) -> Widening:
+        return replace(rule, neurons=neurons, shape=shape)
 
     eye = torch.eye(dimension, dtype=torch.float64, device="cpu")
     shape = torch.tensor(rule.shape, dtype=eye.dtype, device="cpu") if rule.shape else rule.radius * eye
     turning = _turning(objective)
     scales = [(_scaled(column, TWICE), _scaled(column, 1 / TWICE)) for column in range(dimension)]
-    first = fit(_plain(shape))
+    tryout = Tryout(here, theta, formed(_plain(shape)), between)
+    first = tryout.first
+
+    @cache
+    def left(shape: Shape) -> float:
+        return tryout.left(formed(shape))
+
     if abs(first.left - before) <= SAME * before < math.inf:
         return rule, before
     frame = directions(first.objective, first.theta, turning)

@@ -10,15 +10,18 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.keeping import on_points
-from pinnml.adapt.widening import Widening, freeze, widen
-from pinnml.loss import Discretisation, PinnObjective
-from pinnml.network import FrozenNetwork
+from pinnml.adapt.widening import Widening, freeze, next_level, widen
+from pinnml.loss import Discretisation, LinearisedTerm, PinnObjective
+from pinnml.network import FrozenNetwork, RandomFeatures, WidenedNetwork, Workspace
 from pinnml.objective import Evaluation, least_squares_solution
 from pinnml.points import Collocation, Sobol, sample
 from pinnml.settings import record
 
 GAIN = 0.7
 """What is left of the residual between the points, at most, where other neurons are taken than usual ones."""
+
+SEED = 3
+"""Neurons of all rules are drawn from the same numbers."""
 
 RIDGE = 1e-10
 """Columns that depend on one another are held by so much of the largest one."""
@@ -50,7 +53,7 @@ def left_by(
     objective: PinnObjective, theta: Tensor, rule: Widening, fitted: Collocation, between: Collocation
 ) -> float:
     """Return the share of the residual of N = 0 at some points that neurons leave which are fitted to others."""
-    return tried(*begun_on(objective, theta, fitted), rule, between).left
+    return Tryout(*begun_on(objective, theta, fitted), rule, between).first.left
 
 
 def begun_on(objective: PinnObjective, theta: Tensor, fitted: Collocation) -> tuple[PinnObjective, Tensor]:
@@ -63,29 +66,83 @@ def begun_on(objective: PinnObjective, theta: Tensor, fitted: Collocation) -> tu
     return body.objective, 0 * body.theta
 
 
-def tried(objective: PinnObjective, theta: Tensor, rule: Widening, between: Collocation) -> Try:
-    """Return what neurons do that are fitted to the points of the loss of a frozen network.
+class Tryout:
+    """Neurons fitted to the points of a frozen network's loss, for one rule after another.
 
-    The problem is linear at θ; neurons that are there are left out, so that it is all of the solution that the others
-    are tried on.
+    The problem is linear at θ; neurons that are there are left out, so that it is all of the solution that others are
+    tried on. What does not depend on neurons, the states that they read and the equation's derivatives by their output,
+    is evaluated once. All rules have the `singular` of the first one.
+
+    Parameters
+    ----------
+    objective : PinnObjective
+        The loss of the frozen network on the points to which neurons are fitted.
+    theta : tensor (p,)
+        Where the problem is taken as linear.
+    rule : Widening
+        The first rule.
+    between : Collocation
+        The points at which neurons are compared.
     """
-    weights = objective.discretisation.weights
-    own = objective.network.size
-    wide = widen(objective, theta, rule, torch.Generator().manual_seed(3))
-    assert isinstance(wide.objective, PinnObjective)
-    there = on_points(wide.objective, between)
-    other = wide.objective.on(Discretisation(there, between, weights))
 
-    def columns_and_residual(one: PinnObjective) -> tuple[Tensor, Tensor]:
-        one.count(Evaluation.JACOBIAN)
-        model = one.linear_model(wide.theta)
-        return model.jacobian[:, own:], model.residual - model.jacobian[:, :own] @ theta[:own]
+    def __init__(self, objective: PinnObjective, theta: Tensor, rule: Widening, between: Collocation) -> None:
+        self._objective, self._theta = objective, theta
+        wide = widen(objective, theta, rule, torch.Generator().manual_seed(SEED))
+        assert isinstance(wide.objective, PinnObjective) and isinstance(wide.objective.network, FrozenNetwork)
+        own, whole = objective.network.size, wide.objective.network.whole
+        assert isinstance(whole, WidenedNetwork)
+        there = wide.objective.on(replace(wide.objective.discretisation, network=on_points(wide.objective, between),
+                                          collocation=between))  # fmt: skip
+        self._fitted, self._between = (Linear(one, wide.theta, own) for one in (wide.objective, there))
+        left, outgoing = self._solved(whole.levels[-1])
+        self.first = Try(left, wide.objective, torch.cat([0 * wide.theta[:own], outgoing]))
 
-    (known, wanted), (unknown, rest) = columns_and_residual(wide.objective), columns_and_residual(other)
-    objective.threads.release()
-    outgoing = solution(known, wanted)
-    left = float((unknown @ outgoing + rest).norm() / rest.norm())
-    return Try(left, wide.objective, torch.cat([0 * wide.theta[:own], outgoing]))
+    def left(self, rule: Widening) -> float:
+        """Return what the neurons of another rule leave."""
+        generator = torch.Generator().manual_seed(SEED)
+        return self._solved(next_level(self._objective, self._theta, rule, generator, self._objective.collocation)[1])[
+            0
+        ]
+
+    def _solved(self, level: RandomFeatures) -> tuple[float, Tensor]:
+        outgoing = solution(self._fitted.columns(level), self._fitted.residual)
+        rest = self._between.residual
+        return float((self._between.columns(level) @ outgoing + rest).norm() / rest.norm()), outgoing
+
+
+class Linear:
+    """The residual of N = 0 at the points of a loss, linear at θ, and the columns that neurons add to its Jacobian."""
+
+    def __init__(self, objective: PinnObjective, theta: Tensor, own: int) -> None:
+        network = objective.network
+        assert isinstance(network, FrozenNetwork) and isinstance(network.whole, WidenedNetwork)
+        self._objective, self._readout = objective, network.whole.readout
+        alone = theta.clone()
+        alone[own:] = 0
+        self._terms = [chunk.at(theta, Workspace()) for chunk in objective.chunks]
+        self.residual = torch.cat([term.residual.flatten() - term.along(alone) for term in self._terms])
+        unknowns = range(network.size, len(theta))
+        self._of_unknowns = [_column(self._terms, theta, unknown) for unknown in unknowns]
+
+    def columns(self, level: RandomFeatures) -> Tensor:
+        """Return the columns of a level's outgoing weights, and of what is learned with them, shape (q, m + k)."""
+        self._objective.count(Evaluation.JACOBIAN)
+        readout = self._readout.with_levels([level])
+        begin, workspace = readout.blocks[0].stop, Workspace()
+        zero, parts = self.residual.new_zeros(readout.size), []
+        for term in self._terms:
+            workspace.rewind()
+            states = term.placed.embedded[:, : readout.states]
+            found = readout.linearise(zero, states, term.placed.indices, workspace)
+            parts.append(term.rows_of(found, begin, readout.size))
+        return torch.cat([torch.cat(parts), *self._of_unknowns], 1)
+
+
+def _column(terms: Sequence[LinearisedTerm], theta: Tensor, number: int) -> Tensor:
+    """Return a column of J, shape (q, 1)."""
+    unit = torch.zeros_like(theta)
+    unit[number] = 1
+    return torch.cat([term.along(unit) for term in terms])[:, None]
 
 
 def solution(jacobian: Tensor, residual: Tensor) -> Tensor:

@@ -184,8 +184,26 @@ def widen(
     chain of layers.
     """
     collocation = objective.collocation if collocation is None else collocation
+    frozen = isinstance(objective.network, FrozenNetwork)
+    wide, level = next_level(objective, theta, rule, generator, collocation)
+    wider = WidenedNetwork(wide.body, [*wide.levels, level])
+    own, ends = theta[: objective.network.size], theta[objective.network.size :]  # unknowns stay behind all weights
+    longer = torch.cat([own, theta.new_zeros(level.neurons * wide.readout.outputs), ends])
+    network: AbstractNetwork = wider
+    if isinstance(objective.network, FrozenNetwork):
+        network = frozen_on(wider, objective.network.below, objective, collocation)
+    objective.threads.release()  # chunks will be of another size
+    wider_loss = objective.on(Discretisation(network, collocation, objective.discretisation.weights))
+    if frozen:
+        wider_loss.count()  # the jets of all neurons, once
+    return Renewed(wider_loss, longer)
+
+
+def next_level(
+    objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator, collocation: Collocation
+) -> tuple[WidenedNetwork, RandomFeatures]:
+    """Return the network with the levels that it has, and one more, whose centres are among the points."""
     network = objective.network
-    frozen = isinstance(network, FrozenNetwork)
     below = network.below if isinstance(network, FrozenNetwork) else theta.new_zeros(0)
     wide = _widened(network.whole if isinstance(network, FrozenNetwork) else network)
     body = torch.cat([below, theta])[: wide.states.size]
@@ -193,19 +211,9 @@ def widen(
     x = torch.cat([collocation[name].x for name in names])
     x = x[torch.randperm(len(x), generator=generator, device="cpu")[:CENTRES].to(x.device)]
     objective.count(points=len(x))
-    states = wide.states.evaluate(body, x, [(0,) * objective.problem.domain.dimension])[0]
-    level = _level(rule, wide, states, generator, objective.problem.domain.dimension)
-    wider = WidenedNetwork(wide.body, [*wide.levels, level])
-    own, ends = theta[: network.size], theta[network.size :]  # unknown parameters stay behind all weights
-    longer = torch.cat([own, theta.new_zeros(level.neurons * wide.readout.outputs), ends])
-    network = wider
-    if frozen:
-        network = frozen_on(wider, below, objective, collocation)
-    objective.threads.release()  # chunks will be of another size
-    wider_loss = objective.on(Discretisation(network, collocation, objective.discretisation.weights))
-    if frozen:
-        wider_loss.count()  # the jets of all neurons, once
-    return Renewed(wider_loss, longer)
+    dimension = objective.problem.domain.dimension
+    states = wide.states.evaluate(body, x, [(0,) * dimension])[0]
+    return wide, _level(rule, wide, states, generator, dimension)
 
 
 def _level(

@@ -8,7 +8,7 @@ from pinnml.loss.conflict import disagreement
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.not_finite import whereabouts
 from pinnml.loss.pinn import KEPT_BYTES, PinnObjective, structure_of
-from pinnml.loss.placed import PlacedTerm, place
+from pinnml.loss.placed import LinearisedTerm, PlacedTerm, place
 from pinnml.loss.scales import AbstractScaling, LinearisedSizes, measured
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Discretisation",
     "EqualTraces",
     "LinearisedSizes",
+    "LinearisedTerm",
     "PinnObjective",
     "PlacedTerm",
     "Threads",

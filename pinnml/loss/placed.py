@@ -151,6 +151,10 @@ class LinearisedTerm:
         blocks = [self._per_residual(columns(*adjoints)) for adjoints in self._unit_adjoints()]
         return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
 
+    def rows_of(self, other: AbstractLinearisation, start: int, stop: int) -> Tensor:
+        """Return the columns that J would have of parameters of another network whose output is added to this one's."""
+        return torch.cat([self._per_residual(other.rows(unit, start, stop)) for unit, _ in self._unit_adjoints()])
+
     def along(self, direction: Tensor) -> Tensor:
         """Return J·direction, shape (q·n',)."""
         own, ends = direction[: self.placed.network.size], direction[self.placed.network.size :]

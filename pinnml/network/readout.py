@@ -42,6 +42,10 @@ class Readout(AbstractNetwork):
         self.blocks = tuple(blocks)
         self.most_points = most_points(self.levels)
 
+    def with_levels(self, levels: Sequence[RandomFeatures]) -> Readout:
+        """Return the same head with other neurons."""
+        return Readout(self.blocks[0], self.states, levels)
+
     def initial(self, generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return zeros."""
         return torch.zeros(self.size, dtype=dtype, device=device)

@@ -17,6 +17,7 @@ from torch import Tensor
 import pinnml as pm
 from pinnml.adapt import RAD, Discretisation, PinnObjective, Readouts, ReadoutsState, Stage, Widening, best_of
 from pinnml.approximation import Differences, differences_of_last_step, hierarchical_surplus
+from pinnml.loss import pinn
 from pinnml.network import AbstractNetwork, FrozenNetwork, neurons_of
 from pinnml.objective import Counts
 from pinnml.optim import Estimate, Iterations, Progress, Status, WhereLinear
@@ -110,11 +111,16 @@ def believed_on_the_way(solution: pm.Solution) -> float | None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rule", "problem"), [(RULE, heat), (replace(TRIED, longest=6), front)], ids=["heat", "front"])
+@pytest.mark.parametrize(
+    ("rule", "problem", "many"),
+    [(RULE, heat, 500), (RULE, heat, 20), (replace(TRIED, longest=6), front, 500)],
+    ids=["heat", "sums", "front"],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    tmp_path: Path, rule: Readouts, problem: Callable[[], pm.Problem]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: Readouts, problem: Callable[[], pm.Problem], many: int
 ) -> None:
     """Stopped after every iteration: tried untrained, trained, frozen, with more neurons and points, trained on."""
+    monkeypatch.setattr(pinn, "MANY", many)
     last = solved(1, problem(), rule, out=tmp_path)
     until, trained = 1, []
     found: list[float | None] = [None]
