@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -36,7 +36,8 @@ SHARE = 0.05
 def methods() -> dict[str, AbstractSolver]:
     """Return L-BFGS, and each method with all numbers of local steps."""
     found: dict[str, AbstractSolver] = {"L-BFGS": pm.LBFGS(MEMORY)}
-    for make, steps in product((aspqn, mspqn, two_level_aspqn), LOCAL):
+    makes: list[Callable[..., AbstractSolver]] = [aspqn, mspqn, two_level_aspqn]
+    for make, steps in product(makes, LOCAL):
         found[f"{make.__name__} {steps}"] = make(steps=steps, memory=MEMORY)
     return found
 
