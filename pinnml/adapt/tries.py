@@ -91,18 +91,17 @@ class Tryout:
         assert isinstance(wide.objective, PinnObjective) and isinstance(wide.objective.network, FrozenNetwork)
         own, whole = objective.network.size, wide.objective.network.whole
         assert isinstance(whole, WidenedNetwork)
-        there = wide.objective.on(replace(wide.objective.discretisation, network=on_points(wide.objective, between),
-                                          collocation=between))  # fmt: skip
+        beside = Discretisation(on_points(wide.objective, between), between, objective.discretisation.weights)
+        there = wide.objective.on(beside)
         self._fitted, self._between = (Linear(one, wide.theta, own) for one in (wide.objective, there))
         left, outgoing = self._solved(whole.levels[-1])
         self.first = Try(left, wide.objective, torch.cat([0 * wide.theta[:own], outgoing]))
 
     def left(self, rule: Widening) -> float:
         """Return what the neurons of another rule leave."""
-        generator = torch.Generator().manual_seed(SEED)
-        return self._solved(next_level(self._objective, self._theta, rule, generator, self._objective.collocation)[1])[
-            0
-        ]
+        here, generator = self._objective, torch.Generator().manual_seed(SEED)
+        _, level = next_level(here, self._theta, rule, generator, here.collocation)
+        return self._solved(level)[0]
 
     def _solved(self, level: RandomFeatures) -> tuple[float, Tensor]:
         outgoing = solution(self._fitted.columns(level), self._fitted.residual)
