@@ -207,13 +207,13 @@ class Readouts(AbstractAdaptation):
         number = len(objective.network.levels)
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
-        is_called_for = number < len(levels) and self._has_room(objective, theta, levels[number])
-        if is_called_for and self._promises(progress.estimate, levels[: number + 1], objective, state):
+        may_grow = number < len(levels) and self._has_room(objective, theta, levels[number])
+        if may_grow and self._promises(progress.estimate, levels[: number + 1], objective, state):
             theta = theta if progress.estimate.lighter is None else progress.estimate.lighter
             rule, left = self._with_shape(objective, theta, number, state)
             again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
             return self._widened(objective, theta, rule, generator, again), again
-        if state.trained and not is_called_for:
+        if state.trained and not may_grow:
             more = self._more_points(objective, theta, generator)
             if more is not None:
                 return more, replace(state, steps=0, f=math.inf)

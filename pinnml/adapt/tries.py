@@ -120,6 +120,7 @@ class Linear:
         alone[own:] = 0
         self._terms = [chunk.at(theta, Workspace()) for chunk in objective.chunks]
         self.residual = torch.cat([term.residual.flatten() - term.along(alone) for term in self._terms])
+        self._cotangents = [term.cotangents() for term in self._terms]
         unknowns = range(network.size, len(theta))
         self._of_unknowns = [_column(self._terms, theta, unknown) for unknown in unknowns]
 
@@ -129,11 +130,11 @@ class Linear:
         readout = self._readout.with_levels([level])
         begin, workspace = readout.blocks[0].stop, Workspace()
         zero, parts = self.residual.new_zeros(readout.size), []
-        for term in self._terms:
+        for term, cotangents in zip(self._terms, self._cotangents, strict=True):
             workspace.rewind()
             states = term.placed.embedded[:, : readout.states]
             found = readout.linearise(zero, states, term.placed.indices, workspace)
-            parts.append(term.rows_of(found, begin, readout.size))
+            parts.append(term.rows_of(found, cotangents, begin, readout.size))
         return torch.cat([torch.cat(parts), *self._of_unknowns], 1)
 
 

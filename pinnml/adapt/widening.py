@@ -184,7 +184,6 @@ def widen(
     chain of layers.
     """
     collocation = objective.collocation if collocation is None else collocation
-    frozen = isinstance(objective.network, FrozenNetwork)
     wide, level = next_level(objective, theta, rule, generator, collocation)
     wider = WidenedNetwork(wide.body, [*wide.levels, level])
     own, ends = theta[: objective.network.size], theta[objective.network.size :]  # unknowns stay behind all weights
@@ -194,7 +193,7 @@ def widen(
         network = frozen_on(wider, objective.network.below, objective, collocation)
     objective.threads.release()  # chunks will be of another size
     wider_loss = objective.on(Discretisation(network, collocation, objective.discretisation.weights))
-    if frozen:
+    if network is not wider:
         wider_loss.count()  # the jets of all neurons, once
     return Renewed(wider_loss, longer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -151,9 +152,16 @@ class LinearisedTerm:
         blocks = [self._per_residual(columns(*adjoints)) for adjoints in self._unit_adjoints()]
         return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
 
-    def rows_of(self, other: AbstractLinearisation, start: int, stop: int) -> Tensor:
-        """Return the columns that J would have of parameters of another network whose output is added to this one's."""
-        return torch.cat([self._per_residual(other.rows(unit, start, stop)) for unit, _ in self._unit_adjoints()])
+    def cotangents(self) -> list[Tensor]:
+        """Return the derivatives of each of the q residuals by the network's jet, shape (C, m, n) each."""
+        return [cotangent for cotangent, _ in self._unit_adjoints()]
+
+    def rows_of(self, other: AbstractLinearisation, cotangents: Sequence[Tensor], start: int, stop: int) -> Tensor:
+        """Return the columns that J would have of parameters of another network whose output is added to this one's.
+
+        `cotangents` are this term's own.
+        """
+        return torch.cat([self._per_residual(other.rows(one, start, stop)) for one in cotangents])
 
     def along(self, direction: Tensor) -> Tensor:
         """Return J·direction, shape (q·n',)."""
