@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from pinnml.errors import DeclarationError, suggestion
-from pinnml.loss import PlacedTerm, Threads, place
+from pinnml.loss import PlacedTerm, Threads, parts_together, place_each
 from pinnml.network import AbstractNetwork, Workspace
-from pinnml.problem import Everywhere, FieldDerivative, Problem, Term
+from pinnml.problem import Everywhere, FieldDerivative, PointData, Problem, Term
 from pinnml.threads import available, reserve
 
 CHUNK = 5000
@@ -102,13 +102,22 @@ def in_chunks(
     """
     threads = threads or Threads(available() if network.thread_safe else 1)
 
-    def values(part: Tensor, workspace: Workspace) -> Tensor:
+    most = most if on_device is None or x.device.type == "cpu" else on_device
+    chunk = max(1, min(most, network.most_points or most) // term.stencil.count)
+
+    def at_ones(part: Tensor) -> tuple[Tensor, Tensor, PointData]:
         points = part if part.ndim == 2 else part.transpose(0, 1).flatten(0, 1)
-        return function(place(problem, term, network, points, part.new_ones(len(part))), workspace)
+        return points, part.new_ones(len(part)), {}
+
+    def values(group: Tensor, workspace: Workspace) -> Tensor:
+        found = []
+        for placed in place_each(problem, term, network, [at_ones(part) for part in group.split(chunk)]):
+            workspace.rewind()
+            found.append(function(placed, workspace))
+        return torch.cat(found, -1)
 
     # in a block of inference mode networks that differentiate themselves would have derivatives of zero
     with torch.inference_mode(False), torch.no_grad(), reserve(threads.count):
         at = x.clone() if x.is_inference() else x
-        most = most if on_device is None or x.device.type == "cpu" else on_device
-        batches = threads.batches(at.split(max(1, min(most, network.most_points or most) // term.stencil.count)))
+        batches = threads.batches(at.split(chunk * parts_together(chunk)))
         return torch.cat([part for batch in batches for part in threads.map(values, batch)], -1)

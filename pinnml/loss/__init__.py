@@ -3,12 +3,12 @@
 from pinnml.loss.balance import AbstractBalance, EqualTraces, balanced, traces
 from pinnml.loss.check import check_start
 from pinnml.loss.chunked import Threads
-from pinnml.loss.chunks import chunk_size
+from pinnml.loss.chunks import chunk_size, parts_together
 from pinnml.loss.conflict import disagreement
 from pinnml.loss.discretisation import Discretisation
 from pinnml.loss.not_finite import whereabouts
 from pinnml.loss.pinn import KEPT_BYTES, PinnObjective, structure_of
-from pinnml.loss.placed import LinearisedTerm, PlacedTerm, place
+from pinnml.loss.placed import LinearisedTerm, PlacedTerm, place, place_each
 from pinnml.loss.scales import AbstractScaling, LinearisedSizes, measured
 
 __all__ = [
@@ -27,7 +27,9 @@ __all__ = [
     "chunk_size",
     "disagreement",
     "measured",
+    "parts_together",
     "place",
+    "place_each",
     "structure_of",
     "traces",
     "whereabouts",

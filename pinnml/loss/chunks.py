@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from pinnml.loss.chunked import Threads
 from pinnml.loss.discretisation import Discretisation
-from pinnml.loss.placed import PlacedTerm, place
+from pinnml.loss.placed import PlacedTerm, place_each
 from pinnml.network import AbstractNetwork
 from pinnml.points import ConditionPoints
 from pinnml.problem import DeclarationError, Problem, Term
 
 CHUNKS = (1000, 5000)
 """Fewest and most points evaluated at once on a CPU, where every thread gets an equal share (docs/benchmarks.md)."""
+
+TOGETHER = 1000
+"""Points whose features are made at once, however few have their jets in memory at a time; the same for any threads."""
 
 
 def placed_chunks(
@@ -41,14 +44,21 @@ def _side_by_side(
     weight: float,
     threads: Threads,
 ) -> list[PlacedTerm]:
-    """Place a term at several chunks of points, one on each thread: what is below a frozen network takes long."""
+    """Place a term at several chunks of points, some on each thread: what is below a frozen network takes long."""
+    each = parts_together(len(parts[0].x))
 
-    def placed(number: int) -> PlacedTerm:
-        part = parts[number]
-        return place(problem, term, network, part.x, (weight * part.weights).sqrt(), part.data)
+    def placed(begin: int) -> list[PlacedTerm]:
+        points = [(part.x, (weight * part.weights).sqrt(), part.data) for part in parts[begin : begin + each]]
+        return list(place_each(problem, term, network, points))
 
-    numbers = threads.batches(range(len(parts)))
-    return [term for batch in numbers for term in threads.pool.each(placed, batch, parts[0].x.device)]
+    groups = threads.batches(range(0, len(parts), each))
+    found = (terms for batch in groups for terms in threads.pool.each(placed, batch, parts[0].x.device))
+    return [one for terms in found for one in terms]
+
+
+def parts_together(points: int) -> int:
+    """Return how many parts of so many points each are embedded at once."""
+    return max(1, TOGETHER // points)
 
 
 def chunk_size(count: int, threads: int) -> int:

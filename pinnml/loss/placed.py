@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -183,7 +183,16 @@ def place(
     data: PointData = MappingProxyType({}),
 ) -> PlacedTerm:
     """Prepare a term at points x (n, d): embedding and lifting with the derivatives that the term needs."""
-    x = term.stencil(x)
+    return next(place_each(problem, term, network, [(x, scale, data)]))
+
+
+def place_each(
+    problem: Problem, term: Term, network: AbstractNetwork, parts: Sequence[tuple[Tensor, Tensor, PointData]]
+) -> Iterator[PlacedTerm]:
+    """Yield a term at several sets of points x (n, d), each with its scale (n',) and data, as `place` prepares it."""
+    points = [term.stencil(x) for x, _, _ in parts]
     indices = closure((symbol.index for symbol in term.derivatives), problem.domain.dimension)
-    embedded, lifted = network.embed(x, indices), lift(problem.liftings, x, indices, network.scales)
-    return PlacedTerm(term, network, indices, x, scale, embedded, lifted, data, tuple(problem.unknowns.values()))
+    unknowns = tuple(problem.unknowns.values())
+    for x, (_, scale, data), embedded in zip(points, parts, network.embed_each(points, indices), strict=True):
+        lifted = lift(problem.liftings, x, indices, network.scales)
+        yield PlacedTerm(term, network, indices, x, scale, embedded, lifted, data, unknowns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -66,7 +66,14 @@ class FrozenNetwork(AbstractNetwork):
 
     def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return the jets that enter what is not frozen."""
-        embedded = self.whole.embed(x, indices)
+        return self._entering(self.whole.embed(x, indices), indices)
+
+    def embed_each(self, parts: Sequence[Tensor], indices: Sequence[MultiIndex]) -> Iterator[Tensor]:
+        """Yield the jets that enter what is not frozen; what the whole network is fed with is made at once."""
+        for embedded in self.whole.embed_each(parts, indices):
+            yield self._entering(embedded, indices)
+
+    def _entering(self, embedded: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         with torch.no_grad():
             entering = self._lower.linearise(self.below, embedded, indices, Workspace()).values
             if self.keeps_jets and isinstance(self._upper, Readout):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import torch
@@ -104,6 +104,10 @@ class AbstractNetwork(ABC):
     @abstractmethod
     def embed(self, x: Tensor, indices: Sequence[MultiIndex]) -> Tensor:
         """Return what `linearise` takes as its points: all that depends on x (n, d) and not on θ."""
+
+    def embed_each(self, parts: Sequence[Tensor], indices: Sequence[MultiIndex]) -> Iterator[Tensor]:
+        """Yield what `embed` returns for each of several sets of points, the next when it is asked for."""
+        return (self.embed(x, indices) for x in parts)
 
     @abstractmethod
     def linearise(

@@ -205,6 +205,10 @@ class WidenedNetwork(AbstractNetwork):
         """Return the chain's features, and those that neurons are multiplied by."""
         return self.body.features.jet(x, indices, self._singular)
 
+    def embed_each(self, parts: Sequence[Tensor], indices: Sequence[MultiIndex]) -> Iterator[Tensor]:
+        """Yield the features of each part: many small operations, which are done for all points at once."""
+        return iter(self.embed(torch.cat(list(parts)), indices).split([len(x) for x in parts], 2))
+
     def linearise(
         self, theta: Tensor, embedded: Tensor, indices: Sequence[MultiIndex], workspace: Workspace
     ) -> WidenedLinearisation:

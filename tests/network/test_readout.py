@@ -116,6 +116,15 @@ def test_frozen_below_the_head_it_is_the_same_function_of_the_readout(case: Case
     close(rows, case.rows[:, cut:])
 
 
+@pytest.mark.parametrize("keeps_jets", [False, True])
+def test_parts_are_embedded_at_once_as_one_by_one(case: Case, keeps_jets: bool) -> None:
+    frozen = FrozenNetwork(case.network, case.theta[: case.network.states.size], keeps_jets)
+    parts = case.x.split([2, 1, 2])
+    for network in (case.network, frozen):
+        for found, x in zip(network.embed_each(parts, case.indices), parts, strict=True):
+            close(found, network.embed(x, case.indices), 1e-14)
+
+
 def test_blocks_of_neurons_are_the_same_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case("resnet", 2, 2)
     embedded = case.network.embed(case.x, case.indices)
