@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from pinnml.loss.chunked import ChunkedLeastSquares, Threads
+from pinnml.loss.chunked import Threads
 from pinnml.loss.chunks import placed_chunks
+from pinnml.loss.conditionwise import ConditionwiseLeastSquares
 from pinnml.loss.discretisation import Discretisation
+from pinnml.loss.entering import Entering
 from pinnml.loss.halved import halved
 from pinnml.loss.layers import LayersObjective
 from pinnml.loss.modes import residual_tests
-from pinnml.loss.placed import LinearisedTerm, PlacedTerm
 from pinnml.loss.sums import Sums
-from pinnml.network import AbstractNetwork, Workspace
+from pinnml.network import AbstractNetwork
 from pinnml.objective import (
     COSTS,
     AbstractCoarsening,
@@ -39,7 +40,6 @@ from pinnml.objective import (
     TestedLeastSquares,
     Watch,
     everything,
-    read,
     successive,
 )
 from pinnml.points import Collocation
@@ -55,7 +55,7 @@ SUMS = 3.0
 """At least so many sums an unknown."""
 
 
-class PinnObjective(ChunkedLeastSquares):
+class PinnObjective(ConditionwiseLeastSquares):
     """f(θ) = ½ Σ_conditions λ_c Σ_i w_i r_c(x_i)², with r the weighted residuals of all soft conditions.
 
     θ holds the parameters of the network, then one number for each parameter of the problem that is unknown.
@@ -232,12 +232,7 @@ class PinnObjective(ChunkedLeastSquares):
         kept = self._kept
         if kept is None or kept.start > start or not kept.is_below(theta):
             kept = Entering(0, theta, theta[:0], [chunk.embedded for chunk in self.chunks])
-        between = self.network.part(kept.start, start)
-        if between is not None:
-            fed = [chunk.moved(between, jet) for chunk, jet in zip(self.chunks, kept.jets, strict=True)]
-            jets = self.threads.map(partial(_carried, theta[kept.start : start]), fed)
-            kept = Entering(start, theta, theta[:start].clone(), jets)
-        self._kept = replace(kept, source=theta, version=theta._version)
+        self._kept = kept = kept.up_to(self.network, theta, start, self.chunks, self.threads)
         return kept.jets
 
     @contextmanager
@@ -257,85 +252,9 @@ class PinnObjective(ChunkedLeastSquares):
         share = 1.0 if points is None else points / self.points
         self.threads.watch.add(share * self.cost(kind))
 
-    def losses(self, theta: Tensor) -> dict[str, float]:
-        """Return each condition's part of the loss, by name, and count it."""
-        self.count()
-        parts = {name: 0.0 for name in self.problem.soft_terms}
-        halves = self._map(lambda term: (term.placed.term.name, 0.5 * term.residual.square().sum()), theta)
-        return _added(parts, halves)
-
-    def parts(self, theta: Tensor) -> dict[tuple[str, int], tuple[Tensor, Tensor]]:
-        """Return the loss () and the gradient (p,) of each equation of each condition, by name and number."""
-
-        def part(term: LinearisedTerm) -> tuple[str, list[tuple[Tensor, Tensor]]]:
-            own, found = term.residual, []
-            for number, row in enumerate(own):
-                weights = torch.zeros_like(own)
-                weights[number] = row
-                found.append((0.5 * row.square().sum(), term.pullback(weights, self._size)))
-            return term.placed.term.name, found
-
-        parts: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
-        for name, found in self._map(part, theta):
-            for number, (loss, gradient) in enumerate(found):
-                before = parts.get((name, number), (0.0, 0.0))
-                parts[name, number] = before[0] + loss, before[1] + gradient
-        return parts
-
-    def linearised(self, name: str, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the weighted residuals (q,) of a condition and their rows (q, p) of J."""
-
-        def rows(chunk: PlacedTerm, workspace: Workspace) -> tuple[Tensor, Tensor]:
-            term = chunk.at(theta, workspace)
-            return term.residual.flatten(), term.rows(0, self._size).clone()
-
-        found = self.threads.map(rows, [chunk for chunk in self.chunks if chunk.term.name == name])
-        residuals, jacobians = zip(*found, strict=True)
-        return torch.cat(residuals), torch.cat(jacobians)
-
-    def traces(self, theta: Tensor) -> dict[str, float]:
-        """Return ‖J_c‖², the trace of each condition's block J_c J_cᵀ of JJᵀ, by name; J is never whole in memory."""
-        parts = {name: 0.0 for name in self.problem.soft_terms}
-
-        def trace(term: LinearisedTerm) -> tuple[str, Tensor]:
-            return term.placed.term.name, term.rows(0, self._size).square().sum(dtype=torch.float64)
-
-        return _added(parts, self._map(trace, theta))
-
-
-def _added(parts: dict[str, float], found: Sequence[tuple[str, Tensor]]) -> dict[str, float]:
-    """Add numbers of the device to those of their name, all of them read in one go."""
-    for (name, _), number in zip(found, read(*(number for _, number in found)), strict=True):
-        parts[name] += number
-    return parts
-
-
-@dataclass(frozen=True)
-class Entering:
-    """The jets (C, w, n) of every chunk that enter the layer at θ[start], and the parameters θ[:start] below it.
-
-    `source` is the last θ (p,) that they were right for, as of its `version`.
-    """
-
-    start: int
-    source: Tensor
-    below: Tensor
-    jets: list[Tensor]
-    version: int = -1
-
-    def is_below(self, theta: Tensor) -> bool:
-        """Return whether the jets are right for θ, too; for the same one without a look at its numbers."""
-        same = theta is self.source and theta._version == self.version
-        return same or torch.equal(self.below, theta[: self.start])
-
 
 def structure_of(problem: Problem, network: AbstractNetwork) -> Structure:
     """Return the parts of θ: the layers of a network, then the unknown parameters of a problem, where it has some."""
     layers, count = [Part(b.name, b.start, b.stop, b.shape, b.kind) for b in network.blocks], len(problem.unknowns)
     ends = [Part("unknown parameters", network.size, network.size + count, (count,), "parameter")] if count else []
     return Structure((*layers, *ends))
-
-
-def _carried(parameters: Tensor, fed: PlacedTerm, workspace: Workspace) -> Tensor:
-    """Carry a term's jets through its network, into memory of their own."""
-    return fed.network.linearise(parameters, fed.embedded, fed.indices, workspace).values.clone()
