@@ -2,7 +2,8 @@
 
 Each call goes on with every run of the plan by so many seconds of one thread, to the bit as if it had never stopped,
 and prints the tables of what is known by then. Runs begin from scratch, or all at one point: where L-BFGS has come to
-from scratch after `--stagnated` seconds.
+from scratch after `--stagnated` seconds. "On devices" is a model: seconds as if blocks that are solved from the same
+point had a device each, so that of their seconds the longest alone counts; θ, some thousand numbers, moves for nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -26,6 +28,7 @@ from pinnml.bench.paper import POINTS, PUBLISHED
 from pinnml.loss import PinnObjective
 from pinnml.methods import aspqn, mspqn, two_level_aspqn
 from pinnml.optim import AbstractSolver, Iterations, Progress, Result, Seconds, minimise
+from pinnml.schwarz import additive
 
 MEMORY = 3
 LOCAL = (10, 50, 100)
@@ -42,12 +45,54 @@ def methods() -> dict[str, AbstractSolver]:
     return found
 
 
+@dataclass(frozen=True)
+class Row:
+    """What a run had spent when its error was scored; devices for all blocks would have `saved` so many seconds."""
+
+    seconds: float
+    work: float
+    saved: float
+    error: float
+
+    @property
+    def modelled(self) -> float:
+        """Seconds on as many devices as there are blocks."""
+        return self.seconds - self.saved
+
+
 @dataclass
 class Course:
-    """How far a run has come, and its (seconds, work, loss, error) as they were scored."""
+    """How far a run has come."""
 
     result: Result | None = None
-    rows: list[tuple[float, float, float, float]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+class Blocks:
+    """Sees how long each block of an additive sweep takes."""
+
+    def __init__(self, saved: float) -> None:
+        self.saved, self._spent, self._plain = saved, list[float](), additive.correct
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Correct a block as `additive.correct` does."""
+        begin = perf_counter()
+        try:
+            return self._plain(*arguments)
+        finally:
+            self._spent.append(perf_counter() - begin)
+
+    def sweep_ended(self) -> None:
+        """Count what all blocks but the longest took."""
+        self.saved += sum(self._spent) - max(self._spent, default=0.0)
+        self._spent.clear()
+
+    def __enter__(self) -> Blocks:
+        additive.correct = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        additive.correct = self._plain
 
 
 @dataclass(frozen=True)
@@ -91,13 +136,15 @@ def advanced(job: Job, folder: Path, seconds: float, start: Tensor | None) -> Co
 
     def follow(progress: Progress) -> None:
         nonlocal due
+        blocks.sweep_ended()
         if progress.seconds < due:
             return
         error = scorer.relative_l2(objective.network, progress.iterate.theta)
-        course.rows.append((progress.seconds, progress.counts.work, float(progress.iterate.f), error))
+        course.rows.append(Row(progress.seconds, progress.counts.work, blocks.saved, error))
         due = progress.seconds + SHARE * max(seconds, 20.0)
 
-    course.result = minimise(objective, begin, methods()[job.method], Seconds(spent + seconds), callback=follow)
+    with Blocks(course.rows[-1].saved if course.rows else 0.0) as blocks:
+        course.result = minimise(objective, begin, methods()[job.method], Seconds(spent + seconds), callback=follow)
     due = spent
     follow(course.result.progress)
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,37 +152,39 @@ def advanced(job: Job, folder: Path, seconds: float, start: Tensor | None) -> Co
     return course
 
 
-def reached(rows: list[tuple[float, float, float, float]], error: float, column: int) -> float | None:
-    """Return the seconds (0) or the work (1) after which an error was reached, None where it was not."""
-    return next((row[column] for row in rows if row[3] <= error), None)
+def reached(rows: list[Row], error: float, spent: str) -> float | None:
+    """Return the `seconds`, `work` or `modelled` seconds after which an error was reached, None where it was not."""
+    return next((getattr(row, spent) for row in rows if row.error <= error), None)
 
 
 def lines(problem: str, begin: str, known: dict[str, list[Course]]) -> Iterator[str]:
     """Yield the table of a problem and a start: medians over seeds, ratios to L-BFGS's best error."""
-    yield f"\n| `{problem}`, from {begin} | error: median (range) | seconds | work | ratio in work | ratio in seconds |"
-    yield "|---|---|---|---|---|---|"
+    title = f"`{problem}`, from {begin}"
+    yield f"\n| {title} | error: median (range) | seconds | work | sooner by work | by seconds | on devices |"
+    yield "|---|---|---|---|---|---|---|"
     base = known.get("L-BFGS", [])
-    best = [min(row[3] for row in course.rows) for course in base]
+    best = [min(row.error for row in course.rows) for course in base]
     for name, courses in known.items():
-        errors = [min(row[3] for row in course.rows) for course in courses]
+        errors = [min(row.error for row in course.rows) for course in courses]
         ends = [course.rows[-1] for course in courses]
-        ratios = [_ratio(one, other, target) for one, other, target in zip(courses, base, best, strict=False)]
-        told = [_median([ratio[column] for ratio in ratios]) for column in (1, 0)]
-        spent = f"{median(end[0] for end in ends):.0f} | {median(end[1] for end in ends):.0f}"
-        yield (
-            f"| {name} | {median(errors):.1e} ({min(errors):.1e} – {max(errors):.1e}) | {spent} "
-            f"| {told[0]} | {told[1]} |"
-        )
+        triples = list(zip(courses, base, best, strict=False))
+        told = [_median([_ratio(*triple, spent) for triple in triples]) for spent in ("work", "seconds", "modelled")]
+        spent = f"{median(end.seconds for end in ends):.0f} | {median(end.work for end in ends):.0f}"
+        spread = f"{median(errors):.1e} ({min(errors):.1e} – {max(errors):.1e})"
+        yield f"| {name} | {spread} | {spent} | {' | '.join(told)} |"
 
 
-def _ratio(course: Course, base: Course, target: float) -> tuple[float | None, float | None]:
-    """Return how many times sooner, in seconds and in work, a run reached L-BFGS's best error, None where never."""
-    pairs = [(reached(base.rows, target, column), reached(course.rows, target, column)) for column in (0, 1)]
-    first, second = (None if not there or own is None else there / max(own, 1e-9) for there, own in pairs)
-    return first, second
+def _ratio(course: Course, base: Course, target: float, spent: str) -> float | None:
+    """Return how many times sooner a run reached L-BFGS's best error, None where never."""
+    there, own = (
+        reached(base.rows, target, "seconds" if spent == "modelled" else spent),
+        reached(course.rows, target, spent),
+    )
+    return None if not there or own is None else there / max(own, 1e-9)
 
 
 def _median(ratios: list[float | None]) -> str:
+    """Return the median where most of them are known."""
     known = [ratio for ratio in ratios if ratio is not None]
     return "–" if not known or 2 * len(known) < len(ratios) else f"{median(known):.2f}"
 
@@ -166,7 +215,10 @@ def main() -> None:
             course = advanced(Job(problem, seed, begin, method), asked.folder, asked.seconds, start)
             known.setdefault(method, []).append(course)
             row = course.rows[-1]
-            print(f"{problem} {seed} {begin} {method}: {row[0]:.0f} s, work {row[1]:.0f}, {row[3]:.2e}", flush=True)
+            print(
+                f"{problem} {seed} {begin} {method}: {row.seconds:.0f} s ({row.modelled:.0f}), {row.error:.2e}",
+                flush=True,
+            )
         print("\n".join(lines(problem, begin, known)), flush=True)
 
 
