@@ -13,6 +13,7 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -28,7 +29,6 @@ from pinnml.bench.paper import POINTS, PUBLISHED
 from pinnml.loss import PinnObjective
 from pinnml.methods import aspqn, mspqn, two_level_aspqn
 from pinnml.optim import AbstractSolver, Iterations, Progress, Result, Seconds, minimise
-from pinnml.schwarz import additive
 
 MEMORY = 3
 LOCAL = (10, 50, 100)
@@ -71,11 +71,13 @@ class Course:
 class Blocks:
     """Sees how long each block of an additive sweep takes."""
 
+    _rooms: Any = import_module("pinnml.schwarz.additive")
+
     def __init__(self, saved: float) -> None:
-        self.saved, self._spent, self._plain = saved, list[float](), additive.correct
+        self.saved, self._spent, self._plain = saved, list[float](), self._rooms.correct
 
     def __call__(self, *arguments: Any) -> Any:
-        """Correct a block as `additive.correct` does."""
+        """Correct a block as a sweep does."""
         begin = perf_counter()
         try:
             return self._plain(*arguments)
@@ -88,11 +90,11 @@ class Blocks:
         self._spent.clear()
 
     def __enter__(self) -> Blocks:
-        additive.correct = self
+        self._rooms.correct = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        additive.correct = self._plain
+        self._rooms.correct = self._plain
 
 
 @dataclass(frozen=True)
