@@ -15,7 +15,6 @@ from pinnml.adapt.bandwidths import suited
 from pinnml.adapt.climb import (
     FEW,
     MANY,
-    NEGLIGIBLE,
     ReadoutsState,
     better,
     can_be_read,
@@ -24,7 +23,7 @@ from pinnml.adapt.climb import (
     is_beginning,
     is_over,
     is_solved,
-    residual_foreseen,
+    leads_to_the_solution,
     suits,
     with_level,
 )
@@ -258,7 +257,7 @@ class Readouts(AbstractAdaptation):
         if state.spectrum is not None and not state.trained:
             return True  # a network would begin with neurons to which such data are noise
         if not (state.trained or estimate.trustworthy):
-            return residual_foreseen(state.solved, numbers[1], objective) <= NEGLIGIBLE
+            return leads_to_the_solution(estimate, state.solved, numbers[1], objective)
         return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / self.gain
 
     def _frozen(

@@ -11,7 +11,16 @@ from small_problems import block, heat
 
 import pinnml as pm
 from pinnml.adapt import Widening, freeze, widen
-from pinnml.adapt.climb import FEW, ReadoutsState, better, is_beginning, is_solved, residual_foreseen, with_level
+from pinnml.adapt.climb import (
+    FEW,
+    ReadoutsState,
+    better,
+    is_beginning,
+    is_solved,
+    leads_to_the_solution,
+    residual_foreseen,
+    with_level,
+)
 from pinnml.adapt.rule import Kept
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import FrozenNetwork
@@ -45,6 +54,21 @@ def test_a_residual_that_falls_exponentially_is_foreseen(declare: Callable[[], p
     solved = [(count, f(count)) for count in (30, 100, 500)]
     assert residual_foreseen(solved, 2000, objective) == pytest.approx(math.sqrt(f(2000) / whole))
     assert residual_foreseen(solved[:1], 2000, objective) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "error", "expected"), [(0.019, 0.1, True), (0.019, 1.5, False), (0.03, 0.1, False), (0.03, 1.5, False)]
+)
+def test_neurons_lead_to_the_solution_where_little_is_left_and_something_is_known(
+    left: float, error: float, expected: bool
+) -> None:
+    objective, zero = readout(heat(), 20)
+    whole = float(objective.value(zero))
+    roots = [count ** (1 / objective.problem.domain.dimension) for count in (100, 500, 2000)]
+    rate = -2 * math.log(left) / roots[-1]
+    solved = [(count, whole * math.exp(-rate * root)) for count, root in zip((100, 500), roots, strict=False)]
+    estimate = Estimate({"u": error}, False, "Too little is known.", "surplus")
+    assert leads_to_the_solution(estimate, solved, 2000, objective) is expected
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 0.5), (1.0, 1.0), (3.9, 1.0), (4.1, 4.1), (1e3, 1e3)])
