@@ -31,11 +31,11 @@ STEPS = 6
 HALF = 0.5
 """A step that leaves more than this share of f is the last one on its level."""
 
-NEGLIGIBLE = 2e-2
+NEGLIGIBLE = 1e-2
 """A readout that leaves this share of the residual of N = 0 has found the solution, and its estimate can be trusted."""
 
-WHOLE = 1.0
-"""Of what has an estimated error of this or more nothing is known, whatever is left of the residual."""
+LITTLE, WHOLE = 2e-2, 1.0
+"""One that leaves so much may have found it, too, unless the estimated error is as large as the solution."""
 
 WORSE = 3.0
 """An estimate so many times as large as another one says that the error is larger."""
@@ -127,7 +127,7 @@ def leads_to_the_solution(
     estimate: Estimate, solved: Sequence[tuple[int, float]], neurons: int, objective: PinnObjective
 ) -> bool:
     """Return whether so many neurons are foreseen to find the solution, although the estimate is not to be trusted."""
-    return estimate.largest < WHOLE and residual_foreseen(solved, neurons, objective) <= NEGLIGIBLE
+    return residual_foreseen(solved, neurons, objective) <= (LITTLE if estimate.largest < WHOLE else NEGLIGIBLE)
 
 
 def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:

@@ -57,7 +57,8 @@ def test_a_residual_that_falls_exponentially_is_foreseen(declare: Callable[[], p
 
 
 @pytest.mark.parametrize(
-    ("left", "error", "expected"), [(0.019, 0.1, True), (0.019, 1.5, False), (0.03, 0.1, False), (0.03, 1.5, False)]
+    ("left", "error", "expected"),
+    [(0.009, 1.5, True), (0.019, 0.1, True), (0.019, 1.5, False), (0.03, 0.1, False), (0.03, 1.5, False)],
 )
 def test_neurons_lead_to_the_solution_where_little_is_left_and_something_is_known(
     left: float, error: float, expected: bool
