@@ -54,11 +54,26 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _keep(target: Path, keep: Path) -> None:
+    """Let what is at `target` be found at `keep`, too, so that no moment is without a file at `target`."""
+    second = keep.with_name(f".{keep.stem[:100]}.{secrets.token_hex(6)}{keep.suffix}")
+    try:
+        os.link(target, second)
+    except OSError:  # not every file system has hard links
+        os.replace(target, keep)
+        return
+    try:
+        os.replace(second, keep)
+    finally:
+        second.unlink(missing_ok=True)  # still there where `keep` was the same file before, after a kill
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str], keep: str | os.PathLike[str] | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`, which takes its place when the block ends without an error.
 
-    What was at `path` then goes to `keep`, if that is given; between the two moves only `keep` is there.
+    What was at `path` is then found at `keep`, if that is given; on file systems without hard links there is a moment
+    between the two moves at which only `keep` is there.
 
     The temporary file has the suffix of `path`, since many writers choose their format by it. An error inside
     the block removes it and leaves what was at `path` unchanged. Raises OSError where the folder cannot be
@@ -70,7 +85,7 @@ def atomic_path(path: str | os.PathLike[str], keep: str | os.PathLike[str] | Non
         yield temporary
         _sync(temporary)
         if keep is not None and target.exists():
-            os.replace(target, keep)
+            _keep(target, path_of(keep))
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

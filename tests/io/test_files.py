@@ -64,6 +64,52 @@ def test_the_content_is_synced_before_the_new_name(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
+def kept_twice(folder: Path) -> None:
+    for content in ("second", "third"):
+        with atomic_path(folder / "a.pt", keep=folder / "a-previous.pt") as temporary:
+            temporary.write_text(content)
+
+
+def test_no_moment_is_without_the_file_where_the_one_before_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.pt").write_text("first")
+    seen: list[bool] = []
+    for name in ("replace", "link", "unlink"):
+        call = getattr(os, name)
+
+        def watched(*args: Any, call: Callable[..., Any] = call, **kwargs: Any) -> Any:
+            try:
+                return call(*args, **kwargs)
+            finally:
+                seen.append((tmp_path / "a.pt").exists())
+
+        monkeypatch.setattr(os, name, watched)
+    kept_twice(tmp_path)
+    assert len(seen) >= 6 and all(seen)
+    assert (tmp_path / "a.pt").read_text() == "third" and (tmp_path / "a-previous.pt").read_text() == "second"
+    assert names(tmp_path) == ["a-previous.pt", "a.pt"]
+
+
+def test_the_file_before_is_kept_without_hard_links_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError("no hard links here")
+
+    (tmp_path / "a.pt").write_text("first")
+    monkeypatch.setattr(os, "link", refuse)
+    kept_twice(tmp_path)
+    assert (tmp_path / "a.pt").read_text() == "third" and (tmp_path / "a-previous.pt").read_text() == "second"
+    assert names(tmp_path) == ["a-previous.pt", "a.pt"]
+
+
+def test_two_names_of_one_file_after_a_kill_leave_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_text("first")
+    os.link(tmp_path / "a.pt", tmp_path / "a-previous.pt")
+    kept_twice(tmp_path)
+    assert (tmp_path / "a.pt").read_text() == "third" and (tmp_path / "a-previous.pt").read_text() == "second"
+    assert names(tmp_path) == ["a-previous.pt", "a.pt"]
+
+
 def test_written_files_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "usual").write_bytes(b"")
     write_bytes(tmp_path / "written", b"\x00\xff")
