@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pinnml.adapt.rule import Kept
+from pinnml.adapt.rule import WHOLE, Kept
 from pinnml.adapt.spectra import AbstractSpectrum
 from pinnml.adapt.widening import Widening
 from pinnml.approximation import decay, fresh_points, losses_elsewhere
@@ -34,7 +34,7 @@ HALF = 0.5
 NEGLIGIBLE = 1e-2
 """A readout that leaves this share of the residual of N = 0 has found the solution, and its estimate can be trusted."""
 
-LITTLE, WHOLE = 2e-2, 1.0
+LITTLE = 2e-2
 """One that leaves so much may have found it, too, unless the estimated error is as large as the solution."""
 
 WORSE = 3.0

@@ -19,6 +19,9 @@ from pinnml.settings import Count, record, setting
 FAR = 0.1
 """The share of a loss that is far less."""
 
+WHOLE = 1.0
+"""With a larger relative error a field is farther from the solution than zero is."""
+
 
 @setting
 class Stage:
@@ -57,9 +60,11 @@ def best_of(
 ) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
     """Return network, θ and estimate of what was kept, or of the present iterate where that is better.
 
-    An iterate without an estimate is better where its loss is far less.
+    An iterate without an estimate is better where its loss is far less, or less than that of an approximation whose
+    own estimate says that nothing is known yet.
     """
-    share = 1.0 if estimate is not None else FAR
+    is_worthless = kept is not None and kept.estimate is not None and kept.estimate.largest > WHOLE
+    share = 1.0 if estimate is not None or is_worthless else FAR
     if kept is None or float(iterate.f) <= share * kept.loss:
         return network, iterate.theta, estimate
     return regrown(network, kept.growth), kept.theta, kept.estimate

@@ -183,7 +183,7 @@ class ChunkedLeastSquares(AbstractLeastSquares):
         model = stack.model(theta if restriction is None and self.structure.is_linear else None)
         if sums is None:
             return model
-        p, n, s = len(theta), sum(self._sizes), sum(-(-size // sums.size) for size in self._sizes)
+        p, n, s = len(theta), sum(self._sizes), sums.count(self._sizes)
         # of s sums a share 1 − p/s is left, where of n residuals 1 − p/n would be
         least = model.least * (1 - p / n) / (1 - p / s)
         return replace(model, f=0.5 * torch.stack(squares).sum(), least=least)

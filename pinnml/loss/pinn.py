@@ -219,13 +219,14 @@ class PinnObjective(ConditionwiseLeastSquares):
     def sums(self) -> Sums | None:
         """What adds up a readout's residuals where it has many unknowns and three times as many sums; else None.
 
-        Measurements and what is learned from them need every row.
+        Measurements and given values stay single, and what is learned from them needs every row.
         """
-        rows = sum(self._sizes) if self._size >= MANY else 0
+        if self._size < MANY or self.problem.unknowns or not self.structure.is_linear:
+            return None
+        apart = frozenset(number for number, chunk in enumerate(self.chunks) if chunk.term.region.data)
+        rows = sum(size for number, size in enumerate(self._sizes) if number not in apart)
         each = int(rows / (SUMS * self._size))
-        terms = self.problem.soft_terms.values()
-        plain = not self.problem.unknowns and not any(term.region.data for term in terms)
-        return Sums(each) if each > 1 and plain and self.structure.is_linear else None
+        return Sums(each, apart) if each > 1 else None
 
     def entering(self, theta: Tensor, start: int) -> list[Tensor]:
         """Return the jets that enter the layer at θ[start], chunk by chunk, going on from those kept last."""

@@ -15,15 +15,18 @@ class Sums:
 
     Of n residuals, p columns and s = n/size sums, the d that is best for ‖S(r + Jd)‖² leaves a share of about
     p/(s − p) − p/(n − p) more of ‖r + Jd‖² than has to be left, and a QR of SJ costs `size` times less. S is the same
-    each time for a chunk's number and how many residuals it has.
+    each time for a chunk's number and how many residuals it has. The residuals of the chunks in `apart` stay single.
     Source: Clarkson, Woodruff, J. ACM 63, 2017; Martinsson, Tropp, Acta Numerica 29, 2020, §§9–10.
     """
 
     size: int
+    apart: frozenset[int] = frozenset()
     _drawn: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, rows: Tensor, number: int) -> Tensor:
         """Return S·rows, shape (⌈n/size⌉, c), for the rows (n, c) of the chunk of that number."""
+        if number in self.apart:
+            return rows
         order, signs = self._draw(len(rows), number, rows)
         columns = rows.T  # points run fastest in memory
         parts = order.split(-(-len(order) // self.size))
@@ -34,11 +37,17 @@ class Sums:
             begin += len(part)
         return sums.T
 
+    def count(self, sizes: Sequence[int]) -> int:
+        """Return how many sums there are of chunks with so many residuals each."""
+        return sum(n if number in self.apart else -(-n // self.size) for number, n in enumerate(sizes))
+
     def spread(self, residuals: Sequence[Tensor]) -> Tensor:
         """Return SᵀSr, shape (n,), for the residuals of all chunks in the order of their numbers."""
         return torch.cat([self._spread(residual, number) for number, residual in enumerate(residuals)])
 
     def _spread(self, residual: Tensor, number: int) -> Tensor:
+        if number in self.apart:
+            return residual
         order, signs = self._draw(len(residual), number, residual)
         sums = self.of(residual[:, None], number)[:, 0]
         found = torch.empty_like(residual)

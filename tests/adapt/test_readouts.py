@@ -15,11 +15,11 @@ from small_problems import heat, oscillator, string
 from torch import Tensor
 
 import pinnml as pm
-from pinnml.adapt import RAD, Discretisation, PinnObjective, Readouts, ReadoutsState, Stage, Widening, best_of
+from pinnml.adapt import RAD, Discretisation, Kept, PinnObjective, Readouts, ReadoutsState, Stage, Widening, best_of
 from pinnml.approximation import Differences, differences_of_last_step, hierarchical_surplus
 from pinnml.loss import pinn
 from pinnml.network import AbstractNetwork, FrozenNetwork, neurons_of
-from pinnml.objective import Counts
+from pinnml.objective import Counts, Iterate
 from pinnml.optim import Estimate, Iterations, Progress, Status, WhereLinear
 from pinnml.points import ConditionPoints, sample
 from pinnml.run import summary
@@ -100,6 +100,20 @@ def test_two_fields_with_soft_conditions_are_read_out_too() -> None:
     trained, read = solved(3, oscillator()).error(), solved(10, oscillator()).error()
     assert trained is not None and read is not None
     assert read.relative_l2 < 1e-9 < 1e-2 * trained.relative_l2
+
+
+@pytest.mark.parametrize(
+    ("error", "share", "is_taken"), [(15.0, 0.5, True), (15.0, 2.0, False), (0.2, 0.5, False), (0.2, 0.05, True)]
+)
+def test_an_approximation_of_which_nothing_is_known_counts_for_little(
+    error: float, share: float, is_taken: bool
+) -> None:
+    network = pm.ResNet(width=4, blocks=2).bind(["x"], (0.0,), (1.0,), 1)
+    theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
+    kept = Kept(None, 0 * theta, 1e-3, Estimate({"u": error}, False, "Too little is known yet.", "surplus"))
+    iterate = Iterate(theta, torch.tensor(share * kept.loss, dtype=torch.float64))
+    found = best_of(kept, network, iterate, None)
+    assert (found[1] is theta, found[2] is None) == (is_taken, is_taken)
 
 
 def believed_on_the_way(solution: pm.Solution) -> float | None:

@@ -81,12 +81,21 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pinn, "MANY", 10)
 
 
+def measured() -> pm.Problem:
+    """The heat equation with thirty measurements."""
+    x = torch.rand(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    data = {"seen": pm.Data({"t": x[:, 0].numpy(), "x": x[:, 1].numpy()}, u=torch.zeros(30).numpy(), sigma=0.1)}
+    return heat(conditions=dict(heat().conditions) | data)
+
+
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("declare", [heat, oscillator])
+@pytest.mark.parametrize("declare", [heat, oscillator, measured])
 def test_model_and_gradients_are_those_of_the_sums(declare: Callable[[], pm.Problem]) -> None:
     objective, theta = readout(declare(), 800)
     sums = objective.sums
-    assert sums is not None and sums.size == int(sum(objective._sizes) / (3 * objective.size)) > 1
+    assert sums is not None
+    single = 30 if declare is measured else 0
+    assert sums.size == int((sum(objective._sizes) - single) / (3 * objective.size)) > 1
     assert sum(objective._sizes) == len(objective.residual(theta))
     S = torch.block_diag(
         *(sums.of(torch.eye(n, dtype=theta.dtype), number) for number, n in enumerate(objective._sizes))
@@ -114,12 +123,22 @@ def test_a_step_by_sums_ends_near_the_least() -> None:
     assert float(found.f) == pytest.approx(float(objective.value(found.theta)))
 
 
-def test_few_unknowns_blocks_and_measurements_have_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_unknowns_and_few_rows_are_not_summed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert readout(heat(), 800)[0].sums is None  # too few unknowns
     monkeypatch.setattr(pinn, "MANY", 10)
     assert readout(heat(), 100)[0].sums is None  # too few rows
-    measured = heat()
-    x = torch.rand(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    data = {"seen": pm.Data({"t": x[:, 0].numpy(), "x": x[:, 1].numpy()}, u=torch.zeros(30).numpy(), sigma=0.1)}
-    with_data = heat(conditions=dict(measured.conditions) | data)
-    assert readout(with_data, 800)[0].sums is None
+    assert readout(measured(), 100)[0].sums is None
+
+
+@pytest.mark.usefixtures("soon")
+def test_measurements_stay_single() -> None:
+    objective, _ = readout(measured(), 800)
+    sums = objective.sums
+    assert sums is not None and len(sums.apart) == 1
+    rows = [drawn(n, 3, number) for number, n in enumerate(objective._sizes)]
+    kept = [torch.equal(sums.of(part, number), part) for number, part in enumerate(rows)]
+    (seen,) = [number for number, chunk in enumerate(objective.chunks) if chunk.term.name == "seen"]
+    assert [number for number, same in enumerate(kept) if same] == [seen]
+    assert sums.count(objective._sizes) == sum(len(sums.of(part, number)) for number, part in enumerate(rows))
+    spread = sums.spread([part[:, 0] for part in rows]).split(objective._sizes)
+    assert torch.equal(spread[seen], rows[seen][:, 0])
