@@ -103,7 +103,9 @@ class LinearisedTerm:
 
     def _gradients(self, weights: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradient by each named derivative, then by each unknown, None where it does not matter."""
-        return torch.autograd.grad(self.graph, self.leaves, weights, retain_graph=True, allow_unused=True)
+        with torch.enable_grad():  # of a sum: a gradient that is handed to torch has it load symbolic algebra first
+            whole = (weights * self.graph).sum()
+        return torch.autograd.grad(whole, self.leaves, retain_graph=True, allow_unused=True)
 
     def _units(self) -> list[Tensor]:
         """Return the weights (q, n') that single out each of the q residuals."""
