@@ -25,6 +25,9 @@ began where the equation looked otherwise."""
 SMALL = 64.0
 """… or within so many units of rounding of the residual before the step."""
 
+AT_LEAST = 2.0
+"""Where f is within this factor of that least a further step has little to give."""
+
 STEPS = 6
 """The most steps on one level."""
 
@@ -149,6 +152,12 @@ def is_solved(progress: Progress, objective: PinnObjective, state: ReadoutsState
     rounding = (SMALL * torch.finfo(progress.iterate.theta.dtype).eps) ** 2 * float(model[1].f)
     least = float(model[1].least)
     return least / NEAR - rounding <= f <= NEAR * least + rounding
+
+
+def is_at_its_least(progress: Progress, objective: PinnObjective) -> bool:
+    """Return whether f is so near the least that the last step's model knew that another step has little to give."""
+    model = objective.factorised
+    return model is not None and float(progress.iterate.f) <= AT_LEAST * float(model[1].least)
 
 
 def better(kept: Kept | None, objective: PinnObjective, progress: Progress) -> Kept | None:

@@ -20,6 +20,7 @@ from pinnml.adapt.climb import (
     can_be_read,
     copied,
     foreseen,
+    is_at_its_least,
     is_beginning,
     is_over,
     is_solved,
@@ -143,18 +144,20 @@ class Readouts(AbstractAdaptation):
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
         """Estimate the error of a readout whose level is solved, and find lighter weights where another may follow.
 
-        Where the last step's linear model is old, the next step has as much to give as another model would cost.
+        Where the last step's linear model is old, the next step has as much to give as another model would cost, unless
+        f is so near the least that more neurons, if there are to be any, have more to give.
         """
         is_read = isinstance(objective.network, FrozenNetwork) and not windows.in_window(state)
         if not is_read or not is_solved(progress, objective, state):
             return None
-        last = differences_of_last_step(objective, progress.iterate.theta)
-        goes_on = not (is_over(progress, objective, state) or is_beginning(objective, state))
-        if last is not None and last.is_old and goes_on:
-            return None
-        found = hierarchical_surplus(objective, progress.iterate.theta, last)
         assert isinstance(objective.network, FrozenNetwork)
+        last = differences_of_last_step(objective, progress.iterate.theta)
         may_follow = len(objective.network.levels) < len(self._levels(state))
+        if last is not None and last.is_old and not (may_follow and is_at_its_least(progress, objective)):
+            if not (is_over(progress, objective, state) or is_beginning(objective, state)):
+                return None
+            last = None
+        found = hierarchical_surplus(objective, progress.iterate.theta, last)
         return replace(found, lighter=lightened(objective, progress.iterate)) if may_follow else found
 
     def adapted(

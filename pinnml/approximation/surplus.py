@@ -46,7 +46,9 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor, last: Differen
     best u_m of every V_m by its leading block. With u of all M neurons, ‖u − u_m‖/‖u‖ is the error of u_m but for that
     of u (hierarchical estimates: Bank, Smith, SIAM J. Numer. Anal. 30, 1993). The error falls like exp(−c m^{1/d}) for
     smooth functions of d coordinates; what that means for M is the estimate (`decay`). Equations that are not linear
-    are linearised at the last step's start, as `last` has been looked at with `differences_of_last_step`, or at θ.
+    are linearised at the last step's start, as `last` has been looked at with `differences_of_last_step`: where that is
+    old all that its model has left out counts as error, and nothing is trusted. Without `last` they are linearised at θ
+    in that case.
 
     Raises
     ------
@@ -59,15 +61,17 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor, last: Differen
         raise DeclarationError(what, "hierarchical_surplus", "widen a frozen network, as Readouts does")
     x = fresh_points(objective, PROBES, torch.Generator().manual_seed(0))
     found = differences_of_last_step(objective, theta) if last is None else last
-    left: Mapping[str, float] = dict.fromkeys(objective.problem.fields, 0.0)
-    if found is None or found.is_old:
+    is_old = found is None or found.is_old
+    if found is None or (is_old and last is None):
         objective.count(Evaluation.MODEL)
         found = _differences(objective, theta, objective.square_root(theta), x, theta)
-        left = found.remainder  # by the model at θ itself u is off by as much as a further step would change it
+    # by the model at θ itself u is off by as much as a further step would change it, by an old one perhaps by more
+    left = found.remainder if is_old else dict.fromkeys(objective.problem.fields, 0.0)
     least = ROUNDING * torch.finfo(theta.dtype).eps
     errors = {name: max(decay(parts, x.shape[1])[0], least, left[name]) for name, parts in found.differences.items()}
     losses = objective.losses(theta)
     doubts = [
+        *(["The last step has changed the linear model"] if is_old and last is not None else []),
         *(f"Of {name} too little is known yet, {error:.1e}" for name, error in errors.items() if error > LARGEST),
         *_left(objective, losses, 0 * theta),
         *_gaps(losses, losses_elsewhere(objective, theta, x)),

@@ -15,7 +15,18 @@ from small_problems import heat, oscillator, string
 from torch import Tensor
 
 import pinnml as pm
-from pinnml.adapt import RAD, Discretisation, Kept, PinnObjective, Readouts, ReadoutsState, Stage, Widening, best_of
+from pinnml.adapt import (
+    RAD,
+    Discretisation,
+    Kept,
+    PinnObjective,
+    Readouts,
+    ReadoutsState,
+    Stage,
+    Widening,
+    best_of,
+    climb,
+)
 from pinnml.approximation import Differences, differences_of_last_step, hierarchical_surplus
 from pinnml.loss import pinn
 from pinnml.network import AbstractNetwork, FrozenNetwork, neurons_of
@@ -256,8 +267,12 @@ def test_one_approximation_is_asked_about_once(monkeypatch: pytest.MonkeyPatch) 
     assert len(asked) == len(set(asked)) >= 1 and asked[-1] == len(solution.theta)
 
 
-def test_where_the_linear_model_is_old_a_step_comes_before_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But not where steps have come to an end, or have only begun."""
+Asked = Callable[..., Estimate | None]
+
+
+@pytest.fixture
+def asked_after_a_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Asked]:
+    """Return, for so many levels, what is estimated after a step on the first, whose model is said to be old or new."""
     old: list[bool] = []
 
     def last(objective: PinnObjective, theta: Tensor) -> Differences:
@@ -267,23 +282,50 @@ def test_where_the_linear_model_is_old_a_step_comes_before_an_estimate(monkeypat
         return replace(found, remainder={"u": share * max(found.differences["u"])})
 
     monkeypatch.setattr("pinnml.adapt.readouts.differences_of_last_step", last)
-    rule = replace(RULE, untrained=(Widening(250, 1.0, coordinates=True),))
-    network = pm.ResNet(width=4, blocks=2).bind(("t", "x"), heat().domain.lower, heat().domain.upper, 1)
-    points = sample(heat(), pm.Hammersley(800), torch.Generator())
-    start = network.initial(torch.Generator(), torch.float64, torch.device("cpu"))
-    begun, _ = rule.begun(PinnObjective(heat(), Discretisation(network, points)), start, torch.Generator())
-    assert begun is not None and isinstance(begun.objective, PinnObjective)
-    objective = begun.objective
-    model = objective.square_root(begun.theta)
-    step = torch.linalg.solve_triangular(model.triangle, -model.turned[:, None], upper=True)[:, 0]
-    progress = Progress(1, objective.at(begun.theta + step), 0.0, Counts())
 
-    def is_estimated(is_old: bool, **state: Any) -> bool:
-        old.append(is_old)
-        return rule.assessed(progress, objective, ReadoutsState(**state)) is not None
+    def begun_with(levels: int) -> Asked:
+        rule = replace(RULE, untrained=levels * (Widening(250, 1.0, coordinates=True),))
+        network = pm.ResNet(width=4, blocks=2).bind(("t", "x"), heat().domain.lower, heat().domain.upper, 1)
+        points = sample(heat(), pm.Hammersley(800), torch.Generator())
+        start = network.initial(torch.Generator(), torch.float64, torch.device("cpu"))
+        begun, _ = rule.begun(PinnObjective(heat(), Discretisation(network, points)), start, torch.Generator())
+        assert begun is not None and isinstance(begun.objective, PinnObjective)
+        objective = begun.objective
+        model = objective.square_root(begun.theta)
+        step = torch.linalg.solve_triangular(model.triangle, -model.turned[:, None], upper=True)[:, 0]
+        progress = Progress(1, objective.at(begun.theta + step), 0.0, Counts())
 
-    assert is_estimated(False) and not is_estimated(True)
-    assert is_estimated(True, steps=5) and is_estimated(True, f=float(progress.iterate.f))
+        def asked(is_old: bool, **state: Any) -> Estimate | None:
+            old.append(is_old)
+            f = state.pop("f", None)
+            known = ReadoutsState(**state) if f is None else ReadoutsState(f=f * float(progress.iterate.f), **state)
+            return rule.assessed(progress, objective, known)
+
+        return asked
+
+    return begun_with
+
+
+def test_where_the_linear_model_is_old_a_step_comes_before_an_estimate(
+    asked_after_a_step: Callable[[int], Asked],
+) -> None:
+    """But not where steps have come to an end, or have only begun."""
+    asked = asked_after_a_step(1)
+    assert asked(False) is not None and asked(True) is None
+    assert asked(True, steps=5) is not None and asked(True, f=1.0) is not None
+
+
+def test_a_step_that_has_little_to_give_does_not_come_before_more_neurons(
+    asked_after_a_step: Callable[[int], Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the old model has left out counts as error then, and nothing is trusted."""
+    asked = asked_after_a_step(2)
+    new, old = asked(False), asked(True)
+    assert new is not None and old is not None
+    assert old.largest == pytest.approx(10 * max(old.differences["u"])) and old.largest > 5 * new.largest
+    assert new.trustworthy and not old.trustworthy and "changed the linear model" in old.reason
+    monkeypatch.setattr(climb, "AT_LEAST", 0.5)
+    assert asked(True) is None
 
 
 def test_levels_are_needed() -> None:
