@@ -63,7 +63,6 @@ def test_the_content_is_synced_before_the_new_name(tmp_path: Path, monkeypatch: 
     assert events[:2] == ["fsync", "replace"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
 def kept_twice(folder: Path) -> None:
     for content in ("second", "third"):
         with atomic_path(folder / "a.pt", keep=folder / "a-previous.pt") as temporary:
@@ -110,6 +109,7 @@ def test_two_names_of_one_file_after_a_kill_leave_nothing_behind(tmp_path: Path)
     assert names(tmp_path) == ["a-previous.pt", "a.pt"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
 def test_written_files_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "usual").write_bytes(b"")
     write_bytes(tmp_path / "written", b"\x00\xff")
