@@ -16,8 +16,8 @@ from pinnml.optim import Estimate, Finished, Progress, Renewed
 from pinnml.problem import Problem
 from pinnml.settings import Count, record, setting
 
-FAR = 0.1
-"""The share of a loss that is far less."""
+FAR, LESS = 0.1, 0.5
+"""The share of a loss that is far less, and of one that is less by more than points, which differ, can tell."""
 
 WHOLE = 1.0
 """With a larger relative error a field is farther from the solution than zero is."""
@@ -60,14 +60,19 @@ def best_of(
 ) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
     """Return network, θ and estimate of what was kept, or of the present iterate where that is better.
 
-    An iterate without an estimate is better where its loss is far less, or less than that of an approximation whose
-    own estimate says that nothing is known yet.
+    An iterate without an estimate is better where its loss is far less; where the estimate of what was kept is not to
+    be trusted, where it is half as large or less; and where that one says that nothing is known yet, where it is less.
     """
-    is_worthless = kept is not None and kept.estimate is not None and kept.estimate.largest > WHOLE
-    share = 1.0 if estimate is not None or is_worthless else FAR
-    if kept is None or float(iterate.f) <= share * kept.loss:
+    if kept is None or float(iterate.f) <= _share(kept.estimate, estimate) * kept.loss:
         return network, iterate.theta, estimate
     return regrown(network, kept.growth), kept.theta, kept.estimate
+
+
+def _share(known: Estimate | None, present: Estimate | None) -> float:
+    """Return the share of a loss that makes an iterate better than what was kept."""
+    if present is not None or (known is not None and known.largest > WHOLE):
+        return 1.0
+    return FAR if known is None or known.trustworthy else LESS
 
 
 class AbstractAdaptation(ABC):

@@ -114,14 +114,22 @@ def test_two_fields_with_soft_conditions_are_read_out_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "share", "is_taken"), [(15.0, 0.5, True), (15.0, 2.0, False), (0.2, 0.5, False), (0.2, 0.05, True)]
+    ("error", "is_trusted", "share", "is_taken"),
+    [
+        (15.0, False, 0.9, True),
+        (15.0, False, 2.0, False),
+        (0.2, False, 0.6, False),
+        (0.2, False, 0.4, True),
+        (0.2, True, 0.4, False),
+        (0.2, True, 0.05, True),
+    ],
 )
-def test_an_approximation_of_which_nothing_is_known_counts_for_little(
-    error: float, share: float, is_taken: bool
+def test_an_approximation_of_which_little_is_known_counts_for_little(
+    error: float, is_trusted: bool, share: float, is_taken: bool
 ) -> None:
     network = pm.ResNet(width=4, blocks=2).bind(["x"], (0.0,), (1.0,), 1)
     theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
-    kept = Kept(None, 0 * theta, 1e-3, Estimate({"u": error}, False, "Too little is known yet.", "surplus"))
+    kept = Kept(None, 0 * theta, 1e-3, Estimate({"u": error}, is_trusted, "Levels differ.", "surplus"))
     iterate = Iterate(theta, torch.tensor(share * kept.loss, dtype=torch.float64))
     found = best_of(kept, network, iterate, None)
     assert (found[1] is theta, found[2] is None) == (is_taken, is_taken)
