@@ -43,8 +43,10 @@ class LinearisedSizes(AbstractScaling):
     square of its N. It is in proportion to the field: c times the solution gives c times the size.
 
     A field whose size is within a factor of `far` of one keeps the scale 1, so that problems without large or small
-    numbers are solved to the bit as they would be without the rule. For any other the scale is the power of two next to
-    the size, by which no digit is rounded. Nothing is drawn from the run's random numbers.
+    numbers are solved to the bit as they would be without the rule. For any other the equations are linearised again,
+    at what was found, and of both sizes the one nearer to one counts: where they are not linear, the first may grow
+    like e^t and the solution not. The scale is the power of two next to the size, by which no digit is rounded. Nothing
+    is drawn from the run's random numbers.
 
     Parameters
     ----------
@@ -75,14 +77,16 @@ class LinearisedSizes(AbstractScaling):
 
     def sizes(self, objective: PinnObjective) -> dict[str, float]:
         """Return the size of every field as estimated; 0 where nothing is known of it."""
-        system = linearised(objective, self.points, self.functions)
-        size = system.sizes()
+        size, found = linearised(objective, self.points, self.functions).solved()
+        if not all(map(self._is_near, size.tolist())):
+            again, _ = linearised(objective, self.points, self.functions, found).solved()
+            size = _nearer_to_one(size, again)
         return dict(zip(objective.problem.fields, size.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
 class LinearSystem:
-    """J (q, m, k) and r (q,) of all residuals at N = 0 by m fields and k trial functions h, whose values are (k, n).
+    """J (q, m, k) of all residuals, and r (q,), which they are at N = 0 if linear, for m fields and k functions (k, n).
 
     `groups` (q,) has the number of the equation or condition that a residual belongs to.
     """
@@ -92,18 +96,19 @@ class LinearSystem:
     groups: Tensor
     values: Tensor
 
-    def sizes(self) -> Tensor:
-        """Return the root mean square of every field's N, shape (m,): zero where it is not known."""
+    def solved(self) -> tuple[Tensor, Tensor]:
+        """Return the root mean square of every field's N, shape (m,), and c (m, k): zero where it is not known."""
         size, found = self.jacobian.new_ones(self.jacobian.shape[1]), torch.empty(0, device="cpu")
+        best = torch.zeros_like(self.jacobian[0])
         if not bool(torch.isfinite(self.residual).all() and torch.isfinite(self.jacobian).all()):
-            return torch.zeros_like(size)
+            return torch.zeros_like(size), best
         for _ in range(ROUNDS):
-            found = self._solved(size)
+            found, best = self._solved(size)
             size = torch.where(found > 0, found, size)
-        return found
+        return found, best
 
-    def _solved(self, size: Tensor) -> Tensor:
-        """Return the sizes of the best N, with each group of residuals weighed by what fields of a size do to it."""
+    def _solved(self, size: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sizes and c of the best N, with each group of residuals weighed by what fields of a size do to it."""
         columns = self.jacobian * size[:, None]
         count = int(self.groups.max()) + 1
         squares = columns.new_zeros(count).index_add_(0, self.groups, columns.square().sum((1, 2)))
@@ -117,11 +122,21 @@ class LinearSystem:
         inverse = torch.where(kept, 1 / singular, 0)
         solved = -(right.T @ (inverse * (left.T @ (weight * self.residual)))) / length
         n = solved.view(len(size), -1) @ self.values
-        return size * n.square().mean(1).sqrt()
+        return size * n.square().mean(1).sqrt(), size[:, None] * solved.view(len(size), -1)
 
 
-def linearised(objective: PinnObjective, points: int, functions: int) -> LinearSystem:
-    """Return the conditions linearised at N = 0 for smooth trial functions, on at most so many points of each."""
+def _nearer_to_one(size: Tensor, other: Tensor) -> Tensor:
+    """Return of two sizes the one nearer to one, zero where one is not known, and one where they lie around it."""
+    known = (size > 0) & (other > 0) & torch.isfinite(other)
+    nearer = torch.where(size > 1, torch.minimum(size, other).clamp_min(1), torch.maximum(size, other).clamp_max(1))
+    return torch.where(known, nearer, 0)
+
+
+def linearised(objective: PinnObjective, points: int, functions: int, at: Tensor | None = None) -> LinearSystem:
+    """Return the conditions linearised for smooth trial functions, on at most so many points of each.
+
+    They are linearised at the N whose c is `at` (m, k), None for N = 0.
+    """
     few = thinned(objective, points)
     # in single precision conditions of one system may differ by more than its digits
     double = {name: part.to(part.x.device, torch.float64) for name, part in few.collocation.items()}
@@ -132,15 +147,17 @@ def linearised(objective: PinnObjective, points: int, functions: int) -> LinearS
     weight, bias = _drawn(phi, functions)
     fields = len(objective.problem.fields)
     trial = ChainNetwork(features, [Layer(len(phi), functions, Tanh()), Layer(functions, fields)])
-    ends = fields * (functions + 1) + len(objective.problem.unknowns)  # which stay at their starts
-    theta = torch.cat([weight.flatten(), bias, phi.new_zeros(ends)])
+    begin = phi.new_zeros(fields, functions + 1) if at is None else at
+    unknowns = phi.new_zeros(len(objective.problem.unknowns))  # which stay at their starts
+    theta = torch.cat([weight.flatten(), bias, begin[:, :-1].flatten(), begin[:, -1], unknowns])
     rows, residuals, groups = [], [], []
     numbers: dict[tuple[str, int], int] = {}
     for chunk in few.on(Discretisation(trial, double)).chunks:
         term = chunk.at(theta, Workspace())
         part = term.rows(trial.blocks[-1].start, trial.size)
         rows.append(torch.cat([part[:, :-fields].unflatten(1, (fields, -1)), part[:, -fields:, None]], 2))
-        residuals.append(term.residual.flatten())
+        residual = term.residual.flatten()
+        residuals.append(residual if at is None else residual - rows[-1].flatten(1) @ at.flatten())
         own = [numbers.setdefault((chunk.term.name, one), len(numbers)) for one in range(len(term.residual))]
         groups += [
             torch.full_like(residual, number, dtype=torch.int64)

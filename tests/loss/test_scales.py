@@ -14,6 +14,7 @@ import pinnml as pm
 from pinnml.adapt import AbstractScaling, LinearisedSizes
 from pinnml.loss import Discretisation, PinnObjective, measured, place
 from pinnml.loss.lifted import Lifted, Scaled
+from pinnml.loss.scales import linearised
 from pinnml.network import ChainNetwork, Workspace, regrown
 from pinnml.points import sample
 
@@ -102,6 +103,26 @@ def test_scales_are_powers_of_two_where_they_are_far_from_one() -> None:
     assert LinearisedSizes(far=1e6).scales(objective) == {"u": 1.0, "v": 1.0}
     network = measured(objective.problem, objective.discretisation, LinearisedSizes())
     assert network.scales == (1.0, 2.0**16) and network.size == objective.network.size
+
+
+def prey_and_predators() -> pm.Problem:
+    """Return a' = a(1 − b), b' = b(a − 1): both stay near one, and a grows like eᵗ where it is linearised at 0."""
+    return pm.Problem(
+        domain=pm.Box(t=(0, 12)),
+        fields=["a", "b"],
+        conditions={
+            "prey": pm.Interior(lambda a, b, a_t: a_t - a * (1 - b)),
+            "predators": pm.Interior(lambda a, b, b_t: b_t + b * (1 - a)),
+            "start": pm.Value(a=0.5, b=1.0, on="t=0"),
+        },
+    )
+
+
+def test_a_solution_is_not_as_large_as_that_of_an_unstable_linearisation() -> None:
+    objective = loss(prey_and_predators(), points=2000)
+    at_zero = linearised(objective, 400, 40).solved()[0]
+    assert float(at_zero[0]) > 100 and LinearisedSizes().sizes(objective)["a"] == 1.0
+    assert LinearisedSizes().scales(objective) == {"a": 1.0, "b": 1.0}
 
 
 def test_what_is_fixed_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
