@@ -30,7 +30,7 @@ def spirals(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return points, torch.cat([torch.ones(count, 1), torch.zeros(count, 1)]).double()
 
 
-def main(iterations: int = 60, width: int = 16) -> float:
+def main(iterations: int = 80, width: int = 16) -> float:
     """Return the share of new points that are taken for the other spiral's (dimensionless)."""
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(1)  # a module draws its own parameters; training starts from them
@@ -38,7 +38,7 @@ def main(iterations: int = 60, width: int = 16) -> float:
         nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(),
         nn.Linear(width, 1),
     ).double()  # fmt: skip
-    f = pm.torch.objective(module, nn.BCEWithLogitsLoss(), spirals(200, generator), weight_decay=1e-6)
+    f = pm.torch.objective(module, nn.BCEWithLogitsLoss(), spirals(600, generator), weight_decay=1e-6)
     result = pm.optim.minimise(f, f.start, pm.methods.mspqn(), pm.Iterations(iterations))
     f.load(result.iterate.theta)
     points, labels = spirals(1000, generator)

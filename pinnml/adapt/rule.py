@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.loss import PinnObjective
-from pinnml.network import AbstractNetwork, Growth, regrown
+from pinnml.network import AbstractNetwork, FrozenNetwork, Growth, regrown
 from pinnml.objective import Iterate
 from pinnml.optim import Estimate, Finished, Progress, Renewed
 from pinnml.problem import Problem
@@ -60,19 +60,21 @@ def best_of(
 ) -> tuple[AbstractNetwork, Tensor, Estimate | None]:
     """Return network, θ and estimate of what was kept, or of the present iterate where that is better.
 
-    An iterate without an estimate is better where its loss is far less; where the estimate of what was kept is not to
-    be trusted, where it is half as large or less; and where that one says that nothing is known yet, where it is less.
+    An iterate without an estimate is better where its loss is far less; where the estimate of what was kept says that
+    nothing is known yet, where it is less; and where that one is not to be trusted, a network that is trained is better
+    with half of the loss. A level that is not solved yet is not: it may have begun with lighter weights.
     """
-    if kept is None or float(iterate.f) <= _share(kept.estimate, estimate) * kept.loss:
+    is_trained = not isinstance(network, FrozenNetwork)
+    if kept is None or float(iterate.f) <= _share(kept.estimate, estimate, is_trained) * kept.loss:
         return network, iterate.theta, estimate
     return regrown(network, kept.growth), kept.theta, kept.estimate
 
 
-def _share(known: Estimate | None, present: Estimate | None) -> float:
+def _share(known: Estimate | None, present: Estimate | None, is_trained: bool) -> float:
     """Return the share of a loss that makes an iterate better than what was kept."""
     if present is not None or (known is not None and known.largest > WHOLE):
         return 1.0
-    return FAR if known is None or known.trustworthy else LESS
+    return LESS if is_trained and known is not None and not known.trustworthy else FAR
 
 
 class AbstractAdaptation(ABC):

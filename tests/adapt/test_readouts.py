@@ -135,6 +135,15 @@ def test_an_approximation_of_which_little_is_known_counts_for_little(
     assert (found[1] is theta, found[2] is None) == (is_taken, is_taken)
 
 
+def test_a_level_that_is_not_solved_yet_stands_behind_what_was_kept() -> None:
+    whole = pm.ResNet(width=4, blocks=2).bind(["x"], (0.0,), (1.0,), 1)
+    theta = whole.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
+    kept = Kept(None, 0 * theta, 1e-3, Estimate({"u": 0.2}, False, "Levels differ.", "surplus"))
+    iterate = Iterate(theta[-5:], torch.tensor(0.4 * kept.loss, dtype=torch.float64))
+    found = best_of(kept, FrozenNetwork(whole, theta[:-5]), iterate, None)
+    assert found[1] is kept.theta and found[2] is kept.estimate
+
+
 def believed_on_the_way(solution: pm.Solution) -> float | None:
     """The estimate of the best approximation before anybody asked at the end of a part."""
     run = solution.run

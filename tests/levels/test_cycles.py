@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import median
 
 import pytest
 import torch
@@ -119,12 +120,28 @@ def work_to(solver: AbstractSolver, seed: int) -> float:
     return minimise(problem, vector(problem.size, seed), solver, Loss(1e-10) | Iterations(500)).counts.work
 
 
+def late(solver: AbstractSolver, seed: int) -> float:
+    """The work of the last ten of 45 cycles."""
+    problem, works = Springs(6), list[float]()
+    minimise(
+        problem, vector(problem.size, seed), solver, Iterations(45), callback=lambda p: works.append(p.counts.work)
+    )
+    return works[-1] - works[-11]
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_level_that_does_not_pay_is_left_out(seed: int) -> None:
-    """Late in a run it has cost no more than a tenth of the smoother alone; kept in use, it costs most of the work."""
-    alone = work_to(Multilevel((), Smoothing(LBFGS(5), 2, 2)), seed)
-    assert work_to(useless(Paying()), seed) < 1.1 * alone
-    assert work_to(useless(None), seed) > 1.8 * alone
+    """Late in a run it costs no more than a tenth of the smoother alone; kept in use, it costs most of the work."""
+    alone = Multilevel((), Smoothing(LBFGS(5), 2, 2))
+    assert late(useless(Paying()), seed) < 1.1 * late(alone, seed)
+    assert work_to(useless(None), seed) > 1.8 * work_to(alone, seed)
+
+
+def test_the_whole_of_such_a_run_costs_its_trials_and_little_more() -> None:
+    """The steps of L-BFGS are others after each cycle with the level, so that single runs tell nothing."""
+    alone = Multilevel((), Smoothing(LBFGS(5), 2, 2))
+    ratios = [work_to(useless(Paying()), seed) / work_to(alone, seed) for seed in range(1, 13)]
+    assert median(ratios) < 1.3  # 1.15; 2.5 where it is kept
 
 
 def test_a_level_that_is_left_out_says_so() -> None:
