@@ -50,7 +50,8 @@ IMPORTED_LATE = {
     **{
         (f"approximation/{file}.py", f"scipy.{name}"): "SciPy is for errors that are estimated at the end"
         for file, names in {
-            "defect": ["sparse.csr_array", "sparse.diags_array", "sparse.vstack"],
+            "defect": ["sparse.block_diag", "sparse.csr_array", "sparse.diags_array", "sparse.vstack"],
+            "rows": ["sparse.block_diag", "sparse.csr_array"],
             "graded": ["interpolate.CubicSpline"],
             "normal": [
                 "linalg.cho_solve_banded", "linalg.cholesky_banded", "sparse.csgraph.reverse_cuthill_mckee",

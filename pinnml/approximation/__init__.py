@@ -9,6 +9,7 @@ from pinnml.approximation.linearised import can_be_linearised, linearised_error,
 from pinnml.approximation.scorer import Error, FieldError, Scorer
 from pinnml.approximation.splines import SplineField
 from pinnml.approximation.surplus import Differences, NestedBest, decay, differences_of_last_step, hierarchical_surplus
+from pinnml.approximation.trial_functions import DisplacedField, error_values
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.loss import Threads
 from pinnml.problem.reference import grid_points
@@ -16,6 +17,7 @@ from pinnml.problem.reference import grid_points
 __all__ = [
     "Approximation",
     "Differences",
+    "DisplacedField",
     "Error",
     "FieldError",
     "LearnedParameter",
@@ -28,6 +30,7 @@ __all__ = [
     "confirmed",
     "decay",
     "differences_of_last_step",
+    "error_values",
     "field_values",
     "fresh_points",
     "grid_points",

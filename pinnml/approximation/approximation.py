@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pinnml.approximation.grid import filled, inside, uniform_axes
 from pinnml.approximation.scorer import Error, Scorer
+from pinnml.approximation.trial_functions import error_values
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.errors import DeclarationError, suggestion
 from pinnml.network import AbstractNetwork
@@ -172,7 +173,8 @@ class Approximation:
             for name, value, near in zip(names, fields, nearby.cpu().numpy(), strict=True):
                 data[f"{name}_estimated_error"] = self._scaled(name, value, value - near)
         if self.estimate is not None and self.estimate.error is not None:
-            for name, part in zip(names, self.estimate.error(x), strict=True):
+            errors = error_values(self.problem, self.network, self.theta, self.estimate.error, x)
+            for name, part in zip(names, errors, strict=True):
                 data[f"{name}_estimated_error"] = part.cpu().numpy()
         return data
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pinnml.approximation.defect import CHUNK, NODES, Defect, is_linearised
+from pinnml.approximation.defect import FEW, Defect, is_linearised
 from pinnml.approximation.graded import graded
+from pinnml.approximation.rows import BLOCKS, CHUNK, NODES
 from pinnml.approximation.splines import SplineField, SplineSpace
+from pinnml.approximation.trial_functions import DisplacedField, error_values
 from pinnml.approximation.values import field_values, residual_values
 from pinnml.network import AbstractNetwork
 from pinnml.optim import Estimate
@@ -38,6 +40,12 @@ NONLINEAR, HOPELESS = 0.3, 1.0
 UNDETERMINED = 1e-11
 """The smallest eigenvalue of the scaled normal equations is larger where they determine the error (dimensionless)."""
 
+LOST = 0.3
+"""Where least squares leave more of what residuals add up to, splines do not resolve u, and displacements are added."""
+
+HIGHEST = 3
+"""Displacements need derivatives of one order more, which of a readout of many neurons take long above this."""
+
 METHOD = "linearised equation"
 
 GAP = 10.0
@@ -55,7 +63,8 @@ def linearised_storage(problem: Problem) -> int:
     """Return about how many bytes `linearised_error` takes on its finest grid, 0 where it does nothing.
 
     The normal matrix has a band of half the width of all splines on a section of the grid; the other matrices have an
-    entry for every node, residual and spline that is not zero there.
+    entry for every node, residual and spline that is not zero there. Sums over blocks, and what splines make of them,
+    have an entry for each spline; displacements have one for each node and residual.
     """
     if not can_be_linearised(problem):
         return 0
@@ -63,8 +72,11 @@ def linearised_storage(problem: Problem) -> int:
     cells = CELLS[dimension][-1]
     across = (cells / fields) ** (1 / dimension) + degree
     band = fields * across**dimension * fields * degree * across ** (dimension - 1)
-    entries = fields * cells * (NODES * (degree + 1)) ** dimension
-    return EVALUATED + round(8 * (band + COPIES * entries))
+    nodes, residuals = cells / fields * NODES**dimension, max(fields, len(problem.equations))
+    entries = nodes * residuals * fields * (degree + 1) ** dimension
+    sums = 2 * residuals * BLOCKS[dimension] ** dimension * fields * across**dimension
+    displaced = COPIES * nodes * residuals * (FEW[dimension] + degree) ** dimension
+    return EVALUATED + round(8 * (band + COPIES * entries + sums + displaced))
 
 
 def linearised_error(problem: Problem, network: AbstractNetwork, theta: Tensor) -> Estimate | None:
@@ -74,8 +86,9 @@ def linearised_error(problem: Problem, network: AbstractNetwork, theta: Tensor) 
     L_u = Σ_α ∂r/∂(∂^αu) ∂^α. δ is the least-squares solution in tensor-product splines on cells that are small where u
     varies, at two Gauss points a cell and coordinate, after a further step with the same matrix that takes the second
     order along. It is trusted where two grids agree, where that step changes little, and where the residual is no
-    larger between the points than at them. δ itself is `Estimate.error`. (Defect correction: Stetter, Numer. Math. 29,
-    1978; least-squares finite elements: Bochev, Gunzburger, 2009.)
+    larger between the points than at them. Where splines do not resolve u, they know nothing of fronts in the wrong
+    place; displacements of u, ξ ∂_a u, are then added to them, which do. δ itself is `Estimate.error`. (Defect
+    correction: Stetter, Numer. Math. 29, 1978; least-squares finite elements: Bochev, Gunzburger, 2009.)
 
     Parameters
     ----------
@@ -98,19 +111,17 @@ def linearised_error(problem: Problem, network: AbstractNetwork, theta: Tensor) 
     x = problem.domain.sample(partial(Sobol().unit, generator=torch.Generator().manual_seed(0)), PROBES).to(theta)
     if not bool(torch.isfinite(field_values(problem, network, theta, x, names)).all()):
         return None
-    grading = graded(problem, network, theta)
-    found: list[Correction] = []
-    for cells in CELLS[dimension]:
-        space = SplineSpace(grading.edges(math.ceil(cells / len(names))), _degree(problem))
-        try:
-            found.append(_corrected(problem, network, theta, space, x))
-        except np.linalg.LinAlgError:
-            return None
-        if not all(bool(torch.isfinite(value).all()) for value in found[-1].values.values()):
-            return None
-        if len(found) > 1 and (found[-1].agrees(found[-2]) or min(one.bends for one in found[-2:]) > HOPELESS):
-            break
-    return _judged(problem, network, theta, found, x)
+    grading, degree = graded(problem, network, theta), _degree(problem)
+    spaces = [SplineSpace(grading.edges(math.ceil(cells / len(names))), degree) for cells in CELLS[dimension]]
+    try:
+        found = _climbed(problem, network, theta, spaces, x)
+        judged = _judged(problem, network, theta, found, x)
+        if judged.trustworthy and found[-1].lost > LOST and _order(problem) <= HIGHEST:
+            found = _climbed(problem, network, theta, spaces[len(found) - 2 :], x, displaced=True)
+            judged = _judged(problem, network, theta, found, x)
+    except np.linalg.LinAlgError:
+        return None
+    return judged
 
 
 def can_be_linearised(problem: Problem) -> bool:
@@ -122,15 +133,17 @@ def can_be_linearised(problem: Problem) -> bool:
 class Correction:
     """δ on one grid and its values at the probes by field, the share of it that is not linear, and r's mean squares.
 
-    `smallest` is the smallest eigenvalue of the scaled normal equations, of a grid with so many `cells` by axis.
+    `smallest` is the smallest eigenvalue of the scaled normal equations, of a grid with so many `cells` by axis, and
+    `lost` is `Defect.lost`.
     """
 
-    error: SplineField
+    error: SplineField | DisplacedField
     values: Mapping[str, Tensor]
     bent: Mapping[str, float]
     residuals: Mapping[str, float]
     cells: tuple[int, ...]
     smallest: float
+    lost: float
 
     def apart(self, other: Correction) -> dict[str, float]:
         """Return how far another grid's δ is from this one, relative to it, by field."""
@@ -151,15 +164,39 @@ class Correction:
         return math.log(other.smallest / self.smallest) / math.log(finer)
 
 
-def _corrected(problem: Problem, network: AbstractNetwork, theta: Tensor, space: SplineSpace, x: Tensor) -> Correction:
-    defect = Defect(problem, network, theta, space)
+def _climbed(
+    problem: Problem,
+    network: AbstractNetwork,
+    theta: Tensor,
+    spaces: Sequence[SplineSpace],
+    x: Tensor,
+    displaced: bool = False,
+) -> list[Correction]:
+    """Return the corrections on grids that become finer, until two agree or finer ones would not help."""
+    found: list[Correction] = []
+    for space in spaces:
+        found.append(_corrected(problem, network, theta, space, x, displaced))
+        if len(found) > 1 and (found[-1].agrees(found[-2]) or min(one.bends for one in found[-2:]) > HOPELESS):
+            break
+    return found
+
+
+def _corrected(
+    problem: Problem, network: AbstractNetwork, theta: Tensor, space: SplineSpace, x: Tensor, displaced: bool = False
+) -> Correction:
+    """Return δ in splines, and displacements beside them if asked for; raise `LinAlgError` where it is not finite."""
+    plain = Defect(problem, network, theta, space)
+    defect = plain.displaced() if displaced else plain
     first = defect.solve()
     second = defect.again(first)
-    whole = replace(first, coefficients=first.coefficients + second.coefficients)
-    values = dict(zip(problem.fields, whole(x), strict=True))
-    steps = dict(zip(problem.fields, second(x), strict=True))
+    whole, step = defect.field(first + second), defect.field(second)
+    values = dict(zip(problem.fields, error_values(problem, network, theta, whole, x), strict=True))
+    if not all(bool(torch.isfinite(value).all()) for value in values.values()):
+        raise np.linalg.LinAlgError("δ is not finite")
+    steps = dict(zip(problem.fields, error_values(problem, network, theta, step, x), strict=True))
     bent = {name: _ratio(steps[name], value) for name, value in values.items()}
-    return Correction(whole, values, bent, defect.mean_squares, tuple(len(e) - 1 for e in space.edges), defect.smallest)
+    cells = tuple(len(edges) - 1 for edges in space.edges)
+    return Correction(whole, values, bent, plain.mean_squares, cells, plain.smallest, plain.lost)
 
 
 def _judged(
@@ -190,8 +227,7 @@ def _judged(
 
 def _open(problem: Problem, last: Correction, before: Correction) -> list[str]:
     """Return a doubt where the smallest eigenvalue falls faster than derivatives of this order let it."""
-    order = max(sum(symbol.index) for term in problem.equations.values() for symbol in term.derivatives)
-    steady = last.smallest > UNDETERMINED and last.falls(before) <= 2 * order + 2
+    steady = last.smallest > UNDETERMINED and last.falls(before) <= 2 * _order(problem) + 2
     return [] if steady else ["Equations and conditions leave the fields open"]
 
 
@@ -205,6 +241,11 @@ def _gaps(problem: Problem, network: AbstractNetwork, theta: Tensor, last: Corre
             ratio = between / max(last.residuals[name], 1e-300)
             doubts.append(f"The mean square of {name!r} is {ratio:.0f} times larger between the nodes")
     return doubts
+
+
+def _order(problem: Problem) -> int:
+    """Return the order of the equations' highest derivative."""
+    return max(sum(symbol.index) for term in problem.equations.values() for symbol in term.derivatives)
 
 
 def _degree(problem: Problem) -> int:

@@ -17,17 +17,26 @@ INVERSE = 6
 REFINED = 2
 """Steps of iterative refinement, which give back digits that AᵀA has lost."""
 
+OWN = 1e-4
+"""The share of the most that a direction keeps which is told apart from rounding (dimensionless)."""
+
+HEAVIER = 1e3
+"""How many times as heavy a sum of rows is as the rows themselves (dimensionless)."""
+
 
 class NormalEquations:
-    """min ‖Ac − b‖² by D AᵀA D = LLᵀ, D making the diagonal one, in the order that has the narrower band.
+    """min ‖Ac − b‖² + κ²‖M(Ac − b)‖² by D AᵀA D = LLᵀ, D making the diagonal one, in the order of the narrower band.
 
     The orders are the given one and that of Cuthill and McKee (1969), reversed: periodicity ties the first function to
-    the last.
+    the last. The few sums M of rows, κ = `HEAVIER`, come in by Woodbury's formula, with Z = (AᵀA)⁻¹Bᵀ for B = MA:
+    (AᵀA + κ²BᵀB)⁻¹g = y − Z(κ⁻²I + BZ)⁻¹By, y = (AᵀA)⁻¹g.
 
     Parameters
     ----------
     matrix : scipy.sparse.csr_array (q, N)
         A, of more rows than columns.
+    sums : scipy.sparse.csr_array (k, q)
+        M, of few rows, each of norm one.
 
     Raises
     ------
@@ -35,12 +44,12 @@ class NormalEquations:
         Where AᵀA is not finite, or not positive in floating-point numbers.
     """
 
-    def __init__(self, matrix: Any) -> None:
+    def __init__(self, matrix: Any, sums: Any) -> None:
         from scipy.linalg import cholesky_banded
         from scipy.sparse import diags_array
         from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-        self._matrix = matrix
+        self.matrix = matrix
         normal = (matrix.T @ matrix).tocsr()
         if not np.isfinite(normal.data).all():
             raise np.linalg.LinAlgError("AᵀA is not finite")
@@ -55,15 +64,32 @@ class NormalEquations:
         band[(row - column)[below], column[below]] = normal.data[below]
         band[0] += SHIFT
         self._factor = cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
+        self._sums, self._summed = sums, (sums @ matrix).toarray()
+        self._beside = self._once(self._summed.T)
+        self._small = np.eye(len(self._summed)) / HEAVIER**2 + self._summed @ self._beside
 
     def solve(self, right: Array) -> Array:
         """Return c (N,) for b (q,); raise `numpy.linalg.LinAlgError` where that is not finite."""
         if not np.isfinite(right).all():
             raise np.linalg.LinAlgError("b is not finite")
-        found = self._once(self._matrix.T @ right)
-        for _ in range(REFINED):
-            found = found + self._once(self._matrix.T @ (right - self._matrix @ found))
+        found = np.zeros(self.matrix.shape[1])
+        for _ in range(1 + REFINED):
+            found = found + self.step(right - self.matrix @ found)
         return found
+
+    def plain(self, right: Array) -> Array:
+        """Return what is left of b (q,) by the c that ‖Ac − b‖ alone would have, with fewer digits than `solve`."""
+        return np.asarray(right - self.matrix @ self._once(self.matrix.T @ right))
+
+    def with_sums(self, rows: Array) -> Array:
+        """Return rows (q,) or (q, k), and below them κ times their sums."""
+        return np.concatenate([rows, HEAVIER * (self._sums @ rows)])
+
+    def step(self, left: Array) -> Array:
+        """Return what is to be added to c (N,) or (N, k) for what is left of b (q,) or (q, k)."""
+        gradient = self.matrix.T @ left + HEAVIER**2 * (self._summed.T @ (self._sums @ left))
+        found = self._once(gradient)
+        return np.asarray(found - self._beside @ np.linalg.solve(self._small, self._summed @ found))
 
     def smallest(self) -> float:
         """Return about the smallest eigenvalue of D AᵀA D (dimensionless): `SHIFT` for what nothing determines."""
@@ -75,11 +101,47 @@ class NormalEquations:
         return float(1 / np.linalg.norm(found))
 
     def _once(self, right: Array) -> Array:
+        """Return (AᵀA)⁻¹g for one or several g, shape (N,) or (N, k)."""
         from scipy.linalg import cho_solve_banded
 
-        found = np.empty_like(right)
-        found[self._order] = cho_solve_banded((self._factor, True), (self._scale * right)[self._order])
-        return np.asarray(self._scale * found)
+        scale, found = self._scale.reshape(-1, *[1] * (right.ndim - 1)), np.empty_like(right)
+        found[self._order] = cho_solve_banded((self._factor, True), (scale * right)[self._order])
+        return np.asarray(scale * found)
+
+
+class Bordered:
+    """min ‖Ac + Cs − b‖² + κ²‖M(Ac + Cs − b)‖² for few more columns C, of which A may have next to nothing.
+
+    s is what explains best what A leaves of b by what it leaves of C; c follows. Directions of which A leaves less than
+    `OWN` of the most are A's.
+
+    Parameters
+    ----------
+    normal : NormalEquations
+        A and M.
+    columns : array (q, k)
+        C.
+    """
+
+    def __init__(self, normal: NormalEquations, columns: Array) -> None:
+        norms = np.linalg.norm(columns, axis=0)
+        self._scale = 1 / np.where(norms > 0, norms, 1.0)
+        self._normal, self._columns = normal, columns * self._scale
+        self._reached = normal.step(self._columns)
+        left = self._columns - normal.matrix @ self._reached
+        self._inverse = np.linalg.pinv(normal.with_sums(left), rcond=OWN)
+
+    def solve(self, right: Array) -> Array:
+        """Return c and s, (N + k,), for b (q,); raise `numpy.linalg.LinAlgError` where that is not finite."""
+        if not np.isfinite(right).all():
+            raise np.linalg.LinAlgError("b is not finite")
+        found, beside = np.zeros(self._reached.shape[0]), np.zeros(self._reached.shape[1])
+        for _ in range(1 + REFINED):
+            left = right - self._normal.matrix @ found - self._columns @ beside
+            step = self._normal.step(left)
+            more = self._inverse @ self._normal.with_sums(left - self._normal.matrix @ step)
+            found, beside = found + step - self._reached @ more, beside + more
+        return np.concatenate([found, self._scale * beside])
 
 
 def _width(matrix: Any, order: Array) -> int:

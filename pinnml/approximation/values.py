@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -33,6 +33,13 @@ def field_values(problem: Problem, network: AbstractNetwork, theta: Tensor, x: T
             "the solution's arguments",
             suggestion(strange, problem.fields),
         )
+    return derivative_values(problem, network, theta, x, derivatives)
+
+
+def derivative_values(
+    problem: Problem, network: AbstractNetwork, theta: Tensor, x: Tensor, derivatives: Sequence[FieldDerivative]
+) -> Tensor:
+    """Do what `field_values` does with symbols for names."""
     asked = Term("values", 1.0, Everywhere(), tuple(dict.fromkeys(derivatives)), lambda x, values, data: x)
 
     def values(placed: PlacedTerm, workspace: Workspace) -> Tensor:

@@ -19,7 +19,7 @@ class Estimate:
     the parameters (p,) of the last u_m: where that is far from u the error is likely to be large. `lighter` are those
     of an approximation with lighter weights that leaves little more, from which a larger basis can begin, None where
     none is called for. `error` is the error itself, where it is known: points x (n, d) to values of all fields, shape
-    (m, n), in their units.
+    (m, n), in their units; or points and the fields' slopes (m, n) there along an axis, where fields are displaced.
     """
 
     relative_l2: Mapping[str, float]
@@ -29,7 +29,7 @@ class Estimate:
     differences: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     nearby: Tensor | None = field(default=None, repr=False)
     lighter: Tensor | None = field(default=None, repr=False)
-    error: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
+    error: Callable[..., Tensor] | None = field(default=None, repr=False)
 
     @property
     def largest(self) -> float:

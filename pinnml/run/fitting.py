@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt import AbstractAdaptation, AbstractAround
-from pinnml.approximation import SplineField
+from pinnml.approximation import DisplacedField, SplineField
 from pinnml.errors import DeclarationError
 from pinnml.io.plain import escaped
 from pinnml.io.stored import Stored, is_real
@@ -175,18 +175,26 @@ def _strange_estimate(problem: Problem, estimate: Estimate | None) -> Iterator[s
         yield f"Errors are estimated of {sorted(estimate.relative_l2)}, the fields are {sorted(problem.fields)}"
     if not set(estimate.differences) <= set(problem.fields):
         yield f"Differences are known of {sorted(estimate.differences)}, the fields are {sorted(problem.fields)}"
-    if estimate.error is not None and not _is_spline(estimate.error, problem):
+    if estimate.error is not None and not _is_error(estimate.error, problem):
         yield "The estimated error is no spline on the domain"
 
 
-def _is_spline(error: Any, problem: Problem) -> bool:
+def _is_error(error: Any, problem: Problem) -> bool:
+    if not isinstance(error, DisplacedField):
+        return _is_spline(error, problem, len(problem.fields))
+    if not 0 <= error.axis < problem.domain.dimension:
+        return False
+    return _is_spline(error.splines, problem, len(problem.fields)) and _is_spline(error.displacement, problem, 1)
+
+
+def _is_spline(error: Any, problem: Problem, fields: int) -> bool:
     if not isinstance(error, SplineField) or not 1 <= error.degree <= 20:
         return False
     if len(error.edges) != problem.domain.dimension or not is_real(error.coefficients, 2):
         return False
     if not all(is_real(edge, 1) and len(edge) > 1 and bool((edge.diff() > 0).all()) for edge in error.edges):
         return False
-    return error.coefficients.shape == (len(problem.fields), error.space.size)
+    return error.coefficients.shape == (fields, error.space.size)
 
 
 def _strange_states(one: Inside, dtype: torch.dtype) -> Iterator[str]:

@@ -13,8 +13,9 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.approximation import can_be_linearised, linearised_error, residual_values
-from pinnml.approximation.defect import linearised_rows
+from pinnml.approximation.rows import linearised_rows
 from pinnml.approximation.splines import SplineSpace
+from pinnml.approximation.trial_functions import FieldSplines
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.points import Sobol, sample
 from pinnml.problem import Everywhere
@@ -113,7 +114,7 @@ def test_points_of_one_stencil_may_lie_in_one_cell() -> None:
     problem, space = growing(), SplineSpace((np.linspace(0, 1, 4),), 3)
     network = bind(problem, Setup(NETWORK))
     theta = network.initial(torch.Generator().manual_seed(0), torch.float64, torch.device("cpu"))
-    block = linearised_rows(problem, network, theta, problem.terms["pde"], space).matrix(space, 1)
+    block = linearised_rows(problem, network, theta, problem.terms["pde"], space).matrix(FieldSplines(space, 1))
     assert float(block.power(2).sum()) == pytest.approx((block.toarray() ** 2).sum(), rel=1e-12)
 
 

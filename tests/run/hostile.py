@@ -122,6 +122,10 @@ def network(**parts: Any) -> Callable[[Path], None]:
 
 
 ONE = torch.ones(1, dtype=torch.float64)
+
+PARTS = "splines", "displacement"
+
+SPLINES = {"type": "SplineField", "edges": [torch.arange(3.0)] * 2, "degree": 1, "coefficients": torch.ones(1, 9)}
 LONG = struct.pack("<I", 2**31 - 1)
 
 FAST = {"type": "Compiled", "inner": {"type": "Tanh"}}
@@ -200,6 +204,9 @@ FIELDS: dict[str, Callable[[Path], None]] = {
     "estimate of another field": contents(assessed=estimated("w")),
     "an error that is no spline": contents(
         estimate=estimated("u", error={"type": "DiagonalInverse", "diagonal": ONE, "scaled": ONE})
+    ),
+    "an error displaced along no axis": contents(
+        estimate=estimated("u", error={"type": "DisplacedField", "axis": 7} | dict.fromkeys(PARTS, SPLINES))
     ),
     "exhausted": contents(exhausted=3),
     "generator": contents(generator=torch.ones(5056, dtype=torch.uint8)),
