@@ -12,7 +12,7 @@ from torch import Tensor
 from pinnml.adapt.rule import WHOLE, Kept
 from pinnml.adapt.spectra import AbstractSpectrum
 from pinnml.adapt.widening import Widening
-from pinnml.approximation import decay, fresh_points, losses_elsewhere
+from pinnml.approximation import decay, fresh_points, linearised_error, losses_elsewhere
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, growth_of, neurons_of
 from pinnml.optim import Estimate, Progress
@@ -39,6 +39,9 @@ NEGLIGIBLE = 1e-2
 
 LITTLE = 2e-2
 """One that leaves so much may have found it, too, unless the estimated error is as large as the solution."""
+
+ELSEWHERE = 0.5
+"""An error of so much of the solution, that is not to be trusted, says that the solution is another one."""
 
 WORSE = 3.0
 """An estimate so many times as large as another one says that the error is larger."""
@@ -131,6 +134,19 @@ def leads_to_the_solution(
 ) -> bool:
     """Return whether so many neurons are foreseen to find the solution, although the estimate is not to be trusted."""
     return residual_foreseen(solved, neurons, objective) <= (LITTLE if estimate.largest < WHOLE else NEGLIGIBLE)
+
+
+def is_elsewhere(objective: PinnObjective, theta: Tensor) -> bool:
+    """Return whether the linearised equation has the solution as far away as a readout is large, and is not linear.
+
+    A front that is left where it began leaves little of the residual of N = 0, and more neurons do not move it. Where
+    there is no such estimate, or no memory for it, nothing is said.
+    """
+    try:
+        found = linearised_error(objective.problem, objective.network, theta)
+    except torch.OutOfMemoryError:
+        return False
+    return found is not None and not found.trustworthy and found.largest > ELSEWHERE
 
 
 def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:

@@ -22,6 +22,7 @@ from pinnml.adapt.climb import (
     foreseen,
     is_at_its_least,
     is_beginning,
+    is_elsewhere,
     is_over,
     is_solved,
     leads_to_the_solution,
@@ -210,7 +211,7 @@ class Readouts(AbstractAdaptation):
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
         may_grow = number < len(levels) and self._has_room(objective, theta, levels[number])
-        if may_grow and self._promises(progress.estimate, levels[: number + 1], objective, state):
+        if may_grow and self._promises(progress, levels[: number + 1], objective, state):
             theta = theta if progress.estimate.lighter is None else progress.estimate.lighter
             rule, left = self._with_shape(objective, theta, number, state)
             again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
@@ -249,9 +250,11 @@ class Readouts(AbstractAdaptation):
         return has_room(objective, neurons_of(objective.network) + rule.neurons, wanted)
 
     def _promises(
-        self, estimate: Estimate, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState
+        self, progress: Progress, levels: Sequence[Widening], objective: PinnObjective, state: ReadoutsState
     ) -> bool:
         """Return whether one more level is foreseen to pay; the first one on good coordinates says too little."""
+        estimate = progress.estimate
+        assert estimate is not None
         if state.trained and len(levels) == 2:
             return estimate.largest <= self.good or state.trained >= 2 * self.train
         if is_beginning(objective, state):
@@ -260,7 +263,9 @@ class Readouts(AbstractAdaptation):
         if state.spectrum is not None and not state.trained:
             return True  # a network would begin with neurons to which such data are noise
         if not (state.trained or estimate.trustworthy):
-            return leads_to_the_solution(estimate, state.solved, numbers[1], objective)
+            if not leads_to_the_solution(estimate, state.solved, numbers[1], objective):
+                return False
+            return not is_elsewhere(objective, progress.iterate.theta)
         return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / self.gain
 
     def _frozen(

@@ -16,6 +16,7 @@ from pinnml.adapt.climb import (
     ReadoutsState,
     better,
     is_beginning,
+    is_elsewhere,
     is_solved,
     leads_to_the_solution,
     residual_foreseen,
@@ -70,6 +71,50 @@ def test_neurons_lead_to_the_solution_where_little_is_left_and_something_is_know
     solved = [(count, whole * math.exp(-rate * root)) for count, root in zip((100, 500), roots, strict=False)]
     estimate = Estimate({"u": error}, False, "Too little is known.", "surplus")
     assert leads_to_the_solution(estimate, solved, 2000, objective) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "trusted", "expected"), [(0.9, False, True), (0.9, True, False), (0.2, False, False)]
+)
+def test_the_solution_is_elsewhere_where_the_linearised_equation_is_lost(
+    error: float, trusted: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective, zero = readout(heat(), 20)
+    found = Estimate({"u": error}, trusted, "by assumption")
+    monkeypatch.setattr("pinnml.adapt.climb.linearised_error", lambda *about: found)
+    assert is_elsewhere(objective, zero) is expected
+
+
+def test_where_nothing_is_known_of_an_error_the_solution_may_be_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*about: object) -> Estimate:
+        raise torch.OutOfMemoryError
+
+    objective, zero = readout(heat(), 20)
+    for known in (lambda *about: None, out_of_memory):
+        monkeypatch.setattr("pinnml.adapt.climb.linearised_error", known)
+        assert not is_elsewhere(objective, zero)
+
+
+def shock() -> pm.Problem:
+    """u_t + u u_x = 0.002 u_xx with u = ½(1 − tanh((x − 0.3 − t/2)/0.008)), all by penalties."""
+
+    def exact(t: torch.Tensor | float, x: torch.Tensor) -> torch.Tensor:
+        return 0.5 * (1 - torch.tanh((x - 0.3 - 0.5 * t) / 0.008))
+
+    conditions = {
+        "pde": pm.Interior(lambda u, u_t, u_x, u_xx: u_t + u * u_x - 0.002 * u_xx),
+        "start": pm.Value(u=lambda x: exact(0.0, x), on="t=0"),
+        "walls": pm.Value(u=exact, on=["x=0", "x=1"]),
+    }
+    return pm.Problem(domain=pm.Box(t=(0, 1), x=(0, 1)), fields=["u"], conditions=conditions, name="shock")
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_front_that_stays_behind_gets_no_more_neurons(seed: int) -> None:
+    """500 neurons leave little of the residual of N = 0, and the front where it was: 2000 took fifty seconds."""
+    solution = pm.solve(shock(), stop=pm.Iterations(5), seed=seed, device="cpu")
+    neurons = [row.neurons for row in solution.history]
+    assert max(neurons) == 500 and neurons[-1] == 0
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 0.5), (1.0, 1.0), (3.9, 1.0), (4.1, 4.1), (1e3, 1e3)])
