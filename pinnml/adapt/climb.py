@@ -51,7 +51,7 @@ FEW = 200
 nothing, say little about the error, and may take more steps."""
 
 MANY = 1000
-"""With so many neurons what is tried, and a window in time, cost seconds each."""
+"""With so many neurons what is tried, and a march in time, cost seconds each step."""
 
 FEW_STEPS = 30
 """The most steps on one of their levels, …"""
@@ -69,8 +69,8 @@ class ReadoutsState:
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
     coordinates of an untrained network are waves with a `spectrum` where data are fast, read as many as `reads`, and
     are as narrow as `radius` says, None for what goes with their number, or have a `shape`, which has left the share
-    `left` in a try; some are multiplied by what is `singular`. An evolution is solved in a `window` of its time, 0
-    where it is not.
+    `left` in a try; some are multiplied by what is `singular`. With `marched` neurons an evolution was solved from
+    its start on, 0 where that was not tried.
     """
 
     trained: int = 0
@@ -86,7 +86,7 @@ class ReadoutsState:
     shape: tuple[tuple[float, ...], ...] = ()
     left: float = math.inf
     singular: tuple[int, ...] = ()
-    window: int = 0
+    marched: int = 0
 
 
 def suits(rule: Widening, state: ReadoutsState) -> Widening:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
-from pinnml.adapt import windows
 from pinnml.adapt.bandwidths import suited
 from pinnml.adapt.climb import (
     FEW,
@@ -31,6 +30,7 @@ from pinnml.adapt.climb import (
 )
 from pinnml.adapt.keeping import has_room
 from pinnml.adapt.lightening import lightened
+from pinnml.adapt.marching import held, is_called_for, marched
 from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
@@ -134,13 +134,14 @@ class Readouts(AbstractAdaptation):
         return max(super().most_points(fields), min(math.ceil(self.rows * self.columns(fields)), self.most))
 
     def begun(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> tuple[Renewed | None, Any]:
-        """Freeze the untrained network, widen it on its coordinates, and begin with N = 0, not by chance."""
+        """Freeze the untrained network, widen it on its coordinates, and begin as an evolution does, or with N = 0."""
         if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
         rule = suited(objective, theta, self.untrained[-1])
         first = ReadoutsState(spectrum=rule.spectrum, reads=rule.reads, radius=rule.radius, singular=rule.singular)
         renewed, state = self._frozen(objective, theta, first, copied(generator))
-        return replace(renewed, theta=0 * renewed.theta), state
+        assert isinstance(renewed.objective, PinnObjective)
+        return replace(renewed, theta=held(renewed.objective, renewed.theta)), state
 
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
         """Estimate the error of a readout whose level is solved, and find lighter weights where another may follow.
@@ -148,10 +149,8 @@ class Readouts(AbstractAdaptation):
         Where the last step's linear model is old, the next step has as much to give as another model would cost, unless
         f is so near the least that more neurons, if there are to be any, have more to give.
         """
-        is_read = isinstance(objective.network, FrozenNetwork) and not windows.in_window(state)
-        if not is_read or not is_solved(progress, objective, state):
+        if not isinstance(objective.network, FrozenNetwork) or not is_solved(progress, objective, state):
             return None
-        assert isinstance(objective.network, FrozenNetwork)
         last = differences_of_last_step(objective, progress.iterate.theta)
         may_follow = len(objective.network.levels) < len(self._levels(state))
         if last is not None and last.is_old and not (may_follow and is_at_its_least(progress, objective)):
@@ -170,26 +169,22 @@ class Readouts(AbstractAdaptation):
         if state.trained == 0:  # of a try that fails no trace is left, in the random numbers neither
             generator = copied(generator)
         f = float(progress.iterate.f)
-        is_next = windows.in_window(state) and is_solved(progress, objective, state)
         state = replace(state, steps=state.steps + 1, f=f)
-        if is_next:
-            return self._windowed(objective, progress.iterate.theta, state)
         if progress.estimate is None:
             return None, state
-        if windows.are_called_for(objective, state, f):
-            return self._windowed(objective, 0 * progress.iterate.theta, state)
+        if is_called_for(objective, state, f, progress.estimate):
+            state, found = (
+                replace(state, marched=neurons_of(objective.network)),
+                marched(objective, progress.iterate.theta),
+            )
+            if found is not None:
+                return Renewed(objective, found), replace(state, steps=0, f=math.inf)
         state = replace(state, kept=better(state.kept, objective, progress), solved=with_level(state, objective))
         return self._decided(progress, objective, generator, state)
 
     def kept(self, state: Any) -> Kept | None:
-        """Return the best readout so far, whose loss is that of all of the time, and not of a window."""
-        kept = None if state is None else state.kept
-        return kept if kept is None or not windows.in_window(state) else replace(kept, loss=0.0)
-
-    def _windowed(self, objective: PinnObjective, theta: Tensor, state: ReadoutsState) -> tuple[Renewed, ReadoutsState]:
-        """Go on to the next window in time."""
-        longer = windows.moved(objective, state.window, state.window + 1)
-        return Renewed(longer, theta), replace(state, window=state.window + 1, steps=0, f=math.inf)
+        """Return the best readout so far."""
+        return None if state is None else state.kept
 
     def _trained(
         self, progress: Progress, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
