@@ -55,6 +55,9 @@ GAP = 10.0
 EVALUATED = 75_000_000
 """Bytes that evaluations at the probes and at nodes take."""
 
+DENSE = 4
+"""How often the columns of displacements are in memory at most."""
+
 COPIES = 10
 """How often the entries of the sparse matrix are in memory at most, in one form or another, in numbers."""
 
@@ -75,7 +78,7 @@ def linearised_storage(problem: Problem) -> int:
     nodes, residuals = cells / fields * NODES**dimension, max(fields, len(problem.equations))
     entries = nodes * residuals * fields * (degree + 1) ** dimension
     sums = 2 * residuals * BLOCKS[dimension] ** dimension * fields * across**dimension
-    displaced = COPIES * nodes * residuals * (FEW[dimension] + degree) ** dimension
+    displaced = DENSE * nodes * residuals * (FEW[dimension] + degree) ** dimension
     return EVALUATED + round(8 * (band + COPIES * entries + sums + displaced))
 
 

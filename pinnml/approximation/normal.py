@@ -64,7 +64,7 @@ class NormalEquations:
         band[(row - column)[below], column[below]] = normal.data[below]
         band[0] += SHIFT
         self._factor = cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
-        self._sums, self._summed = sums, (sums @ matrix).toarray()
+        self.sums, self._summed = sums, (sums @ matrix).toarray()
         self._beside = self._once(self._summed.T)
         self._small = np.eye(len(self._summed)) / HEAVIER**2 + self._summed @ self._beside
 
@@ -81,13 +81,9 @@ class NormalEquations:
         """Return what is left of b (q,) by the c that ‖Ac − b‖ alone would have, with fewer digits than `solve`."""
         return np.asarray(right - self.matrix @ self._once(self.matrix.T @ right))
 
-    def with_sums(self, rows: Array) -> Array:
-        """Return rows (q,) or (q, k), and below them κ times their sums."""
-        return np.concatenate([rows, HEAVIER * (self._sums @ rows)])
-
     def step(self, left: Array) -> Array:
         """Return what is to be added to c (N,) or (N, k) for what is left of b (q,) or (q, k)."""
-        gradient = self.matrix.T @ left + HEAVIER**2 * (self._summed.T @ (self._sums @ left))
+        gradient = self.matrix.T @ left + HEAVIER**2 * (self._summed.T @ (self.sums @ left))
         found = self._once(gradient)
         return np.asarray(found - self._beside @ np.linalg.solve(self._small, self._summed @ found))
 
@@ -120,16 +116,17 @@ class Bordered:
     normal : NormalEquations
         A and M.
     columns : array (q, k)
-        C.
+        C, which is scaled in place.
     """
 
     def __init__(self, normal: NormalEquations, columns: Array) -> None:
         norms = np.linalg.norm(columns, axis=0)
         self._scale = 1 / np.where(norms > 0, norms, 1.0)
-        self._normal, self._columns = normal, columns * self._scale
-        self._reached = normal.step(self._columns)
-        left = self._columns - normal.matrix @ self._reached
-        self._inverse = np.linalg.pinv(normal.with_sums(left), rcond=OWN)
+        columns *= self._scale
+        self._normal, self._columns = normal, columns
+        self._reached = normal.step(columns)
+        self._left = columns - normal.matrix @ self._reached
+        self._inverse = np.linalg.pinv(self._turned(self._left), rcond=OWN**2, hermitian=True)
 
     def solve(self, right: Array) -> Array:
         """Return c and s, (N + k,), for b (q,); raise `numpy.linalg.LinAlgError` where that is not finite."""
@@ -139,9 +136,14 @@ class Bordered:
         for _ in range(1 + REFINED):
             left = right - self._normal.matrix @ found - self._columns @ beside
             step = self._normal.step(left)
-            more = self._inverse @ self._normal.with_sums(left - self._normal.matrix @ step)
+            more = self._inverse @ self._turned(left - self._normal.matrix @ step)
             found, beside = found + step - self._reached @ more, beside + more
         return np.concatenate([found, self._scale * beside])
+
+    def _turned(self, rows: Array) -> Array:
+        """Return LᵀX + κ²(ML)ᵀMX for what A leaves of C, L (q, k), and rows X (q,) or (q, k)."""
+        sums = self._normal.sums
+        return np.asarray(self._left.T @ rows + HEAVIER**2 * ((sums @ self._left).T @ (sums @ rows)))
 
 
 def _width(matrix: Any, order: Array) -> int:

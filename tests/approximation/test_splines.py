@@ -76,7 +76,7 @@ def test_sums_of_rows_are_met_and_more_columns_beside_them() -> None:
     alone = np.linalg.lstsq(dense, right, rcond=None)[0]
     assert system.plain(right) == pytest.approx(right - dense @ alone, abs=1e-9)
     beside = np.concatenate([tall(5), 1e3 * dense[:, :2]], 1)  # the last two are the matrix's own
-    found = Bordered(system, beside).solve(right)
+    found = Bordered(system, beside.copy()).solve(right)
     assert dense @ found[:30] + beside @ found[30:] == pytest.approx(
         np.concatenate([dense, tall(5)], 1) @ least(np.concatenate([dense, tall(5)], 1)), abs=1e-4
     )
