@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from small_problems import TINY, heat, tiny
 
 import pinnml as pm
-from pinnml.approximation import Approximation
+from pinnml.approximation import Approximation, DisplacedField
 
 
 def bound(problem: pm.Problem) -> Approximation:
@@ -28,6 +30,21 @@ def test_it_is_what_a_solution_is() -> None:
     found, expected = alone.on_grid(), solution.on_grid()
     assert list(found) == list(expected) == ["u", "residual", "u_estimated_error", "u_error"]
     assert all(np.array_equal(found[name], expected[name]) for name in found)
+
+
+def test_an_error_with_displacements_is_drawn_and_comes_back_from_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinnml.approximation.linearised.LOST", -1.0)  # as if splines did not resolve u
+    solution = tiny(heat(), 20, out=tmp_path / "run")
+    estimate, grid = solution.estimate, solution.on_grid()
+    assert estimate is not None and isinstance(estimate.error, DisplacedField)
+    assert (tmp_path / "run" / "estimated-error.png").exists()
+    there = grid["u_estimated_error"]
+    assert np.linalg.norm(there) / np.linalg.norm(grid["u"]) == pytest.approx(estimate.relative_l2["u"], rel=0.2)
+    assert np.linalg.norm(there - grid["u_error"]) < 0.1 * np.linalg.norm(grid["u_error"])
+    again = pm.Solution.load(tmp_path / "run", heat())
+    assert np.array_equal(again.on_grid()["u_estimated_error"], there)
 
 
 def test_it_needs_no_run() -> None:
