@@ -17,7 +17,7 @@ import pinnml as pm
 from pinnml.adapt import Readouts, ReadoutsState, Widening, marching
 from pinnml.adapt.marching import FEW_ALONG_TIME, LOST, held, is_called_for, marched
 from pinnml.approximation import field_values
-from pinnml.optim import Estimate, Iterations
+from pinnml.optim import Estimate, Iterations, Status
 
 pytestmark = pytest.mark.usefixtures("on_one_thread")
 
@@ -228,3 +228,16 @@ def test_a_run_that_is_stopped_after_a_march_goes_on_to_the_bit(tmp_path: Path) 
     again, straight = pm.resume(tmp_path / "run", logistic(), stop=Iterations(7)), ran(logistic(), 7)
     assert torch.equal(again.run.result.iterate.theta, straight.run.result.iterate.theta)
     assert [row.loss for row in again.history] == [row.loss for row in straight.history]
+
+
+@pytest.mark.filterwarnings("ignore")  # seven steps are few
+def test_a_march_that_is_interrupted_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*about: object) -> Tensor | None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pinnml.adapt.readouts.marched", interrupted)
+        stopped = ran(logistic(), 9, out=tmp_path / "run")
+    assert stopped.result.status is Status.INTERRUPTED and stopped.result.nit < 6
+    again, straight = pm.resume(tmp_path / "run", logistic(), stop=Iterations(7)), ran(logistic(), 7)
+    assert torch.equal(again.run.result.iterate.theta, straight.run.result.iterate.theta)
