@@ -81,7 +81,7 @@ def held(objective: PinnObjective, theta: Tensor) -> Tensor:
         return zero
     objective.count(Evaluation.JACOBIAN)
     rows = [objective.linearised(name, zero) for name in named]
-    rows.append(_rows(_at_rest(objective, times[0], objective.problem.domain.lower[times[0]]), zero))
+    rows.append(_rows(_at_rest(objective, times[0], problem.domain.lower[times[0]]), zero))
     found = solution(torch.cat([jacobian[:, :size] for _, jacobian in rows]), torch.cat([r for r, _ in rows]))
     return torch.cat([found, zero[size:]]) if bool(torch.isfinite(found).all()) else zero
 

@@ -173,10 +173,8 @@ class Readouts(AbstractAdaptation):
         if progress.estimate is None:
             return None, state
         if is_called_for(objective, state, f, progress.estimate):
-            state, found = (
-                replace(state, marched=neurons_of(objective.network)),
-                marched(objective, progress.iterate.theta),
-            )
+            state = replace(state, marched=neurons_of(objective.network))
+            found = marched(objective, progress.iterate.theta)
             if found is not None:
                 return Renewed(objective, found), replace(state, steps=0, f=math.inf)
         state = replace(state, kept=better(state.kept, objective, progress), solved=with_level(state, objective))

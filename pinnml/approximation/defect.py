@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import torch
@@ -54,7 +53,8 @@ class Defect:
         from scipy.sparse import block_diag, csr_array, diags_array, vstack
 
         self._problem, self._network, self._theta = problem, network, theta
-        self._splines, self._moved = FieldSplines(space, len(problem.fields)), cast(Displacements | None, None)
+        self._splines = FieldSplines(space, len(problem.fields))
+        self._moved: Displacements | None = None
         self.rows = [linearised_rows(problem, network, theta, term, space) for term in problem.terms.values()]
         blocks = [diags_array(rows.root) @ rows.matrix(self._splines) for rows in self.rows]
         traces = [rows.term.weight * float(block.power(2).sum()) for rows, block in zip(self.rows, blocks, strict=True)]
@@ -70,8 +70,7 @@ class Defect:
             rows.sums if interior else csr_array((0, block.shape[0]))
             for rows, block, interior in zip(self.rows, blocks, inside, strict=True)
         ]
-        self._sums = block_diag(sums, format="csr")
-        self._normal = NormalEquations(matrix.tocsr(), self._sums)
+        self._normal = NormalEquations(matrix.tocsr(), block_diag(sums, format="csr"))
         self._system: NormalEquations | Bordered = self._normal
 
     @property
@@ -90,8 +89,8 @@ class Defect:
     @property
     def lost(self) -> float:
         """The share of what residuals add up to over blocks that least squares without these sums leave unexplained."""
-        right = self._right([rows.residual.double().cpu().numpy().ravel() for rows in self.rows])
-        left, whole = (float(np.linalg.norm(self._sums @ part)) for part in (self._normal.plain(right), right))
+        right, sums = self._residuals, self._normal.sums
+        left, whole = (float(np.linalg.norm(sums @ part)) for part in (self._normal.plain(right), right))
         return left / max(whole, np.finfo(float).tiny)
 
     def displaced(self) -> Defect:
@@ -110,7 +109,7 @@ class Defect:
 
     def solve(self) -> Array:
         """Return the coefficients of δ for the residuals r."""
-        return self._system.solve(self._right([rows.residual.double().cpu().numpy().ravel() for rows in self.rows]))
+        return self._system.solve(self._residuals)
 
     def again(self, coefficients: Array) -> Array:
         """Return what a further step with the same matrix would add to δ, from what is not linear of r(u − δ)."""
@@ -137,6 +136,10 @@ class Defect:
     def _parts(self, coefficients: Array) -> list[Array]:
         """Return the coefficients of the splines, and those of the displacements where there are any."""
         return np.split(coefficients, np.cumsum([functions.size for functions in self._functions])[:-1])
+
+    @property
+    def _residuals(self) -> Array:
+        return self._right([rows.residual.double().cpu().numpy().ravel() for rows in self.rows])
 
     def _right(self, residuals: Sequence[Array]) -> Array:
         return np.concatenate([root * part for root, part in zip(self._roots, residuals, strict=True)])

@@ -125,8 +125,9 @@ class Bordered:
         columns *= self._scale
         self._normal, self._columns = normal, columns
         self._reached = normal.step(columns)
-        self._left = columns - normal.matrix @ self._reached
-        self._inverse = np.linalg.pinv(self._turned(self._left), rcond=OWN**2, hermitian=True)
+        left = columns - normal.matrix @ self._reached
+        self._weighed = left + HEAVIER**2 * (normal.sums.T @ (normal.sums @ left))
+        self._inverse = np.linalg.pinv(self._weighed.T @ left, rcond=OWN**2, hermitian=True)
 
     def solve(self, right: Array) -> Array:
         """Return c and s, (N + k,), for b (q,); raise `numpy.linalg.LinAlgError` where that is not finite."""
@@ -136,14 +137,9 @@ class Bordered:
         for _ in range(1 + REFINED):
             left = right - self._normal.matrix @ found - self._columns @ beside
             step = self._normal.step(left)
-            more = self._inverse @ self._turned(left - self._normal.matrix @ step)
+            more = self._inverse @ (self._weighed.T @ (left - self._normal.matrix @ step))
             found, beside = found + step - self._reached @ more, beside + more
         return np.concatenate([found, self._scale * beside])
-
-    def _turned(self, rows: Array) -> Array:
-        """Return LᵀX + κ²(ML)ᵀMX for what A leaves of C, L (q, k), and rows X (q,) or (q, k)."""
-        sums = self._normal.sums
-        return np.asarray(self._left.T @ rows + HEAVIER**2 * ((sums @ self._left).T @ (sums @ rows)))
 
 
 def _width(matrix: Any, order: Array) -> int:

@@ -54,10 +54,15 @@ class LinearisedRows:
         """The square roots of the weights for all q residuals, shape (q·n,)."""
         return np.tile(np.sqrt(self.weights), len(self.residual))
 
+    @property
+    def points(self) -> Tensor:
+        """All points, then all images, shape (s·n, d)."""
+        return self.x.transpose(0, 1).flatten(0, 1)
+
     @cached_property
     def flat(self) -> Array:
-        """All points, then all images, shape (s·n, d)."""
-        return self.x.transpose(0, 1).flatten(0, 1).double().cpu().numpy()
+        """The same as numbers in double precision on the host."""
+        return self.points.double().cpu().numpy()
 
     @property
     def sums(self) -> Any:
@@ -97,8 +102,7 @@ class LinearisedRows:
         """Return what is not linear of r(u − δ) − r(u), shape (q·n,), for the derivatives (k, s·n) of δ."""
         step = torch.from_numpy(change).to(self.values)
         shifted = dict(zip(self.term.derivatives, self.values.flatten(1) - step, strict=True))
-        points = self.x.transpose(0, 1).flatten(0, 1)
-        after = self.term.residual(points, shifted, {})
+        after = self.term.residual(self.points, shifted, {})
         linear = (self.coefficients * step.view_as(self.values)).sum((1, 2))
         return (after - self.residual + linear).double().cpu().numpy().ravel()
 
