@@ -16,7 +16,10 @@ SMALL = 1e-6
 """The share of the loss of N = 0 that a start may have …"""
 
 MORE = 4.0
-"""… or so many times the loss that there is."""
+"""… or so many times the loss that there is, where the equation is not linear."""
+
+STRAIGHT = 1e-6
+"""Residuals that lie on a straight line but for this share of the first one are those of a linear equation."""
 
 
 def lightened(objective: PinnObjective, iterate: Iterate) -> Tensor:
@@ -25,21 +28,32 @@ def lightened(objective: PinnObjective, iterate: Iterate) -> Tensor:
     Few neurons that depend on one another reach the least residual by weights of 1e9 that cancel, and r is known to
     no more than their rounding, ε‖w‖. More neurons that are fitted from there fit this noise: J and r at θ do not agree
     about θ = 0. So ½‖z + R(θ' − θ₀)‖² + ½ρ²‖Dw'‖² is minimised, by the model of the last step from θ₀, with D the
-    columns' lengths: a next level makes good what that leaves. Source: the bound ε‖w‖ of least squares in frames,
-    Adcock, Huybrechs, SIAM Review 61, 2019, §5.
+    columns' lengths: a next level makes good what that leaves. Where r is linear in θ it does so from anywhere, and the
+    lightest weights are taken whatever they leave. Source: the bound ε‖w‖ of least squares in frames, Adcock,
+    Huybrechs, SIAM Review 61, 2019, §5.
     """
     theta = iterate.theta
     if objective.factorised is None or len(objective.factorised[0]) != len(theta):
         return theta
     at, model = objective.factorised
+    lightest = with_ridge(model, at, objective.network.size, RIDGES[0])
+    if float(lightest.norm()) < float(theta.norm()) and is_straight(objective, lightest):
+        return lightest
     objective.count()
     bound = max(MORE * iterate.value, SMALL * float(objective.value(torch.zeros_like(theta))))
-    for ridge in RIDGES:
-        lighter = with_ridge(model, at, objective.network.size, ridge)
+    for lighter in (lightest, *(with_ridge(model, at, objective.network.size, ridge) for ridge in RIDGES[1:])):
         objective.count()
         if float(objective.value(lighter)) <= bound and float(lighter.norm()) < float(theta.norm()):
             return lighter
     return theta
+
+
+def is_straight(objective: PinnObjective, theta: Tensor) -> bool:
+    """Return whether r is linear between 0 and θ, by its values at both and half of the way."""
+    for _ in range(3):
+        objective.count()
+    begin, half, end = (objective.residual(share * theta) for share in (0.0, 0.5, 1.0))
+    return bool((half - (begin + end) / 2).norm() <= STRAIGHT * begin.norm())
 
 
 def with_ridge(model: RootModel, at: Tensor, size: int, ridge: float) -> Tensor:

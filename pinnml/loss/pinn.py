@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,6 +51,9 @@ KEPT_BYTES = 8 << 30
 
 MANY = 500
 """From so many unknowns of a readout on J's triangle is that of sums of residuals."""
+
+SINGLE = 20
+"""So few residuals of a condition are not added up."""
 
 SUMS = 3.0
 """At least so many sums an unknown."""
@@ -219,11 +223,18 @@ class PinnObjective(ConditionwiseLeastSquares):
     def sums(self) -> Sums | None:
         """What adds up a readout's residuals where it has many unknowns and three times as many sums; else None.
 
-        Measurements and given values stay single, and what is learned from them needs every row.
+        Measurements and given values stay single, and what is learned from them needs every row. So do those of a
+        condition that has few, as at the ends of an interval: two that are added up are one where there were two.
         """
         if self._size < MANY or self.problem.unknowns or not self.structure.is_linear:
             return None
-        apart = frozenset(number for number, chunk in enumerate(self.chunks) if chunk.term.region.data)
+        counts = Counter[str]()
+        for chunk, size in zip(self.chunks, self._sizes, strict=True):
+            counts[chunk.term.name] += size
+        single = {chunk.term.name for chunk in self.chunks if chunk.term.region.data} | {
+            name for name, count in counts.items() if count <= SINGLE
+        }
+        apart = frozenset(number for number, chunk in enumerate(self.chunks) if chunk.term.name in single)
         rows = sum(size for number, size in enumerate(self._sizes) if number not in apart)
         each = int(rows / (SUMS * self._size))
         return Sums(each, apart) if each > 1 else None

@@ -142,3 +142,13 @@ def test_measurements_stay_single() -> None:
     assert sums.count(objective._sizes) == sum(len(sums.of(part, number)) for number, part in enumerate(rows))
     spread = sums.spread([part[:, 0] for part in rows]).split(objective._sizes)
     assert torch.equal(spread[seen], rows[seen][:, 0])
+
+
+@pytest.mark.usefixtures("soon")
+def test_both_ends_of_an_interval_stay_single() -> None:
+    ends = pm.Value(u=0.0, on=["x=0", "x=1"])
+    problem = pm.Problem(pm.Box(x=(0, 1)), ["u"], conditions={"pde": pm.Interior(lambda u_xx: u_xx + 1), "ends": ends})
+    objective, _ = readout(problem, 800)
+    sums = objective.sums
+    assert sums is not None
+    assert {objective.chunks[number].term.name for number in sums.apart} == {"ends"}
