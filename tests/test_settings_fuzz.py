@@ -34,6 +34,7 @@ SAMPLES: dict[str, Any] = {
     "readouts": pm.adapt.Readouts(),
     "waves": pm.adapt.Widening(5, None, coordinates=True, spectrum=pm.adapt.Ring((20.0, 0.0))),
     "band": pm.adapt.Band((20.0, 0.0)),
+    "layers": pm.adapt.Widening(5, None, coordinates=True, stretches=(pm.adapt.Stretching(0, (-1.0, 1.0), 0.01),)),
     "insertion": pm.adapt.Insertion(pm.adapt.Fixed(20), wanted=1e-3),
     "assessed": pm.adapt.Assessed(pm.adapt.Fixed(20), every=5),
     "pruning": pm.adapt.Pruning(pm.adapt.Insertion()),

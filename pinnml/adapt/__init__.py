@@ -13,6 +13,7 @@ from pinnml.adapt.refinement import Refinement
 from pinnml.adapt.renewal import MemoryWarning, Renewal
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage, best_of
 from pinnml.adapt.spectra import AbstractSpectrum, Band, Ring
+from pinnml.adapt.stretching import Stretching
 from pinnml.adapt.widening import Widening, freeze, narrowed, thaw, widen
 from pinnml.loss import AbstractBalance, AbstractScaling, Discretisation, EqualTraces, LinearisedSizes, PinnObjective
 
@@ -45,6 +46,7 @@ __all__ = [
     "Refinement",
     "Renewal",
     "Stage",
+    "Stretching",
     "Widening",
     "best_of",
     "freeze",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pinnml.adapt.rule import WHOLE, Kept
 from pinnml.adapt.spectra import AbstractSpectrum
+from pinnml.adapt.stretching import Stretching
 from pinnml.adapt.widening import Widening
 from pinnml.approximation import decay, fresh_points, linearised_error, losses_elsewhere
 from pinnml.loss import PinnObjective
@@ -69,8 +70,10 @@ class ReadoutsState:
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
     coordinates of an untrained network are waves with a `spectrum` where data are fast, read as many as `reads`, and
     are as narrow as `radius` says, None for what goes with their number, or have a `shape`, which has left the share
-    `left` in a try; some are multiplied by what is `singular`. With `marched` neurons an evolution was solved from
-    its start on, 0 where that was not tried.
+    `left` in a try; some are multiplied by what is `singular`, and some read coordinates with `stretches`. With
+    `marched` neurons an evolution was solved from its start on, 0 where that was not tried. `begun` has the widths of
+    layers with which few neurons were solved, 0 for none, and the f that each left, where the first of them had not
+    found the solution.
     """
 
     trained: int = 0
@@ -86,14 +89,16 @@ class ReadoutsState:
     shape: tuple[tuple[float, ...], ...] = ()
     left: float = math.inf
     singular: tuple[int, ...] = ()
+    stretches: tuple[Stretching, ...] = ()
     marched: int = 0
+    begun: tuple[tuple[float, float], ...] = ()
 
 
 def suits(rule: Widening, state: ReadoutsState) -> Widening:
     """Return a rule for neurons on the coordinates with what the state knows of the data."""
     radius = rule.radius if state.radius is None else state.radius
     found = replace(rule, spectrum=state.spectrum, reads=state.reads, singular=state.singular)
-    return replace(found, radius=radius, shape=state.shape)
+    return replace(found, radius=radius, shape=state.shape, stretches=state.stretches)
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from pinnml.adapt.rad import RAD, follow
+from pinnml.adapt.stretching import Stretching, gathered
 from pinnml.approximation import residual_values
 from pinnml.loss import PinnObjective
-from pinnml.points import Collocation, ConditionPoints, Hammersley, sample
+from pinnml.points import Collocation, ConditionPoints, Hammersley, Sobol, sample
 
 
 def joined(first: ConditionPoints, second: ConditionPoints) -> ConditionPoints:
@@ -44,6 +45,21 @@ def on_all_parts(
     fresh = sample(problem, Hammersley(inside), generator, dtype=like.dtype, device=like.device)
     more = {name for name in collocation if len(fresh[name].weights) > len(collocation[name].weights)}
     return {name: fresh[name] if name in more - set(equations) else points for name, points in collocation.items()}
+
+
+def joined_at_layers(
+    objective: PinnObjective, count: int, inside: int, generator: torch.Generator, stretchings: Sequence[Stretching]
+) -> Collocation:
+    """Return the first `count` points of every equation with others that gather at layers, and all others so, too.
+
+    There are `inside` points in all, or twice as many as at first. A boundary has points as `Sobol` would give it.
+    """
+    problem, like, begun = objective.problem, objective.chunks[0].x, first_points(objective, count)
+    fewest = min(len(begun[name].x) for name in problem.equations)
+    others = Sobol(max(inside - fewest, fewest))
+    fresh = sample(problem, others, generator, dtype=like.dtype, device=like.device)
+    found = dict(gathered(problem, fresh, stretchings))
+    return found | {name: joined(begun[name], found[name]) for name in problem.equations}
 
 
 def fields_and_residuals(objective: PinnObjective, theta: Tensor) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.bandwidths import suited
+from pinnml.adapt.beginnings import another
 from pinnml.adapt.climb import (
     FEW,
     MANY,
@@ -31,10 +32,17 @@ from pinnml.adapt.climb import (
 from pinnml.adapt.keeping import has_room
 from pinnml.adapt.lightening import lightened
 from pinnml.adapt.marching import held, is_called_for, marched
-from pinnml.adapt.more_points import fields_and_residuals, first_points, joined_where_large, on_all_parts
+from pinnml.adapt.more_points import (
+    fields_and_residuals,
+    first_points,
+    joined_at_layers,
+    joined_where_large,
+    on_all_parts,
+)
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.shapes import with_shape
+from pinnml.adapt.wall_layers import with_layers
 from pinnml.adapt.widening import Widening, freeze, narrowed, widen
 from pinnml.approximation import differences_of_last_step, hierarchical_surplus
 from pinnml.errors import DeclarationError
@@ -137,11 +145,15 @@ class Readouts(AbstractAdaptation):
         """Freeze the untrained network, widen it on its coordinates, and begin as an evolution does, or with N = 0."""
         if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
-        rule = suited(objective, theta, self.untrained[-1])
-        first = ReadoutsState(spectrum=rule.spectrum, reads=rule.reads, radius=rule.radius, singular=rule.singular)
-        renewed, state = self._frozen(objective, theta, first, copied(generator))
-        assert isinstance(renewed.objective, PinnObjective)
-        return replace(renewed, theta=held(renewed.objective, renewed.theta)), state
+        rule = with_layers(objective, theta, suited(objective, theta, self.untrained[-1]))
+        first = ReadoutsState(
+            spectrum=rule.spectrum,
+            reads=rule.reads,
+            radius=rule.radius,
+            singular=rule.singular,
+            stretches=rule.stretches,
+        )
+        return self._begun(objective, theta, first, copied(generator))
 
     def assessed(self, progress: Progress, objective: PinnObjective, state: Any) -> Estimate | None:
         """Estimate the error of a readout whose level is solved, and find lighter weights where another may follow.
@@ -203,11 +215,15 @@ class Readouts(AbstractAdaptation):
         number = len(objective.network.levels)
         if progress.estimate.largest <= ROUNDING * torch.finfo(theta.dtype).eps:
             return Finished(Status.AT_ROUNDING.value), state
+        if is_beginning(objective, state) and number < len(levels) and levels[number].neurons >= FEW:
+            again = another(objective, theta, progress.estimate, state, float(progress.iterate.f))
+            if again is not None:
+                return self._begun_again(objective, again, generator)
         may_grow = number < len(levels) and self._has_room(objective, theta, levels[number])
         if may_grow and self._promises(progress, levels[: number + 1], objective, state):
             theta = theta if progress.estimate.lighter is None else progress.estimate.lighter
             rule, left = self._with_shape(objective, theta, number, state)
-            again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
+            again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left, stretches=rule.stretches)
             return self._widened(objective, theta, rule, generator, again), again
         if state.trained and not may_grow:
             more = self._more_points(objective, theta, generator)
@@ -230,9 +246,12 @@ class Readouts(AbstractAdaptation):
         Few neurons say nothing about that, after many it costs too much, and waves have their lengths.
         """
         rule = self._levels(state)[number]
-        is_free = not state.trained and rule.spectrum is None and self.untrained[number].radius is None
+        is_free = not (state.trained or rule.spectrum or rule.stretches) and self.untrained[number].radius is None
         if not (is_free and rule.neurons >= FEW and neurons_of(objective.network) < MANY):
             return rule, state.left
+        stretched = with_layers(objective, theta, rule)
+        if stretched.stretches:
+            return stretched, state.left
         return with_shape(objective, theta, rule, state.left)
 
     def _has_room(self, objective: PinnObjective, theta: Tensor, level: Widening) -> bool:
@@ -270,6 +289,23 @@ class Readouts(AbstractAdaptation):
         state = replace(state, body=theta.clone(), steps=0, f=math.inf, solved=())
         return self._widened(frozen.objective, frozen.theta, self._levels(state)[0], generator, state), state
 
+    def _begun(
+        self, objective: PinnObjective, theta: Tensor, state: ReadoutsState, generator: torch.Generator
+    ) -> tuple[Renewed, ReadoutsState]:
+        """Begin with the first level, as an evolution does, or with N = 0."""
+        renewed, state = self._frozen(objective, theta, state, generator)
+        assert isinstance(renewed.objective, PinnObjective)
+        return replace(renewed, theta=held(renewed.objective, renewed.theta)), state
+
+    def _begun_again(
+        self, objective: PinnObjective, state: ReadoutsState, generator: torch.Generator
+    ) -> tuple[Renewed, ReadoutsState]:
+        """Begin once more, on the points of a beginning."""
+        assert state.body is not None
+        network = narrowed(objective)
+        network = with_points(network, first_points(network, self.points.stages[0].points))
+        return self._begun(network, state.body, state, generator)
+
     def _widened(
         self, objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator, state: ReadoutsState
     ) -> Renewed:
@@ -281,6 +317,10 @@ class Readouts(AbstractAdaptation):
         had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
         missing = {name: wanted - count for name, count in had.items() if count < wanted}
         assert state.body is not None
+        if rule.stretches:
+            first = self.points.stages[0].points
+            points = joined_at_layers(objective, first, wanted, generator, rule.stretches)
+            return widen(objective, theta, rule, generator, points)
         alone = state.body if state.trained else 0 * state.body  # an untrained network is wrong wherever it is drawn
         collocation: Collocation = joined_where_large(self.points, narrowed(objective), alone, missing, generator)
         return widen(objective, theta, rule, generator, on_all_parts(objective, collocation, wanted, generator))

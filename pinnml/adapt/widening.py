@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinnml.adapt.keeping import frozen_on
 from pinnml.adapt.spectra import AbstractSpectrum
+from pinnml.adapt.stretching import Stretching, of_rows
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective
 from pinnml.network import (
@@ -21,6 +22,7 @@ from pinnml.network import (
     RandomFeatures,
     Sin,
     StatesNetwork,
+    Stretch,
     WidenedNetwork,
     body_of,
 )
@@ -75,6 +77,8 @@ class Widening:
     singular : tuple of int, default ()
         Some neurons on the coordinates are multiplied by what solutions are made of at one corner of the domain, or
         where a start and a wall do not go together, of those with these numbers.
+    stretches : tuple of Stretching, default ()
+        Half of the neurons on the coordinates read some of them stretched where layers are.
     """
 
     neurons: Count = 1000
@@ -85,6 +89,7 @@ class Widening:
     reads: tuple[Count, ...] = ()
     shape: tuple[tuple[float, ...], ...] = ()
     singular: tuple[Annotated[int, AtLeast(0)], ...] = ()
+    stretches: tuple[Stretching, ...] = ()
 
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
@@ -211,16 +216,24 @@ def next_level(
     x = x[torch.randperm(len(x), generator=generator, device="cpu")[:CENTRES].to(x.device)]
     objective.count(points=len(x))
     dimension = objective.problem.domain.dimension
-    states = wide.states.evaluate(body, x, [(0,) * dimension])[0]
-    return wide, _level(rule, wide, states, generator, dimension)
+    domain = objective.problem.domain
+    ends = x.new_tensor([domain.lower, domain.upper])  # what stretched coordinates are measured from
+    states = wide.states.evaluate(body, torch.cat([ends, x]), [(0,) * dimension])[0]
+    return wide, _level(rule, wide, states[:, 2:], states[:, :2], generator, dimension)
 
 
 def _level(
-    rule: Widening, network: WidenedNetwork, states: Tensor, generator: torch.Generator, dimension: int
+    rule: Widening,
+    network: WidenedNetwork,
+    states: Tensor,
+    corners: Tensor,
+    generator: torch.Generator,
+    dimension: int,
 ) -> RandomFeatures:
     """Return neurons on the states at n points (w, n), some for holes, and some multiplied by what is singular.
 
-    On learned states nothing is tried: what is certain is taken.
+    Some are on stretched coordinates, which are known by the states (w, 2) at two `corners` of the domain. On learned
+    states nothing is tried: what is certain is taken.
     """
     features, rows = network.states.features, rule.rows(network.states)
     rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
@@ -229,15 +242,31 @@ def _level(
     singular = [own for number, own in features.pairs() if number in chosen]
     each = rule.neurons // (len(around) + len(singular) + BESIDE)
     others = replace(rule, neurons=rule.neurons - each * (len(around) + len(singular)))
-    parts = [others.draw(states, rows, generator, features.axes(rows) if rule.coordinates else ())]
+    axes = features.axes(rows) if rule.coordinates else []
+    half = others.neurons // 2 if rule.coordinates and rule.stretches else 0
+    parts = [replace(others, neurons=others.neurons - half).draw(states, rows, generator, axes)]
+    if half:
+        stretch = of_rows(rule.stretches, rows, axes, corners)
+        parts.append(on_stretched(replace(others, neurons=half), stretch, states, rows, generator))
     if each:
         parts += [around_hole(each, states, left, own, generator) for left, own in around]
         gentle = tuple(tuple(GENTLE * entry for entry in row) for row in rule.shape)
         near = replace(rule, neurons=each, radius=GENTLE * (rule.radius or LEAST), shape=gentle, reads=())
         by_turns = torch.arange(each, device="cpu") % 2
-        axes = features.axes(rows) if gentle else ()
+        axes = axes if gentle else []
         parts += [replace(near.draw(states, rows, generator, axes), factors=own[by_turns]) for own in singular]
     return RandomFeatures.joined(parts)
+
+
+def on_stretched(
+    rule: Widening, stretch: Stretch, states: Tensor, rows: Tensor, generator: torch.Generator
+) -> RandomFeatures:
+    """Return neurons that read some rows of the states (w, n), and what is stretched in the place of others."""
+    whole = torch.cat([states, stretch.jets(states[None], [(0,)])[0]])
+    plain = rows[~torch.isin(rows, stretch.rows)]
+    read = torch.cat([plain, torch.arange(len(states), len(whole), device=rows.device)])
+    found = replace(rule, shape=()).draw(whole, read, generator)
+    return replace(found, read=plain.to(states.device), stretch=stretch)
 
 
 def around_hole(

@@ -44,6 +44,7 @@ from pinnml.network.readout import JETS, WidenedNetwork
 from pinnml.network.side import Level, Side
 from pinnml.network.singularity import Singularity
 from pinnml.network.states import StatesNetwork
+from pinnml.network.stretch import Stretch
 from pinnml.network.with_geometry import WithGeometry
 from pinnml.network.workspace import Workspace
 
@@ -100,6 +101,7 @@ __all__ = [
     "Sin",
     "Singularity",
     "StatesNetwork",
+    "Stretch",
     "Tanh",
     "WidenedNetwork",
     "WithGeometry",

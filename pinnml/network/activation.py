@@ -85,3 +85,26 @@ class Reciprocal(Activation):
     def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
         """Return the derivative before times −k/z."""
         return torch.mul(lower[-1], lower[0], out=out).mul_(-len(lower))
+
+
+@setting
+class Asinh(Activation):
+    """σ = asinh, with (1 + z²)σ″ = −zσ′ and its derivatives: not for neurons, but for what their inputs are made of.
+
+    It takes no parameters.
+    """
+
+    def value(self, z: Tensor, out: Tensor) -> Tensor:
+        """Return asinh z."""
+        return torch.asinh(z, out=out)
+
+    def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
+        """Return 1/√(1 + z²), then −((2k + 1)zσ^(k+1) + k²σ^(k))/(1 + z²) for the order k + 2."""
+        square = torch.addcmul(z.new_ones(()), z, z)
+        if len(lower) == 1:
+            return torch.rsqrt(square, out=out)
+        k = len(lower) - 2
+        torch.mul(lower[-1], z, out=out).mul_(-2 * k - 1)
+        if k:
+            out.add_(lower[-2], alpha=-k * k)
+        return out.div_(square)

@@ -11,6 +11,7 @@ from torch import Tensor
 from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
 from pinnml.network.indices import MultiIndex, products
+from pinnml.network.stretch import Stretch
 from pinnml.network.workspace import Workspace
 from pinnml.settings import record
 
@@ -36,7 +37,10 @@ class FeatureJets:
         return self.start + self.values.shape[1]
 
     def pullback(self, cotangent: Tensor) -> Tensor:
-        """Return the adjoint (C, w, n) of what is read, for one of the neurons (C, k, n), which is written over."""
+        """Return the adjoint (C, w, n) of what is read, for one of the neurons (C, k, n), which is written over.
+
+        That of a stretch is left out: no parameter changes what it is made of.
+        """
         if self.multiplied is not None:
             self.multiplied.backward(cotangent)
         return torch.matmul(self.weight.T, self.rule.backward(self.tape, cotangent, self.workspace))
@@ -69,9 +73,9 @@ class Multiplied:
 class RandomFeatures:
     """φ_k(s) = σ(a_k·s + b_k): neurons whose weights A (m, w) and biases b (m,) stay as drawn; σ is tanh or sin.
 
-    They read the rows `read` (w,) of the states of a network. Some are multiplied by a row, that of their number in
-    `factors` (m,), of functions of the coordinates alone; −1 stands for none. Source: random features of the
-    coordinates themselves, Chen, Chi, E, Yang, J. Mach. Learn. 1 (2022).
+    They read the rows `read` of the states of a network, and after them those of a `stretch`, w in all. Some are
+    multiplied by a row, that of their number in `factors` (m,), of functions of the coordinates alone; −1 stands for
+    none. Source: random features of the coordinates themselves, Chen, Chi, E, Yang, J. Mach. Learn. 1 (2022).
     """
 
     weight: Tensor
@@ -79,21 +83,28 @@ class RandomFeatures:
     read: Tensor
     activation: Activation = field(default_factory=Tanh)
     factors: Tensor | None = None
+    stretch: Stretch | None = None
 
     @staticmethod
     def joined(parts: Sequence[RandomFeatures]) -> RandomFeatures:
         """Return the neurons of all parts as one level, in which they are mixed evenly.
 
         The first so many of a level have the same shares of all parts: errors are estimated from what the last ones
-        add. Weights are zero for what a part does not read. All have the activation of the first part.
+        add. Weights are zero for what a part does not read. All have the activation of the first part, and no more than
+        one has a stretch.
         """
         if len(parts) == 1:
             return parts[0]
         read = torch.cat([part.read for part in parts]).unique()
-        weight = parts[0].weight.new_zeros(sum(part.neurons for part in parts), len(read))
+        (stretch,) = {id(part.stretch): part.stretch for part in parts if part.stretch is not None}.values() or (None,)
+        columns = len(read) + (0 if stretch is None else stretch.count)
+        weight = parts[0].weight.new_zeros(sum(part.neurons for part in parts), columns)
         begin = 0
         for part in parts:
-            weight[begin : begin + part.neurons, torch.searchsorted(read, part.read)] = part.weight
+            own, plain = weight[begin : begin + part.neurons], len(part.read)
+            own[:, torch.searchsorted(read, part.read)] = part.weight[:, :plain]
+            if part.stretch is not None:
+                own[:, len(read) :] = part.weight[:, plain:]
             begin += part.neurons
         place = torch.cat([(torch.arange(part.neurons, device="cpu") + 0.5) / part.neurons for part in parts])
         order = place.argsort(stable=True).to(read.device)
@@ -103,7 +114,7 @@ class RandomFeatures:
             none = [torch.full_like(part.bias, -1, dtype=torch.int64) for part in parts]
             known = [other if part.factors is None else part.factors for part, other in zip(parts, none, strict=True)]
             factors = torch.cat(known)[order]
-        return RandomFeatures(weight[order], bias[order], read, parts[0].activation, factors)
+        return RandomFeatures(weight[order], bias[order], read, parts[0].activation, factors, stretch)
 
     @property
     def neurons(self) -> int:
@@ -123,6 +134,8 @@ class RandomFeatures:
         They are written to `out` (C, m, n) where that is given, and there is no way back through them then.
         """
         read, rule, scratch = states[:, self.read], ChainRule(indices, self.activation), workspace.scratch
+        if self.stretch is not None:
+            read = torch.cat([read, self.stretch.jets(states, indices)], 1)
         count = max(1, BLOCK // states.shape[2])
         for start in range(0, self.neurons, count):
             scratch.rewind()
@@ -134,7 +147,7 @@ class RandomFeatures:
             if multiplied is not None:
                 values = values.clone() if out is None else values  # the tape refers to the plain ones
                 multiplied.forward(values)
-            yield FeatureJets(start, values, weight, rule, tape, scratch, multiplied)
+            yield FeatureJets(start, values, weight[:, : len(self.read)], rule, tape, scratch, multiplied)
 
     def _multiplied(self, states: Tensor, indices: Sequence[MultiIndex], start: int, stop: int) -> Multiplied | None:
         """Return what the neurons with some numbers are multiplied by, None where nothing is."""

@@ -16,6 +16,7 @@ from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.network import AbstractNetwork
 from pinnml.network.readout import WidenedNetwork
 from pinnml.network.states import StatesNetwork
+from pinnml.network.stretch import Stretch
 from pinnml.settings import record
 
 
@@ -100,17 +101,29 @@ def _check_layers(chain: ChainNetwork, layers: Sequence[Layer]) -> None:
 def _check_levels(levels: Sequence[RandomFeatures], states: int) -> None:
     """Raise `DeclarationError` where neurons do not read from so many rows of states."""
     for level in levels:
-        weight, bias, read = level.weight, level.bias, level.read
-        shaped = weight.ndim == 2 and bias.shape == weight.shape[:1] and read.shape == weight.shape[1:]
+        weight, bias, read, stretch = level.weight, level.bias, level.read, level.stretch
+        columns = len(read) + (0 if stretch is None else stretch.count)
+        shaped = weight.ndim == 2 and bias.shape == weight.shape[:1] and (columns,) == weight.shape[1:]
         if not (shaped and _is_real(weight) and _is_real(bias) and weight.dtype == bias.dtype and len(read)):
             raise _refused("Neurons do not have finite weights and biases that go together")
         if read.dtype != torch.int64 or not 0 <= int(read.min()) <= int(read.max()) < states:
             raise _refused(f"Neurons read others than the {states} states of the network")
+        if stretch is not None:
+            _check_stretch(stretch, states)
         factors = level.factors
         if factors is not None and not (factors.dtype == torch.int64 and factors.shape == bias.shape):
             raise _refused("Neurons do not have one factor each")
         if factors is not None and not -1 <= int(factors.min()) <= int(factors.max()) < states:
             raise _refused(f"Neurons are multiplied by others than the {states} states of the network")
+
+
+def _check_stretch(stretch: Stretch, states: int) -> None:
+    """Raise `DeclarationError` where what is stretched is none of so many rows of states."""
+    rows, shape = stretch.rows, (stretch.count, 2)
+    known = rows.dtype == torch.int64 and 0 <= int(rows.min()) <= int(rows.max()) < states
+    real = _is_real(stretch.centres) and stretch.widths.is_floating_point() and bool((stretch.widths > 0).all())
+    if not (known and real and stretch.centres.shape == stretch.widths.shape == shape):
+        raise _refused(f"Neurons read others than the {states} states of the network, stretched")
 
 
 def _is_real(numbers: Tensor) -> bool:

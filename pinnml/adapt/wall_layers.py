@@ -1,0 +1,105 @@
+"""Whether a solution has layers at walls: by what neurons on stretched coordinates leave in a try."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+
+from torch import Tensor
+
+from pinnml.adapt.stretching import Stretching, gathered
+from pinnml.adapt.tries import Tryout, begun_on, drawn
+from pinnml.adapt.widening import Widening
+from pinnml.loss import PinnObjective
+from pinnml.network import ChainNetwork, body_of
+from pinnml.points import Collocation
+from pinnml.problem import Box
+
+NEURONS, POINTS = 200, 800
+"""Neurons of a try for one field, and points of an equation."""
+
+WIDTHS = (0.1, 0.01)
+"""w at first: of layers as in many textbooks, and of thin ones."""
+
+FINER = 3.0
+"""A width is tried that is so many times as small, or as large, …"""
+
+NARROWEST = 1e-5
+"""… but no smaller than this."""
+
+GAIN, LEAST = 0.5, 1e-3
+"""What is left with stretches, at most, as a share of what is left without; where that is less nothing is tried."""
+
+Stretches = tuple[Stretching, ...]
+
+
+def with_layers(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
+    """Return a rule for neurons with coordinates stretched at walls where that leaves far less, or the same rule.
+
+    Neurons are fitted to a least-squares problem, linear at θ, and compared between its points; these gather at all
+    walls, so that layers are seen by both. All ends of all coordinates are stretched at first, then those are left out
+    that leave no more without, and the width is refined.
+    """
+    every = stretched_at_all_walls(objective, WIDTHS[-1])
+    if not every or rule.spectrum is not None:
+        return rule
+    fitted, between = (_points(objective, count, seed, every) for seed, count in enumerate((POINTS, POINTS // 2), 1))
+    here, theta = begun_on(objective, theta, fitted)
+    few = replace(rule, neurons=math.ceil(NEURONS / math.sqrt(len(objective.problem.fields))))
+    tryout = Tryout(here, theta, few, between)
+
+    @cache
+    def left(stretches: Stretches) -> float:
+        return tryout.left(replace(few, stretches=stretches))
+
+    without = tryout.first.left
+    if without <= LEAST:
+        return rule
+    best = min((_of_width(every, width) for width in WIDTHS), key=left)
+    if left(best) > GAIN * without:
+        return rule
+    return replace(rule, stretches=_refined(best, left))
+
+
+def stretched_at_all_walls(objective: PinnObjective, width: float) -> Stretches:
+    """Return the stretches of all coordinates of a box at both ends, but for periodic ones.
+
+    There are none elsewhere, without equations, and where parameters are sought: noise has layers of its own.
+    """
+    network, problem = body_of(objective.network), objective.problem
+    is_known = bool(problem.equations) and not problem.unknowns
+    if not (is_known and isinstance(problem.domain, Box) and isinstance(network, ChainNetwork)):
+        return ()
+    axes = network.features.axes(network.features.coordinates())
+    alone = (axis for axis in dict.fromkeys(axes) if axes.count(axis) == 1)
+    return tuple(Stretching(axis, (-1.0, 1.0), width) for axis in alone)
+
+
+def _points(objective: PinnObjective, count: int, seed: int, stretches: Stretches) -> Collocation:
+    return gathered(objective.problem, drawn(objective, count, seed), stretches)
+
+
+def _refined(best: Stretches, left: Callable[[Stretches], float]) -> Stretches:
+    """Return stretches without ends that leave no more when they are left out, of the width that leaves least."""
+    for end in [(one.axis, end) for one in best for end in one.ends]:
+        fewer = tuple(_without(best, *end))
+        if fewer and left(fewer) <= left(best):
+            best = fewer
+    for factor in (1 / FINER, FINER):
+        other = _of_width(best, best[0].width * factor)
+        while other[0].width >= NARROWEST and left(other) < left(best):
+            best, other = other, _of_width(other, other[0].width * factor)
+    return best
+
+
+def _without(stretches: Stretches, axis: int, end: float) -> Iterator[Stretching]:
+    for one in stretches:
+        ends = tuple(other for other in one.ends if (one.axis, other) != (axis, end))
+        if ends:
+            yield replace(one, ends=ends)
+
+
+def _of_width(stretches: Stretches, width: float) -> Stretches:
+    return tuple(replace(one, width=width) for one in stretches)
