@@ -27,7 +27,7 @@ def another(
     steps of few neurons that cannot have a layer end where nothing leads further, far above the least of their linear
     model, and those of few that can find it. What depends on time is marched through instead.
     """
-    if estimate.trustworthy or estimate.largest <= LOST or state.spectrum is not None or times_of(objective.problem):
+    if estimate.trustworthy or estimate.largest <= LOST or times_of(objective.problem):
         return None
     model = objective.factorised
     if model is None or f <= NEAR * float(model[1].least) or is_straight(objective, theta):

@@ -97,7 +97,8 @@ class ReadoutsState:
 def suits(rule: Widening, state: ReadoutsState) -> Widening:
     """Return a rule for neurons on the coordinates with what the state knows of the data."""
     radius = rule.radius if state.radius is None else state.radius
-    found = replace(rule, spectrum=state.spectrum, reads=state.reads, singular=state.singular)
+    spectrum = None if state.stretches else state.spectrum
+    found = replace(rule, spectrum=spectrum, reads=state.reads, singular=state.singular)
     return replace(found, radius=radius, shape=state.shape, stretches=state.stretches)
 
 

@@ -272,7 +272,7 @@ class Readouts(AbstractAdaptation):
         if is_beginning(objective, state):
             return True
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
-        if state.spectrum is not None and not state.trained:
+        if state.spectrum is not None and not (state.trained or state.stretches):
             return True  # a network would begin with neurons to which such data are noise
         if not (state.trained or estimate.trustworthy):
             if not leads_to_the_solution(estimate, state.solved, numbers[1], objective):

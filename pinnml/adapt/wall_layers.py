@@ -43,24 +43,24 @@ def with_layers(objective: PinnObjective, theta: Tensor, rule: Widening) -> Wide
     that leave no more without, and the width is refined.
     """
     every = stretched_at_all_walls(objective, WIDTHS[-1])
-    if not every or rule.spectrum is not None:
+    if not every:
         return rule
     fitted, between = (_points(objective, count, seed, every) for seed, count in enumerate((POINTS, POINTS // 2), 1))
     here, theta = begun_on(objective, theta, fitted)
     few = replace(rule, neurons=math.ceil(NEURONS / math.sqrt(len(objective.problem.fields))))
-    tryout = Tryout(here, theta, few, between)
+    tryout, tanh = Tryout(here, theta, few, between), replace(few, spectrum=None)
 
     @cache
     def left(stretches: Stretches) -> float:
-        return tryout.left(replace(few, stretches=stretches))
+        return tryout.left(replace(tanh, stretches=stretches))
 
-    without = tryout.first.left
+    without = tryout.first.left if few.spectrum is None else min(tryout.first.left, left(()))
     if without <= LEAST:
         return rule
     best = min((_of_width(every, width) for width in WIDTHS), key=left)
     if left(best) > GAIN * without:
         return rule
-    return replace(rule, stretches=_refined(best, left))
+    return replace(rule, spectrum=None, stretches=_refined(best, left))
 
 
 def stretched_at_all_walls(objective: PinnObjective, width: float) -> Stretches:
