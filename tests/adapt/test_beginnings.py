@@ -64,8 +64,8 @@ def forced(width: float = 0.01) -> pm.Problem:
 def test_waves_that_the_data_call_for_are_given_up_for_a_layer() -> None:
     """Before, 0.36 and 0.47 were left after 12 s with these seeds."""
     for seed in (1, 2):
-        error = pm.solve(forced(), accuracy=1e-8, seconds=40, seed=seed, progress=False).error()
-        assert error is not None and error.relative_l2 < 1e-7
+        error = pm.solve(forced(), accuracy=1e-5, seconds=40, seed=seed, progress=False).error()
+        assert error is not None and error.relative_l2 < 1e-4
 
 
 def stalled(problem: pm.Problem) -> tuple[PinnObjective, torch.Tensor]:

@@ -92,12 +92,14 @@ PROBLEMS: dict[str, Callable[[], pm.Problem]] = {
 }  # fmt: skip
 
 
-def main(seconds: float, seeds: Sequence[int], names: Sequence[str]) -> None:
+def solve_each(
+    problems: Mapping[str, Callable[[], pm.Problem]], seconds: float, seeds: Sequence[int], names: Sequence[str]
+) -> None:
     """Solve each with the default for so many seconds, and print the errors beside what they are said to be."""
     warnings.simplefilter("ignore")
-    for name in names or PROBLEMS:
+    for name in names or problems:
         for seed in seeds:
-            solution = pm.solve(PROBLEMS[name](), seconds=seconds, seed=seed, device="cpu", progress=False)
+            solution = pm.solve(problems[name](), seconds=seconds, seed=seed, device="cpu", progress=False)
             error, estimate = solution.error(), solution.estimate
             assert error is not None
             told = "unknown" if estimate is None else f"{estimate.largest:.1e}, trusted: {estimate.trustworthy}"
@@ -106,4 +108,4 @@ def main(seconds: float, seeds: Sequence[int], names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), [int(seed) for seed in sys.argv[2].split(",")], sys.argv[3:])
+    solve_each(PROBLEMS, float(sys.argv[1]), [int(seed) for seed in sys.argv[2].split(",")], sys.argv[3:])
