@@ -6,6 +6,7 @@ from pinnml.adapt.climb import ReadoutsState
 from pinnml.adapt.discrepancy import Discrepancy, DiscrepancyState, misfit
 from pinnml.adapt.insertion import Insertion, InsertionState, insert, sensitivities
 from pinnml.adapt.more_points import joined
+from pinnml.adapt.neurons import Widening
 from pinnml.adapt.pruning import Pruning, residual_blocks, without
 from pinnml.adapt.rad import LADDER, RAD
 from pinnml.adapt.readouts import Readouts
@@ -14,7 +15,7 @@ from pinnml.adapt.renewal import MemoryWarning, Renewal
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage, best_of
 from pinnml.adapt.spectra import AbstractSpectrum, Band, Ring
 from pinnml.adapt.stretching import Stretching
-from pinnml.adapt.widening import Widening, freeze, narrowed, thaw, widen
+from pinnml.adapt.widening import freeze, narrowed, thaw, widen
 from pinnml.loss import AbstractBalance, AbstractScaling, Discretisation, EqualTraces, LinearisedSizes, PinnObjective
 
 __all__ = [

@@ -9,11 +9,11 @@ from functools import cache
 
 from torch import Tensor
 
+from pinnml.adapt.neurons import Widening
 from pinnml.adapt.singular import singular
 from pinnml.adapt.spectra import Band, Ring
 from pinnml.adapt.tries import Tryout, begun_on, drawn, least
 from pinnml.adapt.wave_numbers import bandwidths, peaks
-from pinnml.adapt.widening import Widening
 from pinnml.loss import PinnObjective
 from pinnml.problem import Pair
 

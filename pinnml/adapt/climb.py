@@ -9,10 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from pinnml.adapt.neurons import Widening
 from pinnml.adapt.rule import WHOLE, Kept
 from pinnml.adapt.spectra import AbstractSpectrum
 from pinnml.adapt.stretching import Stretching
-from pinnml.adapt.widening import Widening
 from pinnml.approximation import decay, fresh_points, linearised_error, losses_elsewhere
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, growth_of, neurons_of

@@ -39,11 +39,12 @@ from pinnml.adapt.more_points import (
     joined_where_large,
     on_all_parts,
 )
+from pinnml.adapt.neurons import Widening
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.shapes import with_shape
 from pinnml.adapt.wall_layers import with_layers
-from pinnml.adapt.widening import Widening, freeze, narrowed, widen
+from pinnml.adapt.widening import freeze, narrowed, widen
 from pinnml.approximation import differences_of_last_step, hierarchical_surplus
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective

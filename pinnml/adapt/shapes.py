@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.more_points import fields_and_residuals
+from pinnml.adapt.neurons import Widening
 from pinnml.adapt.tries import Tryout, begun_on, drawn
-from pinnml.adapt.widening import Widening
 from pinnml.approximation import field_values
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, body_of, neurons_of

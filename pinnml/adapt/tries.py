@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.keeping import on_points
-from pinnml.adapt.widening import Widening, freeze, next_level, widen
+from pinnml.adapt.neurons import Widening
+from pinnml.adapt.widening import freeze, next_level, widen
 from pinnml.loss import Discretisation, LinearisedTerm, PinnObjective
 from pinnml.network import FrozenNetwork, RandomFeatures, WidenedNetwork, Workspace
 from pinnml.objective import Evaluation, least_squares_solution

@@ -9,9 +9,9 @@ from functools import cache
 
 from torch import Tensor
 
+from pinnml.adapt.neurons import Widening
 from pinnml.adapt.stretching import Stretching, gathered
 from pinnml.adapt.tries import Tryout, begun_on, drawn
-from pinnml.adapt.widening import Widening
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, body_of
 from pinnml.points import Collocation
