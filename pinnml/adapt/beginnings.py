@@ -34,10 +34,10 @@ def another(
         return None
     width = state.stretches[0].width if state.stretches else 0.0
     begun = dict(state.begun) | {width: f}
-    if not stretched_at_all_walls(objective, WIDTHS[0]):
-        return None
     following = next((one for one in WIDTHS if one not in begun), min(begun, key=lambda one: begun[one]))
     if following == width:
         return None
     stretches = stretched_at_all_walls(objective, following) if following else ()
+    if following and not stretches:
+        return None
     return replace(state, stretches=stretches, begun=tuple(begun.items()))

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from pinnml.adapt.more_points import fields_and_residuals
 from pinnml.adapt.neurons import Widening
-from pinnml.adapt.tries import Tryout, begun_on, drawn
+from pinnml.adapt.tries import Tryout, axes_alone, begun_on, drawn
 from pinnml.approximation import field_values
 from pinnml.loss import PinnObjective
-from pinnml.network import ChainNetwork, body_of, neurons_of
+from pinnml.network import neurons_of
 from pinnml.points import Sobol
 
 NEURONS = 300
@@ -191,12 +191,8 @@ def _turns(turning: Sequence[int]) -> list[tuple[Move, Move]]:
 
 
 def _turning(objective: PinnObjective) -> list[int]:
-    """Return the coordinates that neurons read as they are: those that are periodic turn with no other."""
-    network = body_of(objective.network)
-    assert isinstance(network, ChainNetwork)
-    axes = network.features.axes(network.features.coordinates())
-    alone = [axis for axis in dict.fromkeys(axes) if axes.count(axis) == 1]
-    return alone if objective.problem.domain.dimension <= TURNED else []
+    """Return the coordinates that may turn: periodic ones turn with no other."""
+    return axes_alone(objective) if objective.problem.domain.dimension <= TURNED else []
 
 
 def _is_allowed(shape: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Coordinates stretched at walls, where a solution may have layers: by what neurons on them leave in a try."""
+"""Coordinates stretched at walls: how neurons read them, and how points gather there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from pinnml.errors import DeclarationError
 from pinnml.network import Stretch
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import Box, Everywhere, Parts, Problem
@@ -30,11 +31,20 @@ class Stretching:
         Where it is stretched, e: one of −1 and 1, or both.
     width : float
         w, above 0 (dimensionless): layers of this width are resolved, and all that are wider.
+
+    Raises
+    ------
+    DeclarationError
+        For other ends than these, none, or one twice.
     """
 
     axis: Annotated[int, AtLeast(0)]
     ends: tuple[float, ...]
     width: Annotated[float, Above(0)]
+
+    def __post_init__(self) -> None:
+        if not self.ends or len(set(self.ends)) < len(self.ends) or not {-1.0, 1.0}.issuperset(self.ends):
+            raise DeclarationError(f"ends is {self.ends}", "Stretching", "give (-1.0,), (1.0,) or both")
 
     def stretched(self, unit: Tensor) -> Tensor:
         """Return t for a coordinate scaled to [0, 1]."""
@@ -66,8 +76,13 @@ class Stretching:
 def of_rows(stretchings: Sequence[Stretching], rows: Tensor, axes: Sequence[int], corners: Tensor) -> Stretch:
     """Return the stretch of the rows of a network's states that belong to coordinates by `axes`.
 
-    The rows' values (w, 2) at the domain's lower and upper `corners` say how they scale the coordinates.
+    The rows' values (w, 2) at the domain's lower and upper `corners` say how they scale the coordinates. Raises
+    `DeclarationError` for a coordinate that none of them is.
     """
+    for one in stretchings:
+        if one.axis not in axes:
+            what = f"There is no coordinate of the number {one.axis}"
+            raise DeclarationError(what, "stretches of Widening", "give numbers of coordinates that are not periodic")
     places = [list(axes).index(one.axis) for one in stretchings]
     centres, widths = (corners.new_zeros(len(places), 2) for _ in range(2))
     widths[:] = math.inf

@@ -13,7 +13,7 @@ from pinnml.adapt.keeping import on_points
 from pinnml.adapt.neurons import Widening
 from pinnml.adapt.widening import freeze, next_level, widen
 from pinnml.loss import Discretisation, LinearisedTerm, PinnObjective
-from pinnml.network import FrozenNetwork, RandomFeatures, WidenedNetwork, Workspace
+from pinnml.network import ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork, Workspace, body_of
 from pinnml.objective import Evaluation, least_squares_solution
 from pinnml.points import Collocation, Sobol, sample
 from pinnml.settings import record
@@ -39,6 +39,14 @@ def drawn(objective: PinnObjective, count: int, seed: int) -> Collocation:
     points = sample(objective.problem, Sobol(count), torch.Generator().manual_seed(seed))
     like = next(iter(objective.collocation.values())).x
     return {name: one.to(like.device, like.dtype) for name, one in points.items()}
+
+
+def axes_alone(objective: PinnObjective) -> list[int]:
+    """Return the coordinates that neurons read as they are: not those that are periodic."""
+    network = body_of(objective.network)
+    assert isinstance(network, ChainNetwork)
+    axes = network.features.axes(network.features.coordinates())
+    return [axis for axis in dict.fromkeys(axes) if axes.count(axis) == 1]
 
 
 @record

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinnml.adapt.neurons import Widening
 from pinnml.adapt.stretching import Stretching, gathered
-from pinnml.adapt.tries import Tryout, begun_on, drawn
+from pinnml.adapt.tries import Tryout, axes_alone, begun_on, drawn
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, body_of
 from pinnml.points import Collocation
@@ -68,13 +68,10 @@ def stretched_at_all_walls(objective: PinnObjective, width: float) -> Stretches:
 
     There are none elsewhere, without equations, and where parameters are sought: noise has layers of its own.
     """
-    network, problem = body_of(objective.network), objective.problem
-    is_known = bool(problem.equations) and not problem.unknowns
-    if not (is_known and isinstance(problem.domain, Box) and isinstance(network, ChainNetwork)):
+    problem, is_chain = objective.problem, isinstance(body_of(objective.network), ChainNetwork)
+    if not (isinstance(problem.domain, Box) and is_chain and problem.equations) or problem.unknowns:
         return ()
-    axes = network.features.axes(network.features.coordinates())
-    alone = (axis for axis in dict.fromkeys(axes) if axes.count(axis) == 1)
-    return tuple(Stretching(axis, (-1.0, 1.0), width) for axis in alone)
+    return tuple(Stretching(axis, (-1.0, 1.0), width) for axis in axes_alone(objective))
 
 
 def _points(objective: PinnObjective, count: int, seed: int, stretches: Stretches) -> Collocation:

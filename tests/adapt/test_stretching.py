@@ -9,7 +9,7 @@ import torch
 
 import pinnml as pm
 from pinnml.adapt import Stretching
-from pinnml.adapt.stretching import gathered
+from pinnml.adapt.stretching import gathered, of_rows
 from pinnml.points import sample
 
 BOTH = (Stretching(0, (1.0,), 0.01), Stretching(1, (-1.0, 1.0), 0.1))
@@ -58,3 +58,15 @@ def test_means_over_the_domain_and_its_walls_stay() -> None:
         torch.stack([problem.domain.contains(moved["walls"].x, part) for part in problem.domain.parts]).any(0).all()
     )
     assert moved["seen"] is points["seen"]
+
+
+@pytest.mark.parametrize("ends", [(), (0.5,), (1.0, 1.0), (-1.0, 1.0, 1.0)])
+def test_other_ends_are_refused(ends: tuple[float, ...]) -> None:
+    with pytest.raises(pm.DeclarationError, match="ends"):
+        Stretching(0, ends, 0.1)
+
+
+def test_coordinates_that_are_not_there_are_refused() -> None:
+    rows, corners = torch.arange(2), torch.tensor([[-1.0, 1.0], [-1.0, 1.0]], dtype=torch.float64)
+    with pytest.raises(pm.DeclarationError, match="number 2"):
+        of_rows([Stretching(2, (1.0,), 0.1)], rows, [0, 1], corners)
