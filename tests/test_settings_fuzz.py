@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ SAMPLES: dict[str, Any] = {
     "readouts": pm.adapt.Readouts(),
     "waves": pm.adapt.Widening(5, None, coordinates=True, spectrum=pm.adapt.Ring((20.0, 0.0))),
     "band": pm.adapt.Band((20.0, 0.0)),
+    "patches": pm.adapt.Widening(5, None, coordinates=True, patches=(pm.adapt.Patch((0.5, 0.0), (0.1, math.inf)),)),
     "layers": pm.adapt.Widening(5, None, coordinates=True, stretches=(pm.adapt.Stretching(0, (-1.0, 1.0), 0.01),)),
     "insertion": pm.adapt.Insertion(pm.adapt.Fixed(20), wanted=1e-3),
     "assessed": pm.adapt.Assessed(pm.adapt.Fixed(20), every=5),

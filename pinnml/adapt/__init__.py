@@ -7,6 +7,7 @@ from pinnml.adapt.discrepancy import Discrepancy, DiscrepancyState, misfit
 from pinnml.adapt.insertion import Insertion, InsertionState, insert, sensitivities
 from pinnml.adapt.more_points import joined
 from pinnml.adapt.neurons import Widening
+from pinnml.adapt.patches import Patch
 from pinnml.adapt.pruning import Pruning, residual_blocks, without
 from pinnml.adapt.rad import LADDER, RAD
 from pinnml.adapt.readouts import Readouts
@@ -41,6 +42,7 @@ __all__ = [
     "Kept",
     "LinearisedSizes",
     "MemoryWarning",
+    "Patch",
     "PinnObjective",
     "Readouts",
     "ReadoutsState",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.neurons import Widening
+from pinnml.adapt.patches import Patch
 from pinnml.adapt.rule import WHOLE, Kept
 from pinnml.adapt.spectra import AbstractSpectrum
 from pinnml.adapt.stretching import Stretching
@@ -70,10 +71,10 @@ class ReadoutsState:
     neurons there were on the levels that were solved before, and the least f that was known there. Neurons on the
     coordinates of an untrained network are waves with a `spectrum` where data are fast, read as many as `reads`, and
     are as narrow as `radius` says, None for what goes with their number, or have a `shape`, which has left the share
-    `left` in a try; some are multiplied by what is `singular`, and some read coordinates with `stretches`. With
-    `marched` neurons an evolution was solved from its start on, 0 where that was not tried. `begun` has the widths of
-    layers with which few neurons were solved, 0 for none, and the f that each left, where the first of them had not
-    found the solution.
+    `left` in a try; some are multiplied by what is `singular`, some read coordinates with `stretches`, and some lie in
+    `patches`. With `marched` neurons an evolution was solved from its start on, 0 where that was not tried. `begun` has
+    the widths of layers with which few neurons were solved, 0 for none, and the f that each left, where the first of
+    them had not found the solution.
     """
 
     trained: int = 0
@@ -90,6 +91,7 @@ class ReadoutsState:
     left: float = math.inf
     singular: tuple[int, ...] = ()
     stretches: tuple[Stretching, ...] = ()
+    patches: tuple[Patch, ...] = ()
     marched: int = 0
     begun: tuple[tuple[float, float], ...] = ()
 
@@ -97,9 +99,9 @@ class ReadoutsState:
 def suits(rule: Widening, state: ReadoutsState) -> Widening:
     """Return a rule for neurons on the coordinates with what the state knows of the data."""
     radius = rule.radius if state.radius is None else state.radius
-    spectrum = None if state.stretches else state.spectrum
-    found = replace(rule, spectrum=spectrum, reads=state.reads, singular=state.singular)
-    return replace(found, radius=radius, shape=state.shape, stretches=state.stretches)
+    spectrum = None if state.stretches or state.patches else state.spectrum
+    found = replace(rule, spectrum=spectrum, reads=state.reads, singular=state.singular, shape=state.shape)
+    return replace(found, radius=radius, stretches=state.stretches, patches=state.patches)
 
 
 def foreseen(estimate: Estimate, ratio: float, dimension: int) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from pinnml.adapt.neurons import Widening
+from pinnml.adapt.patches import gathered_in
 from pinnml.adapt.rad import RAD, follow
-from pinnml.adapt.stretching import Stretching, gathered
+from pinnml.adapt.stretching import gathered
 from pinnml.approximation import residual_values
 from pinnml.loss import PinnObjective
 from pinnml.points import Collocation, ConditionPoints, Hammersley, Sobol, sample
@@ -47,10 +49,12 @@ def on_all_parts(
     return {name: fresh[name] if name in more - set(equations) else points for name, points in collocation.items()}
 
 
-def joined_at_layers(
-    objective: PinnObjective, count: int, inside: int, generator: torch.Generator, stretchings: Sequence[Stretching]
+def joined_where_narrow(
+    objective: PinnObjective, count: int, inside: int, generator: torch.Generator, rule: Widening
 ) -> Collocation:
     """Return the first `count` points of every equation with others that gather at layers, and all others so, too.
+
+    Of a rule with patches they gather there.
 
     There are `inside` points in all, or twice as many as at first. A boundary has points as `Sobol` would give it.
     """
@@ -58,7 +62,8 @@ def joined_at_layers(
     fewest = min(len(begun[name].x) for name in problem.equations)
     others = Sobol(max(inside - fewest, fewest))
     fresh = sample(problem, others, generator, dtype=like.dtype, device=like.device)
-    found = dict(gathered(problem, fresh, stretchings))
+    moved = gathered_in(problem, fresh, rule.patches) if rule.patches else gathered(problem, fresh, rule.stretches)
+    found = dict(moved)
     return found | {name: joined(begun[name], found[name]) for name in problem.equations}
 
 

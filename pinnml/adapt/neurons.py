@@ -10,10 +10,11 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from pinnml.adapt.patches import Patch, within
 from pinnml.adapt.spectra import AbstractSpectrum
 from pinnml.adapt.stretching import Stretching
 from pinnml.errors import DeclarationError
-from pinnml.network import RandomFeatures, Sin, StatesNetwork, Stretch
+from pinnml.network import Patches, RandomFeatures, Sin, StatesNetwork, Stretch
 from pinnml.settings import Above, AtLeast, Count, setting
 
 FLAT = 1e-8
@@ -56,6 +57,8 @@ class Widening:
         where a start and a wall do not go together, of those with these numbers.
     stretches : tuple of Stretching, default ()
         Half of the neurons on the coordinates read some of them stretched where layers are.
+    patches : tuple of Patch, default ()
+        Half of the neurons on the coordinates lie in patches, evenly, in each as if it were all of the domain.
     """
 
     neurons: Count = 1000
@@ -67,6 +70,7 @@ class Widening:
     shape: tuple[tuple[float, ...], ...] = ()
     singular: tuple[Annotated[int, AtLeast(0)], ...] = ()
     stretches: tuple[Stretching, ...] = ()
+    patches: tuple[Patch, ...] = ()
 
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
@@ -161,6 +165,23 @@ def on_stretched(
     read = torch.cat([plain, torch.arange(len(states), len(whole), device=rows.device)])
     found = replace(rule, shape=()).draw(whole, read, generator)
     return replace(found, read=plain.to(states.device), stretch=stretch)
+
+
+def in_patches(
+    rule: Widening, patches: Patches, states: Tensor, rows: Tensor, generator: torch.Generator
+) -> list[RandomFeatures]:
+    """Return neurons that read some rows of the states (w, n), multiplied by one patch after another.
+
+    They bend about once within one width of it.
+    """
+    found = []
+    for number in range(patches.count):
+        neurons = (rule.neurons + number) // patches.count  # all of them, the last ones with what is left over
+        local = within(patches, number, states, generator)
+        level = replace(rule, neurons=neurons, radius=LEAST, shape=(), spectrum=None).draw(local, rows, generator)
+        factors = torch.full_like(level.bias, len(states) + number, dtype=torch.int64)
+        found.append(replace(level, factors=factors, patches=patches))
+    return found
 
 
 def around_hole(

@@ -30,15 +30,16 @@ from pinnml.adapt.climb import (
     with_level,
 )
 from pinnml.adapt.keeping import has_room
-from pinnml.adapt.lightening import lightened
+from pinnml.adapt.lightening import is_straight, lightened
 from pinnml.adapt.marching import held, is_called_for, marched
 from pinnml.adapt.more_points import (
     fields_and_residuals,
     first_points,
-    joined_at_layers,
     joined_where_large,
+    joined_where_narrow,
     on_all_parts,
 )
+from pinnml.adapt.narrow import with_patches
 from pinnml.adapt.neurons import Widening
 from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
@@ -146,13 +147,14 @@ class Readouts(AbstractAdaptation):
         """Freeze the untrained network, widen it on its coordinates, and begin as an evolution does, or with N = 0."""
         if not self.untrained or not can_be_read(objective, theta):
             return None, ReadoutsState(until=self.train)
-        rule = with_layers(objective, theta, suited(objective, theta, self.untrained[-1]))
+        rule = _with_narrow(objective, theta, suited(objective, theta, self.untrained[-1]))
         first = ReadoutsState(
             spectrum=rule.spectrum,
             reads=rule.reads,
             radius=rule.radius,
             singular=rule.singular,
             stretches=rule.stretches,
+            patches=rule.patches,
         )
         return self._begun(objective, theta, first, copied(generator))
 
@@ -224,7 +226,8 @@ class Readouts(AbstractAdaptation):
         if may_grow and self._promises(progress, levels[: number + 1], objective, state):
             theta = theta if progress.estimate.lighter is None else progress.estimate.lighter
             rule, left = self._with_shape(objective, theta, number, state)
-            again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left, stretches=rule.stretches)
+            again = replace(state, steps=0, f=math.inf, shape=rule.shape, left=left)
+            again = replace(again, stretches=rule.stretches, patches=rule.patches)
             return self._widened(objective, theta, rule, generator, again), again
         if state.trained and not may_grow:
             more = self._more_points(objective, theta, generator)
@@ -247,12 +250,13 @@ class Readouts(AbstractAdaptation):
         Few neurons say nothing about that, after many it costs too much, and waves have their lengths.
         """
         rule = self._levels(state)[number]
-        is_free = not (state.trained or rule.spectrum or rule.stretches) and self.untrained[number].radius is None
+        is_known = state.trained or rule.spectrum or rule.stretches or rule.patches
+        is_free = not is_known and self.untrained[number].radius is None
         if not (is_free and rule.neurons >= FEW and neurons_of(objective.network) < MANY):
             return rule, state.left
-        stretched = with_layers(objective, theta, rule)
-        if stretched.stretches:
-            return stretched, state.left
+        narrow = _with_narrow(objective, theta, rule)
+        if narrow.stretches or narrow.patches:
+            return narrow, state.left
         return with_shape(objective, theta, rule, state.left)
 
     def _has_room(self, objective: PinnObjective, theta: Tensor, level: Widening) -> bool:
@@ -273,12 +277,13 @@ class Readouts(AbstractAdaptation):
         if is_beginning(objective, state):
             return True
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
-        if state.spectrum is not None and not (state.trained or state.stretches):
+        if state.spectrum is not None and not (state.trained or state.stretches or state.patches):
             return True  # a network would begin with neurons to which such data are noise
         if not (state.trained or estimate.trustworthy):
             if not leads_to_the_solution(estimate, state.solved, numbers[1], objective):
                 return False
-            return not is_elsewhere(objective, progress.iterate.theta)
+            theta = progress.iterate.theta
+            return is_straight(objective, theta) or not is_elsewhere(objective, theta)
         return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / self.gain
 
     def _frozen(
@@ -318,9 +323,9 @@ class Readouts(AbstractAdaptation):
         had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
         missing = {name: wanted - count for name, count in had.items() if count < wanted}
         assert state.body is not None
-        if rule.stretches:
+        if rule.stretches or rule.patches:
             first = self.points.stages[0].points
-            points = joined_at_layers(objective, first, wanted, generator, rule.stretches)
+            points = joined_where_narrow(objective, first, wanted, generator, rule)
             return widen(objective, theta, rule, generator, points)
         alone = state.body if state.trained else 0 * state.body  # an untrained network is wrong wherever it is drawn
         collocation: Collocation = joined_where_large(self.points, narrowed(objective), alone, missing, generator)
@@ -364,3 +369,8 @@ class Readouts(AbstractAdaptation):
             f"After {state.trained} iterations of training and {sum(level.neurons for level in self.levels)} neurons "
             f"the estimated error is {error}; allow more neurons (levels), points (most) or training (longest)."
         )
+
+
+def _with_narrow(objective: PinnObjective, theta: Tensor, rule: Widening) -> Widening:
+    """Return a rule for neurons with layers at walls, or places within the domain, where it is narrow."""
+    return with_patches(objective, theta, with_layers(objective, theta, rule))

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from pinnml.adapt.keeping import frozen_on
-from pinnml.adapt.neurons import LEAST, Widening, around_hole, on_stretched
+from pinnml.adapt.neurons import LEAST, Widening, around_hole, in_patches, on_stretched
+from pinnml.adapt.patches import on_rows
 from pinnml.adapt.stretching import of_rows
 from pinnml.errors import DeclarationError
 from pinnml.loss import Discretisation, PinnObjective
@@ -102,9 +103,12 @@ def _level(
     each = rule.neurons // (len(around) + len(singular) + BESIDE)
     others = replace(rule, neurons=rule.neurons - each * (len(around) + len(singular)))
     axes = features.axes(rows) if rule.coordinates else []
-    half = others.neurons // 2 if rule.coordinates and rule.stretches else 0
+    half = others.neurons // 2 if rule.coordinates and (rule.stretches or rule.patches) else 0
     parts = [replace(others, neurons=others.neurons - half).draw(states, rows, generator, axes)]
-    if half:
+    if half and rule.patches:
+        patches = on_rows(rule.patches, rows, axes, corners)
+        parts += in_patches(replace(others, neurons=half), patches, states, rows, generator)
+    elif half:
         stretch = of_rows(rule.stretches, rows, axes, corners)
         parts.append(on_stretched(replace(others, neurons=half), stretch, states, rows, generator))
     if each:

@@ -40,6 +40,7 @@ from pinnml.network.inversion import Hole, Inversion
 from pinnml.network.module import Custom, ModuleNetwork
 from pinnml.network.network import AbstractLinearisation, AbstractNetwork, Architecture, Block
 from pinnml.network.ode_net import ODENet
+from pinnml.network.patch import Patches
 from pinnml.network.readout import JETS, WidenedNetwork
 from pinnml.network.side import Level, Side
 from pinnml.network.singularity import Singularity
@@ -94,6 +95,7 @@ __all__ = [
     "Member",
     "ModuleNetwork",
     "Normalised",
+    "Patches",
     "PeriodicEmbedding",
     "RandomFeatures",
     "ResNet",

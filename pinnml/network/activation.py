@@ -108,3 +108,19 @@ class Asinh(Activation):
         if k:
             out.add_(lower[-2], alpha=-k * k)
         return out.div_(square)
+
+
+@setting
+class Exp(Activation):
+    """σ = exp, its own derivative: not for neurons, but for what they are multiplied by.
+
+    It takes no parameters.
+    """
+
+    def value(self, z: Tensor, out: Tensor) -> Tensor:
+        """Return exp z."""
+        return torch.exp(z, out=out)
+
+    def following(self, z: Tensor, lower: list[Tensor], out: Tensor) -> Tensor:
+        """Return the derivative before."""
+        return out.copy_(lower[-1])

@@ -11,6 +11,7 @@ from torch import Tensor
 from pinnml.network.activation import Activation, Tanh
 from pinnml.network.chain_rule import ChainRule, Tape
 from pinnml.network.indices import MultiIndex, products
+from pinnml.network.patch import Patches
 from pinnml.network.stretch import Stretch
 from pinnml.network.workspace import Workspace
 from pinnml.settings import record
@@ -74,8 +75,9 @@ class RandomFeatures:
     """φ_k(s) = σ(a_k·s + b_k): neurons whose weights A (m, w) and biases b (m,) stay as drawn; σ is tanh or sin.
 
     They read the rows `read` of the states of a network, and after them those of a `stretch`, w in all. Some are
-    multiplied by a row, that of their number in `factors` (m,), of functions of the coordinates alone; −1 stands for
-    none. Source: random features of the coordinates themselves, Chen, Chi, E, Yang, J. Mach. Learn. 1 (2022).
+    multiplied by a row, that of their number in `factors` (m,), of functions of the coordinates alone, those of
+    `patches` after all states; −1 stands for none. Source: random features of the coordinates themselves, Chen, Chi, E,
+    Yang, J. Mach. Learn. 1 (2022).
     """
 
     weight: Tensor
@@ -84,6 +86,7 @@ class RandomFeatures:
     activation: Activation = field(default_factory=Tanh)
     factors: Tensor | None = None
     stretch: Stretch | None = None
+    patches: Patches | None = None
 
     @staticmethod
     def joined(parts: Sequence[RandomFeatures]) -> RandomFeatures:
@@ -91,12 +94,13 @@ class RandomFeatures:
 
         The first so many of a level have the same shares of all parts: errors are estimated from what the last ones
         add. Weights are zero for what a part does not read. All have the activation of the first part, and no more than
-        one has a stretch.
+        one has a stretch, and one patches.
         """
         if len(parts) == 1:
             return parts[0]
         read = torch.cat([part.read for part in parts]).unique()
-        (stretch,) = {id(part.stretch): part.stretch for part in parts if part.stretch is not None}.values() or (None,)
+        stretch = next((part.stretch for part in parts if part.stretch is not None), None)
+        patches = next((part.patches for part in parts if part.patches is not None), None)
         columns = len(read) + (0 if stretch is None else stretch.count)
         weight = parts[0].weight.new_zeros(sum(part.neurons for part in parts), columns)
         begin = 0
@@ -114,7 +118,7 @@ class RandomFeatures:
             none = [torch.full_like(part.bias, -1, dtype=torch.int64) for part in parts]
             known = [other if part.factors is None else part.factors for part, other in zip(parts, none, strict=True)]
             factors = torch.cat(known)[order]
-        return RandomFeatures(weight[order], bias[order], read, parts[0].activation, factors, stretch)
+        return RandomFeatures(weight[order], bias[order], read, parts[0].activation, factors, stretch, patches)
 
     @property
     def neurons(self) -> int:
@@ -136,6 +140,8 @@ class RandomFeatures:
         read, rule, scratch = states[:, self.read], ChainRule(indices, self.activation), workspace.scratch
         if self.stretch is not None:
             read = torch.cat([read, self.stretch.jets(states, indices)], 1)
+        if self.patches is not None:
+            states = torch.cat([states, self.patches.jets(states, indices)], 1)
         count = max(1, BLOCK // states.shape[2])
         for start in range(0, self.neurons, count):
             scratch.rewind()

@@ -14,6 +14,7 @@ from pinnml.network.deepened import DeepenedNetwork, origin_of
 from pinnml.network.features import RandomFeatures
 from pinnml.network.frozen import FrozenNetwork
 from pinnml.network.network import AbstractNetwork
+from pinnml.network.patch import Patches
 from pinnml.network.readout import WidenedNetwork
 from pinnml.network.states import StatesNetwork
 from pinnml.network.stretch import Stretch
@@ -113,7 +114,8 @@ def _check_levels(levels: Sequence[RandomFeatures], states: int) -> None:
         factors = level.factors
         if factors is not None and not (factors.dtype == torch.int64 and factors.shape == bias.shape):
             raise _refused("Neurons do not have one factor each")
-        if factors is not None and not -1 <= int(factors.min()) <= int(factors.max()) < states:
+        patches = 0 if level.patches is None else _check_patches(level.patches, states)
+        if factors is not None and not -1 <= int(factors.min()) <= int(factors.max()) < states + patches:
             raise _refused(f"Neurons are multiplied by others than the {states} states of the network")
 
 
@@ -124,6 +126,16 @@ def _check_stretch(stretch: Stretch, states: int) -> None:
     real = _is_real(stretch.centres) and stretch.widths.is_floating_point() and bool((stretch.widths > 0).all())
     if not (known and real and stretch.centres.shape == stretch.widths.shape == shape):
         raise _refused(f"Neurons read others than the {states} states of the network, stretched")
+
+
+def _check_patches(patches: Patches, states: int) -> int:
+    """Return how many there are; raise `DeclarationError` where they are none of so many rows of states."""
+    rows, centres, widths = patches.rows, patches.centres, patches.widths
+    known = rows.dtype == torch.int64 and rows.ndim == 1 and all(0 <= row < states for row in rows.tolist())
+    real = _is_real(centres) and widths.is_floating_point() and bool((widths > 0).all())
+    if not (known and real and centres.ndim == 2 and centres.shape == widths.shape == (len(centres), len(rows))):
+        raise _refused(f"Neurons lie in patches of others than the {states} states of the network")
+    return patches.count
 
 
 def _is_real(numbers: Tensor) -> bool:

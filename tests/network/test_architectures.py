@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pinnml.errors import DeclarationError
 from pinnml.io.plain import decode, encode
 from pinnml.network import MLP, Activation, Custom, FourierFeatures, PeriodicEmbedding, ResNet, Sin, Tanh
-from pinnml.network.activation import Asinh, Reciprocal
+from pinnml.network.activation import Asinh, Exp, Reciprocal
 
 CPU = torch.device("cpu")
 
@@ -65,7 +65,13 @@ def test_periodic_coordinates_enter_by_their_waves_alone(
 
 @pytest.mark.parametrize(
     ("activation", "function"),
-    [(Tanh(), torch.tanh), (Sin(), torch.sin), (Reciprocal(), torch.reciprocal), (Asinh(), torch.asinh)],
+    [
+        (Tanh(), torch.tanh),
+        (Sin(), torch.sin),
+        (Reciprocal(), torch.reciprocal),
+        (Asinh(), torch.asinh),
+        (Exp(), torch.exp),
+    ],
 )
 def test_activations_give_their_first_five_derivatives(
     activation: Activation, function: Callable[[Tensor], Tensor]
