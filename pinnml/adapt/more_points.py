@@ -54,7 +54,7 @@ def joined_where_narrow(
 ) -> Collocation:
     """Return the first `count` points of every equation with others that gather at layers, and all others so, too.
 
-    Of a rule with patches they gather there.
+    Without stretches they gather in the patches of the rule.
 
     There are `inside` points in all, or twice as many as at first. A boundary has points as `Sobol` would give it.
     """
@@ -62,8 +62,8 @@ def joined_where_narrow(
     fewest = min(len(begun[name].x) for name in problem.equations)
     others = Sobol(max(inside - fewest, fewest))
     fresh = sample(problem, others, generator, dtype=like.dtype, device=like.device)
-    moved = gathered_in(problem, fresh, rule.patches) if rule.patches else gathered(problem, fresh, rule.stretches)
-    found = dict(moved)
+    stretched = rule.stretches or not rule.patches
+    found = dict(gathered(problem, fresh, rule.stretches) if stretched else gathered_in(problem, fresh, rule.patches))
     return found | {name: joined(begun[name], found[name]) for name in problem.equations}
 
 

@@ -32,6 +32,12 @@ LITTLE = 0.02
 MOST = 4
 """The most places."""
 
+THINNEST = 1e-3
+"""The least deviation, as a share of a cell: of few points nothing is known."""
+
+ALL = (-1.0, 1.0)
+"""The ends of a coordinate."""
+
 WIDE = 2.5
 """Widths of a patch, in deviations of r² from its centre."""
 
@@ -75,8 +81,9 @@ def narrow_places(objective: PinnObjective, theta: Tensor) -> tuple[Patch, ...]:
     alone = axes_alone(objective)
     for name, s, energy in _energies(objective, theta):
         for cell in _cells(s, energy, alone):
-            share, patch = _patch(s, energy, cell)
-            if share >= LITTLE:
+            narrow = [axis for axis, (low, high) in enumerate(cell) if (low, high) != ALL]
+            patch, share = _patch(s, energy, cell, narrow)
+            if patch is not None and share >= LITTLE:
                 places.append((share, _finer(objective, theta, name, patch)))
     places.sort(key=lambda place: -place[0])
     return tuple(dict.fromkeys(patch for _, patch in places[:MOST]))
@@ -91,7 +98,8 @@ def _energies(objective: PinnObjective, theta: Tensor) -> Iterator[tuple[str, Te
     for chunk in objective.chunks:
         if isinstance(chunk.term.region, Everywhere | Parts):
             residual = chunk.at(theta, Workspace()).residual
-            found.setdefault(chunk.term.name, []).append((chunk.x, residual.square().sum(0)))
+            if residual.shape[1] == len(chunk.x):  # each has its own point
+                found.setdefault(chunk.term.name, []).append((chunk.x, residual.square().sum(0)))
     whole = sum(float(energy.sum()) for parts in found.values() for _, energy in parts)
     for name, parts in found.items():
         x, energy = (torch.cat(both) for both in zip(*parts, strict=True))
@@ -103,7 +111,7 @@ def _cells(s: Tensor, energy: Tensor, axes: Sequence[int]) -> Iterator[tuple[tup
     """Yield the cells with nearly all of r², narrow along a coordinate at least, by their ends along each."""
     runs = [_runs(s[:, axis], energy) if axis in axes else [] for axis in range(s.shape[1])]
     if any(runs):
-        yield from product(*(found or [(-1.0, 1.0)] for found in runs))
+        yield from product(*(found or [ALL] for found in runs))
 
 
 def _runs(s: Tensor, energy: Tensor) -> list[tuple[float, float]]:
@@ -124,23 +132,25 @@ def _runs(s: Tensor, energy: Tensor) -> list[tuple[float, float]]:
     ]
 
 
-def _patch(s: Tensor, energy: Tensor, cell: Sequence[tuple[float, float]]) -> tuple[float, Patch]:
-    """Return the share of r² in a cell, and a patch there."""
+def _patch(
+    s: Tensor, energy: Tensor, cell: Sequence[tuple[float, float]], narrow: Sequence[int]
+) -> tuple[Patch | None, float]:
+    """Return a patch in a cell, narrow along some coordinates, if r² is finite there, and the share of r².
+
+    It is rounded, so that it is the same whatever the order of sums.
+    """
     inside = torch.stack([(s[:, axis] >= low) & (s[:, axis] <= high) for axis, (low, high) in enumerate(cell)]).all(0)
     own, x = energy[inside], s[inside]
-    if len(own) == 0 or not float(own.sum()) > 0:
-        return 0.0, Patch((0.0,) * len(cell), (math.inf,) * len(cell))
-    weights = own / own.sum()
-    mean = weights @ x
-    deviation = (weights @ (x - mean).square()).sqrt()
-    wide = [high - low > 1 for low, high in cell]
-    centre = tuple(0.0 if one else float(c) for one, c in zip(wide, mean.clamp(-1, 1), strict=True))
-    least = 1 / BINS / 2
-    widths = tuple(
-        math.inf if one else WIDE * max(float(w), least * (high - low) / 4)
-        for one, w, (low, high) in zip(wide, deviation, cell, strict=True)
-    )
-    return float(own.sum() / energy.sum()), Patch(centre, widths)
+    if not 0 < float(own.sum()) < math.inf:
+        return None, 0.0
+    mean = own @ x / own.sum()
+    deviation = (own @ (x - mean).square() / own.sum()).sqrt()
+    centre, widths = [0.0] * len(cell), [math.inf] * len(cell)
+    for axis in narrow:
+        low, high = cell[axis]
+        centre[axis] = round(min(max(float(mean[axis]), -1.0), 1.0), 4)
+        widths[axis] = float(f"{WIDE * max(float(deviation[axis]), THINNEST * (high - low)):.2g}")
+    return Patch(tuple(centre), tuple(widths)), float(own.sum() / energy.sum())
 
 
 def _finer(objective: PinnObjective, theta: Tensor, name: str, patch: Patch) -> Patch:
@@ -159,7 +169,7 @@ def _finer(objective: PinnObjective, theta: Tensor, name: str, patch: Patch) -> 
     objective.count(points=len(s))
     x = lower + (s + 1) / 2 * lengths
     energy = residual_values(problem, objective.network, theta, name, x).square().sum(0)
-    return _patch(s, energy, cell)[1]
+    return _patch(s, energy, cell, patch.axes)[0] or patch
 
 
 def _scaled(domain: Box, x: Tensor) -> Tensor:

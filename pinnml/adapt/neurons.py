@@ -58,7 +58,8 @@ class Widening:
     stretches : tuple of Stretching, default ()
         Half of the neurons on the coordinates read some of them stretched where layers are.
     patches : tuple of Patch, default ()
-        Half of the neurons on the coordinates lie in patches, evenly, in each as if it were all of the domain.
+        Half of the neurons on the coordinates lie in patches, evenly, in each as if it were all of the domain; without
+        stretches alone.
     """
 
     neurons: Count = 1000

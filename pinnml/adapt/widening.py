@@ -92,7 +92,8 @@ def _level(
 ) -> RandomFeatures:
     """Return neurons on the states at n points (w, n), some for holes, and some multiplied by what is singular.
 
-    Some are on stretched coordinates, which are known by the states (w, 2) at two `corners` of the domain. On learned
+    Some are on stretched coordinates, or in patches, which are known by the states (w, 2) at two `corners` of the
+    domain. On learned
     states nothing is tried: what is certain is taken.
     """
     features, rows = network.states.features, rule.rows(network.states)
@@ -105,12 +106,12 @@ def _level(
     axes = features.axes(rows) if rule.coordinates else []
     half = others.neurons // 2 if rule.coordinates and (rule.stretches or rule.patches) else 0
     parts = [replace(others, neurons=others.neurons - half).draw(states, rows, generator, axes)]
-    if half and rule.patches:
-        patches = on_rows(rule.patches, rows, axes, corners)
-        parts += in_patches(replace(others, neurons=half), patches, states, rows, generator)
-    elif half:
+    if half and rule.stretches:
         stretch = of_rows(rule.stretches, rows, axes, corners)
         parts.append(on_stretched(replace(others, neurons=half), stretch, states, rows, generator))
+    elif half:
+        patches = on_rows(rule.patches, rows, axes, corners)
+        parts += in_patches(replace(others, neurons=half), patches, states, rows, generator)
     if each:
         parts += [around_hole(each, states, left, own, generator) for left, own in around]
         gentle = tuple(tuple(GENTLE * entry for entry in row) for row in rule.shape)

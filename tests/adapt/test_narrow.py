@@ -132,3 +132,15 @@ def test_a_run_with_patches_is_resumed_to_the_bit(tmp_path: Path) -> None:
     assert torch.equal(last.theta, whole.theta)
     assert torch.equal(last.collocation["pde"].x, whole.collocation["pde"].x)
     assert [row.loss for row in last.history] == [row.loss for row in whole.history]
+
+
+def test_residuals_that_are_not_finite_say_nothing(on_one_thread: None) -> None:
+    def equation(u_xx: Tensor, x: Tensor) -> Tensor:
+        return u_xx - 1 / (x - x[0]).abs() ** 200
+
+    problem = pm.Problem(
+        pm.Box(x=(0, 1)),
+        ["u"],
+        conditions={"pde": pm.Interior(equation), "ends": pm.Value(u=0.0, on=["x=0", "x=1"])},
+    )
+    assert narrow_places(*begin(problem)) == ()
