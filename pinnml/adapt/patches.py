@@ -9,10 +9,11 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from pinnml.adapt.gathering import moved
 from pinnml.errors import DeclarationError
 from pinnml.network import Patches
 from pinnml.points import Collocation, ConditionPoints
-from pinnml.problem import Box, Everywhere, Parts, Problem
+from pinnml.problem import Box, Problem
 from pinnml.settings import Above, setting
 
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -116,16 +117,8 @@ def within(patches: Patches, number: int, states: Tensor, generator: torch.Gener
 
 
 def gathered_in(problem: Problem, collocation: Collocation, patches: Sequence[Patch]) -> Collocation:
-    """Return the points of equations and boundaries of a box, half of them gathered in patches.
-
-    Weights make up for that. Points with data, and those of conditions elsewhere, stay.
-    """
-    assert isinstance(problem.domain, Box)
-    moved = dict(collocation)
-    for name, points in collocation.items():
-        if isinstance(problem.soft_terms[name].region, Everywhere | Parts) and not points.data:
-            moved[name] = _gathered(problem.domain, points, patches)
-    return moved
+    """Return the points of equations and boundaries of a box, half of them gathered in patches (`moved`)."""
+    return moved(problem, collocation, lambda domain, points: _gathered(domain, points, patches))
 
 
 def _gathered(domain: Box, points: ConditionPoints, patches: Sequence[Patch]) -> ConditionPoints:

@@ -9,10 +9,11 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from pinnml.adapt.gathering import moved
 from pinnml.errors import DeclarationError
 from pinnml.network import Stretch
 from pinnml.points import Collocation, ConditionPoints
-from pinnml.problem import Box, Everywhere, Parts, Problem
+from pinnml.problem import Box, Problem
 from pinnml.settings import Above, AtLeast, setting
 
 HALVINGS = 60
@@ -95,16 +96,8 @@ def of_rows(stretchings: Sequence[Stretching], rows: Tensor, axes: Sequence[int]
 
 
 def gathered(problem: Problem, collocation: Collocation, stretchings: Sequence[Stretching]) -> Collocation:
-    """Return the points of equations and boundaries of a box gathered where coordinates are stretched.
-
-    Weights make up for that. Points with data, and those of conditions elsewhere, stay.
-    """
-    assert isinstance(problem.domain, Box)
-    moved = dict(collocation)
-    for name, points in collocation.items():
-        if isinstance(problem.soft_terms[name].region, Everywhere | Parts) and not points.data:
-            moved[name] = _gathered(problem.domain, points, stretchings)
-    return moved
+    """Return the points of equations and boundaries of a box gathered where coordinates are stretched (`moved`)."""
+    return moved(problem, collocation, lambda domain, points: _gathered(domain, points, stretchings))
 
 
 def _gathered(domain: Box, points: ConditionPoints, stretchings: Sequence[Stretching]) -> ConditionPoints:

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import torch
 from test_bandwidths import begin
-from test_wall_layers import smooth, thin
+from test_wall_layers import check_resumed_to_the_bit, smooth, thin
 from torch import Tensor
 
 import pinnml as pm
-from pinnml.adapt import Readouts, Widening
+from pinnml.adapt import Widening
 from pinnml.adapt.narrow import narrow_places, with_patches
-from pinnml.optim import Iterations
 
 USUAL = Widening(1000, None, coordinates=True)
 
@@ -119,19 +118,7 @@ def test_solutions_with_peaks_are_found(problem: pm.Problem, at_most: float) -> 
 
 
 def test_a_run_with_patches_is_resumed_to_the_bit(tmp_path: Path) -> None:
-    rule = Readouts(untrained=tuple(Widening(count, None, coordinates=True) for count in (20, 40)), longest=1)
-
-    def solved(until: int, out: Path | None = None) -> pm.Solution:
-        points = pm.Sobol(300)
-        return pm.solve(peaked(), points=points, refine=rule, stop=Iterations(until), out=out, progress=False)
-
-    last = solved(1, tmp_path)
-    for until in (2, 3, 4):
-        last = pm.resume(tmp_path, peaked(), stop=Iterations(until))
-    whole = solved(4)
-    assert torch.equal(last.theta, whole.theta)
-    assert torch.equal(last.collocation["pde"].x, whole.collocation["pde"].x)
-    assert [row.loss for row in last.history] == [row.loss for row in whole.history]
+    check_resumed_to_the_bit(peaked, tmp_path)
 
 
 def test_residuals_that_are_not_finite_say_nothing(on_one_thread: None) -> None:

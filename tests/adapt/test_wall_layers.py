@@ -123,17 +123,22 @@ def test_solutions_with_layers_are_found(declare: Callable[[], pm.Problem], at_m
         assert error is not None and error.relative_l2 < at_most
 
 
-def test_a_run_with_layers_is_resumed_to_the_bit(tmp_path: Path) -> None:
+def check_resumed_to_the_bit(declare: Callable[[], pm.Problem], folder: Path) -> None:
+    """Assert that a run with levels on the coordinates goes on as if it had never been stopped."""
     rule = Readouts(untrained=tuple(Widening(count, None, coordinates=True) for count in (20, 40)), longest=1)
     points = pm.Sobol(300)
 
     def solved(until: int, out: Path | None = None) -> pm.Solution:
-        return pm.solve(thin(), points=points, refine=rule, stop=Iterations(until), out=out, progress=False)
+        return pm.solve(declare(), points=points, refine=rule, stop=Iterations(until), out=out, progress=False)
 
-    last = solved(1, tmp_path)
+    last = solved(1, folder)
     for until in (2, 3, 4):
-        last = pm.resume(tmp_path, thin(), stop=Iterations(until))
+        last = pm.resume(folder, declare(), stop=Iterations(until))
     whole = solved(4)
     assert torch.equal(last.theta, whole.theta)
     assert torch.equal(last.collocation["pde"].x, whole.collocation["pde"].x)
     assert [row.loss for row in last.history] == [row.loss for row in whole.history]
+
+
+def test_a_run_with_layers_is_resumed_to_the_bit(tmp_path: Path) -> None:
+    check_resumed_to_the_bit(thin, tmp_path)
