@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from torch import Tensor
+
 from pinnml.points import Collocation, ConditionPoints
 from pinnml.problem import Box, Everywhere, Parts, Problem
 
@@ -21,3 +23,13 @@ def moved(
         if isinstance(problem.soft_terms[name].region, Everywhere | Parts) and not points.data:
             found[name] = move(problem.domain, points)
     return found
+
+
+def scaled(domain: Box, x: Tensor) -> Tensor:
+    """Return points (n, d) of a box scaled to [−1, 1]."""
+    return 2 * (x - x.new_tensor(domain.lower)) / x.new_tensor(domain.lengths) - 1
+
+
+def unscaled(domain: Box, s: Tensor) -> Tensor:
+    """Return the points (n, d) of a box of which these are the scaled ones."""
+    return s.new_tensor(domain.lower) + (s + 1) / 2 * s.new_tensor(domain.lengths)

@@ -52,19 +52,17 @@ def on_all_parts(
 def joined_where_narrow(
     objective: PinnObjective, count: int, inside: int, generator: torch.Generator, rule: Widening
 ) -> Collocation:
-    """Return the first `count` points of every equation with others that gather at layers, and all others so, too.
+    """Return the first `count` points of every equation with others that gather as neurons of a rule do.
 
-    Without stretches they gather in the patches of the rule.
-
+    So do all points of other conditions: where coordinates are stretched, or in patches without stretches.
     There are `inside` points in all, or twice as many as at first. A boundary has points as `Sobol` would give it.
     """
     problem, like, begun = objective.problem, objective.chunks[0].x, first_points(objective, count)
     fewest = min(len(begun[name].x) for name in problem.equations)
     others = Sobol(max(inside - fewest, fewest))
     fresh = sample(problem, others, generator, dtype=like.dtype, device=like.device)
-    stretched = rule.stretches or not rule.patches
-    found = dict(gathered(problem, fresh, rule.stretches) if stretched else gathered_in(problem, fresh, rule.patches))
-    return found | {name: joined(begun[name], found[name]) for name in problem.equations}
+    found = gathered(problem, fresh, rule.stretches) if rule.stretches else gathered_in(problem, fresh, rule.patches)
+    return dict(found) | {name: joined(begun[name], found[name]) for name in problem.equations}
 
 
 def fields_and_residuals(objective: PinnObjective, theta: Tensor) -> tuple[int, int]:

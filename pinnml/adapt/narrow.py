@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise, product
 
 import torch
 from torch import Tensor
 
+from pinnml.adapt.gathering import scaled, unscaled
 from pinnml.adapt.neurons import Widening
 from pinnml.adapt.patches import Patch, gathered_in
-from pinnml.adapt.tries import Tryout, axes_alone, begun_on, drawn
-from pinnml.adapt.wall_layers import NEURONS, POINTS
+from pinnml.adapt.tries import axes_alone, begun_on, drawn, may_gather, tried_where_narrow
 from pinnml.approximation import residual_values
 from pinnml.loss import PinnObjective
-from pinnml.network import ChainNetwork, Workspace, body_of
-from pinnml.points import Collocation, Sobol
+from pinnml.network import Workspace
+from pinnml.points import Sobol
 from pinnml.problem import Box, Everywhere, Parts
 
 LOOK = 8192
@@ -56,16 +57,12 @@ def with_patches(objective: PinnObjective, theta: Tensor, rule: Widening) -> Wid
     least-squares problem, linear at θ, and compared between its points, which gather in the patches. There are none
     outside of boxes, where parameters are sought, and beside stretched coordinates.
     """
-    problem, is_chain = objective.problem, isinstance(body_of(objective.network), ChainNetwork)
-    if not (isinstance(problem.domain, Box) and is_chain and problem.equations) or problem.unknowns or rule.stretches:
+    if rule.stretches or not may_gather(objective):
         return rule
     found = narrow_places(objective, theta)
     if not found:
         return rule
-    fitted, between = (_points(objective, count, seed, found) for seed, count in enumerate((POINTS, POINTS // 2), 1))
-    here, theta = begun_on(objective, theta, fitted)
-    few = replace(rule, neurons=math.ceil(NEURONS / math.sqrt(len(problem.fields))))
-    tryout = Tryout(here, theta, few, between)
+    tryout, few = tried_where_narrow(objective, theta, rule, partial(gathered_in, objective.problem, patches=found))
     if tryout.first.left <= LEAST:
         return rule
     others = [tuple(_wider(one, factor) for one in found) for factor in (1.0, WIDER, 1 / WIDER)]
@@ -104,7 +101,7 @@ def _energies(objective: PinnObjective, theta: Tensor) -> Iterator[tuple[str, Te
     for name, parts in found.items():
         x, energy = (torch.cat(both) for both in zip(*parts, strict=True))
         if float(energy.sum()) > LITTLE * whole:
-            yield name, _scaled(domain, x), energy
+            yield name, scaled(domain, x), energy
 
 
 def _cells(s: Tensor, energy: Tensor, axes: Sequence[int]) -> Iterator[tuple[tuple[float, float], ...]]:
@@ -156,6 +153,7 @@ def _patch(
 def _finer(objective: PinnObjective, theta: Tensor, name: str, patch: Patch) -> Patch:
     """Return a patch of an equation by more points within it; one of another condition stays."""
     problem, domain = objective.problem, objective.problem.domain
+    assert isinstance(domain, Box)
     if name not in problem.equations:
         return patch
     cell = [
@@ -165,21 +163,11 @@ def _finer(objective: PinnObjective, theta: Tensor, name: str, patch: Patch) -> 
     unit = Sobol().unit(LOOK // 4, len(cell), torch.Generator().manual_seed(1)).to(theta)
     low, high = torch.tensor(cell, dtype=theta.dtype, device=theta.device).T
     s = low + unit * (high - low)
-    lower, lengths = (theta.new_tensor(ends) for ends in (domain.lower, domain.lengths))
     objective.count(points=len(s))
-    x = lower + (s + 1) / 2 * lengths
+    x = unscaled(domain, s)
     energy = residual_values(problem, objective.network, theta, name, x).square().sum(0)
     return _patch(s, energy, cell, patch.axes)[0] or patch
 
 
-def _scaled(domain: Box, x: Tensor) -> Tensor:
-    lower, lengths = (x.new_tensor(ends) for ends in (domain.lower, domain.lengths))
-    return 2 * (x - lower) / lengths - 1
-
-
 def _wider(patch: Patch, factor: float) -> Patch:
     return replace(patch, widths=tuple(width * factor for width in patch.widths))
-
-
-def _points(objective: PinnObjective, count: int, seed: int, patches: Sequence[Patch]) -> Collocation:
-    return gathered_in(objective.problem, drawn(objective, count, seed), patches)

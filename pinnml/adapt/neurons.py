@@ -73,6 +73,11 @@ class Widening:
     stretches: tuple[Stretching, ...] = ()
     patches: tuple[Patch, ...] = ()
 
+    @property
+    def gathers(self) -> bool:
+        """Whether half of the neurons, and of the points that come with them, gather where a solution is narrow."""
+        return bool(self.stretches or self.patches)
+
     def read(self, states: int) -> list[int]:
         """Return the numbers of the states that are read, of so many; state 0 enters the first layer."""
         return [0] if self.coordinates else list(range(states - 1, 0, -self.every))[::-1]
@@ -178,6 +183,8 @@ def in_patches(
     found = []
     for number in range(patches.count):
         neurons = (rule.neurons + number) // patches.count  # all of them, the last ones with what is left over
+        if not neurons:
+            continue
         local = within(patches, number, states, generator)
         level = replace(rule, neurons=neurons, radius=LEAST, shape=(), spectrum=None).draw(local, rows, generator)
         factors = torch.full_like(level.bias, len(states) + number, dtype=torch.int64)

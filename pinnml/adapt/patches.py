@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from pinnml.adapt.gathering import moved
+from pinnml.adapt.gathering import moved, scaled, unscaled
 from pinnml.errors import DeclarationError
 from pinnml.network import Patches
 from pinnml.points import Collocation, ConditionPoints
@@ -37,7 +37,7 @@ class Patch:
     Raises
     ------
     DeclarationError
-        For centres outside of the domain, and where there are not as many widths.
+        For centres outside of the domain, where there are not as many widths, and where it is all of the domain.
     """
 
     centre: tuple[float, ...]
@@ -47,6 +47,8 @@ class Patch:
         if len(self.centre) != len(self.widths) or not all(-1 <= one <= 1 for one in self.centre):
             what = f"centre is {self.centre}, widths {self.widths}"
             raise DeclarationError(what, "Patch", "give both for every coordinate, centres from -1 to 1")
+        if not self.axes:
+            raise DeclarationError("widths are all infinite", "Patch", "give one that is finite")
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -122,8 +124,7 @@ def gathered_in(problem: Problem, collocation: Collocation, patches: Sequence[Pa
 
 
 def _gathered(domain: Box, points: ConditionPoints, patches: Sequence[Patch]) -> ConditionPoints:
-    lower, lengths = points.x.new_tensor(domain.lower), points.x.new_tensor(domain.lengths)
-    s = 2 * (points.x - lower) / lengths - 1
+    s = scaled(domain, points.x)
     free = s.abs() < 1
     reached = torch.stack([patch.reaches(s, free) for patch in patches])
     count = reached.sum(0)
@@ -134,7 +135,7 @@ def _gathered(domain: Box, points: ConditionPoints, patches: Sequence[Patch]) ->
         placed = torch.where((own & (rank == turn))[:, None], patch.placed(s, free), placed)
     densities = torch.stack([patch.density(placed, free) for patch in patches]) * reached
     density = torch.where(count > 0, 0.5 + 0.5 * densities.sum(0) / count.clamp_min(1), 1.0)
-    x = torch.where(placed == s, points.x, lower + (placed + 1) / 2 * lengths)
+    x = torch.where(placed == s, points.x, unscaled(domain, placed))
     weights = points.weights / density
     return ConditionPoints(x, weights * (points.weights.sum() / weights.sum()), points.data)
 

@@ -250,12 +250,11 @@ class Readouts(AbstractAdaptation):
         Few neurons say nothing about that, after many it costs too much, and waves have their lengths.
         """
         rule = self._levels(state)[number]
-        is_known = state.trained or rule.spectrum or rule.stretches or rule.patches
-        is_free = not is_known and self.untrained[number].radius is None
+        is_free = not (state.trained or rule.spectrum or rule.gathers) and self.untrained[number].radius is None
         if not (is_free and rule.neurons >= FEW and neurons_of(objective.network) < MANY):
             return rule, state.left
         narrow = _with_narrow(objective, theta, rule)
-        if narrow.stretches or narrow.patches:
+        if narrow.gathers:
             return narrow, state.left
         return with_shape(objective, theta, rule, state.left)
 
@@ -323,7 +322,7 @@ class Readouts(AbstractAdaptation):
         had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
         missing = {name: wanted - count for name, count in had.items() if count < wanted}
         assert state.body is not None
-        if rule.stretches or rule.patches:
+        if rule.gathers:
             first = self.points.stages[0].points
             points = joined_where_narrow(objective, first, wanted, generator, rule)
             return widen(objective, theta, rule, generator, points)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import itemgetter
@@ -16,6 +17,7 @@ from pinnml.loss import Discretisation, LinearisedTerm, PinnObjective
 from pinnml.network import ChainNetwork, FrozenNetwork, RandomFeatures, WidenedNetwork, Workspace, body_of
 from pinnml.objective import Evaluation, least_squares_solution
 from pinnml.points import Collocation, Sobol, sample
+from pinnml.problem import Box
 from pinnml.settings import record
 
 GAIN = 0.7
@@ -23,6 +25,9 @@ GAIN = 0.7
 
 SEED = 3
 """Neurons of all rules are drawn from the same numbers."""
+
+NEURONS, POINTS = 200, 800
+"""Neurons of a try for one field, and points of an equation, where points gather."""
 
 RIDGE = 1e-10
 """Columns that depend on one another are held by so much of the largest one."""
@@ -49,6 +54,15 @@ def axes_alone(objective: PinnObjective) -> list[int]:
     return [axis for axis in dict.fromkeys(axes) if axes.count(axis) == 1]
 
 
+def may_gather(objective: PinnObjective) -> bool:
+    """Return whether neurons and points may gather where a solution is narrow: in boxes, with equations.
+
+    Not where parameters are sought: noise is narrow everywhere.
+    """
+    problem, is_chain = objective.problem, isinstance(body_of(objective.network), ChainNetwork)
+    return isinstance(problem.domain, Box) and is_chain and bool(problem.equations) and not problem.unknowns
+
+
 @record
 class Try:
     """What neurons leave of the residual of N = 0 between the points, as a share, the loss with them, and their θ."""
@@ -73,6 +87,16 @@ def begun_on(objective: PinnObjective, theta: Tensor, fitted: Collocation) -> tu
     body = freeze(objective.on(replace(objective.discretisation, collocation=fitted)), theta)
     assert isinstance(body.objective, PinnObjective)
     return body.objective, 0 * body.theta
+
+
+def tried_where_narrow(
+    objective: PinnObjective, theta: Tensor, rule: Widening, gather: Callable[[Collocation], Collocation]
+) -> tuple[Tryout, Widening]:
+    """Return few neurons of a rule, fitted to points that gather and compared between them, and the rule for so few."""
+    fitted, between = (gather(drawn(objective, count, seed)) for seed, count in enumerate((POINTS, POINTS // 2), 1))
+    here, theta = begun_on(objective, theta, fitted)
+    few = replace(rule, neurons=math.ceil(NEURONS / math.sqrt(len(objective.problem.fields))))
+    return Tryout(here, theta, few, between), few
 
 
 class Tryout:

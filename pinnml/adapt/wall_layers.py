@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from torch import Tensor
 
 from pinnml.adapt.neurons import Widening
 from pinnml.adapt.stretching import Stretching, gathered
-from pinnml.adapt.tries import Tryout, axes_alone, begun_on, drawn
+from pinnml.adapt.tries import axes_alone, may_gather, tried_where_narrow
 from pinnml.loss import PinnObjective
-from pinnml.network import ChainNetwork, body_of
-from pinnml.points import Collocation
-from pinnml.problem import Box
-
-NEURONS, POINTS = 200, 800
-"""Neurons of a try for one field, and points of an equation."""
 
 WIDTHS = (0.1, 0.01)
 """w at first: of layers as in many textbooks, and of thin ones."""
@@ -45,10 +38,8 @@ def with_layers(objective: PinnObjective, theta: Tensor, rule: Widening) -> Wide
     every = stretched_at_all_walls(objective, WIDTHS[-1])
     if not every:
         return rule
-    fitted, between = (_points(objective, count, seed, every) for seed, count in enumerate((POINTS, POINTS // 2), 1))
-    here, theta = begun_on(objective, theta, fitted)
-    few = replace(rule, neurons=math.ceil(NEURONS / math.sqrt(len(objective.problem.fields))))
-    tryout, tanh = Tryout(here, theta, few, between), replace(few, spectrum=None)
+    tryout, few = tried_where_narrow(objective, theta, rule, partial(gathered, objective.problem, stretchings=every))
+    tanh = replace(few, spectrum=None)
 
     @cache
     def left(stretches: Stretches) -> float:
@@ -64,18 +55,10 @@ def with_layers(objective: PinnObjective, theta: Tensor, rule: Widening) -> Wide
 
 
 def stretched_at_all_walls(objective: PinnObjective, width: float) -> Stretches:
-    """Return the stretches of all coordinates of a box at both ends, but for periodic ones.
-
-    There are none elsewhere, without equations, and where parameters are sought: noise has layers of its own.
-    """
-    problem, is_chain = objective.problem, isinstance(body_of(objective.network), ChainNetwork)
-    if not (isinstance(problem.domain, Box) and is_chain and problem.equations) or problem.unknowns:
+    """Return the stretches of all coordinates of a box at both ends, but for periodic ones; none elsewhere."""
+    if not may_gather(objective):
         return ()
     return tuple(Stretching(axis, (-1.0, 1.0), width) for axis in axes_alone(objective))
-
-
-def _points(objective: PinnObjective, count: int, seed: int, stretches: Stretches) -> Collocation:
-    return gathered(objective.problem, drawn(objective, count, seed), stretches)
 
 
 def _refined(best: Stretches, left: Callable[[Stretches], float]) -> Stretches:

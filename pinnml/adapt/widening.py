@@ -93,8 +93,7 @@ def _level(
     """Return neurons on the states at n points (w, n), some for holes, and some multiplied by what is singular.
 
     Some are on stretched coordinates, or in patches, which are known by the states (w, 2) at two `corners` of the
-    domain. On learned
-    states nothing is tried: what is certain is taken.
+    domain. On learned states nothing is tried: what is certain is taken.
     """
     features, rows = network.states.features, rule.rows(network.states)
     rule = rule.sized(sum(old.neurons for old in network.levels) + rule.neurons, dimension)
@@ -104,7 +103,7 @@ def _level(
     each = rule.neurons // (len(around) + len(singular) + BESIDE)
     others = replace(rule, neurons=rule.neurons - each * (len(around) + len(singular)))
     axes = features.axes(rows) if rule.coordinates else []
-    half = others.neurons // 2 if rule.coordinates and (rule.stretches or rule.patches) else 0
+    half = others.neurons // 2 if rule.coordinates and rule.gathers else 0
     parts = [replace(others, neurons=others.neurons - half).draw(states, rows, generator, axes)]
     if half and rule.stretches:
         stretch = of_rows(rule.stretches, rows, axes, corners)

@@ -6,10 +6,12 @@ import math
 
 import pytest
 import torch
+from test_bandwidths import begin
 from test_stretching import declared
+from test_wall_layers import smooth
 
 import pinnml as pm
-from pinnml.adapt import Patch
+from pinnml.adapt import Patch, Widening, widen
 from pinnml.adapt.patches import gathered_in, on_rows, within
 from pinnml.points import sample
 
@@ -68,7 +70,8 @@ def test_neurons_centres_lie_within_one_width_and_within_the_domain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("centre", "widths"), [((0.0, 2.0), (0.1, 0.1)), ((0.0,), (0.1, 0.1)), ((0.0, 0.0), (0.1, 0.0))]
+    ("centre", "widths"),
+    [((0.0, 2.0), (0.1, 0.1)), ((0.0,), (0.1, 0.1)), ((0.0, 0.0), (0.1, 0.0)), ((0.0,), (math.inf,))],
 )
 def test_patches_outside_of_the_domain_are_refused(centre: tuple[float, ...], widths: tuple[float, ...]) -> None:
     with pytest.raises(pm.DeclarationError, match=r"centre|widths"):
@@ -79,3 +82,11 @@ def test_coordinates_that_are_not_there_are_refused() -> None:
     corners = torch.tensor([[-1.0, 1.0], [-1.0, 1.0]], dtype=torch.float64)
     with pytest.raises(pm.DeclarationError, match="number 1"):
         on_rows(TWO, torch.arange(2), [0, -1], corners)
+
+
+def test_more_patches_than_neurons_leave_some_without(on_one_thread: None) -> None:
+    objective, theta = begin(smooth())
+    many = tuple(Patch((c / 10, 0.0), (0.1, 0.1)) for c in range(-5, 5))
+    rule = Widening(8, None, coordinates=True, patches=many)
+    wider = widen(objective, theta, rule, torch.Generator().manual_seed(0))
+    assert len(wider.theta) == len(theta) + 8
