@@ -7,9 +7,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from pinnml.adapt.climb import NEAR, ReadoutsState
-from pinnml.adapt.lightening import is_straight
 from pinnml.adapt.marching import LOST
 from pinnml.adapt.wall_layers import stretched_at_all_walls
+from pinnml.approximation import is_straight
 from pinnml.loss import PinnObjective
 from pinnml.optim import Estimate
 from pinnml.problem import times_of

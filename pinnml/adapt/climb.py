@@ -137,6 +137,11 @@ def residual_foreseen(solved: Sequence[tuple[int, float]], neurons: int, objecti
     return math.sqrt(ratio)
 
 
+def stays(solved: Sequence[tuple[int, float]]) -> bool:
+    """Return whether the last level has left more than half of the loss of the one before."""
+    return len(solved) > 1 and solved[-1][1] > HALF * solved[-2][1]
+
+
 def leads_to_the_solution(
     estimate: Estimate, solved: Sequence[tuple[int, float]], neurons: int, objective: PinnObjective
 ) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pinnml.approximation import is_straight
 from pinnml.loss import PinnObjective
 from pinnml.objective import Iterate, RootModel, least_squares_solution
 from pinnml.threads import all_threads
@@ -17,9 +18,6 @@ SMALL = 1e-6
 
 MORE = 4.0
 """… or so many times the loss that there is, where the equation is not linear."""
-
-STRAIGHT = 1e-6
-"""Residuals that lie on a straight line but for this share of the first one are those of a linear equation."""
 
 
 def lightened(objective: PinnObjective, iterate: Iterate) -> Tensor:
@@ -46,14 +44,6 @@ def lightened(objective: PinnObjective, iterate: Iterate) -> Tensor:
         if float(objective.value(lighter)) <= bound and float(lighter.norm()) < float(theta.norm()):
             return lighter
     return theta
-
-
-def is_straight(objective: PinnObjective, theta: Tensor) -> bool:
-    """Return whether r is linear between 0 and θ, by its values at both and half of the way."""
-    for _ in range(3):
-        objective.count()
-    begin, half, end = (objective.residual(share * theta) for share in (0.0, 0.5, 1.0))
-    return bool((half - (begin + end) / 2).norm() <= STRAIGHT * begin.norm())
 
 
 def with_ridge(model: RootModel, at: Tensor, size: int, ridge: float) -> Tensor:

@@ -26,11 +26,12 @@ from pinnml.adapt.climb import (
     is_over,
     is_solved,
     leads_to_the_solution,
+    stays,
     suits,
     with_level,
 )
 from pinnml.adapt.keeping import has_room
-from pinnml.adapt.lightening import is_straight, lightened
+from pinnml.adapt.lightening import lightened
 from pinnml.adapt.marching import held, is_called_for, marched
 from pinnml.adapt.more_points import (
     fields_and_residuals,
@@ -46,7 +47,7 @@ from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.shapes import with_shape
 from pinnml.adapt.wall_layers import with_layers
 from pinnml.adapt.widening import freeze, narrowed, widen
-from pinnml.approximation import differences_of_last_step, hierarchical_surplus
+from pinnml.approximation import differences_of_last_step, hierarchical_surplus, is_straight
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import FrozenNetwork, neurons_of
@@ -276,6 +277,8 @@ class Readouts(AbstractAdaptation):
         if is_beginning(objective, state):
             return True
         numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
+        if estimate.stuck and not state.trained and stays(state.solved):
+            return False
         if state.spectrum is not None and not (state.trained or state.stretches or state.patches):
             return True  # a network would begin with neurons to which such data are noise
         if not (state.trained or estimate.trustworthy):

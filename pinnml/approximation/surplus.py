@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinnml.approximation.elsewhere import fresh_points, losses_elsewhere
+from pinnml.approximation.linearity import is_straight
 from pinnml.approximation.values import field_values
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
@@ -35,6 +36,9 @@ LARGEST = 1e-2
 GAP = 10.0
 """The residual's mean square at fresh points may be so many times that at the fitted ones."""
 
+SLOWER = 5.0
+"""An error for which the residual stands, of so many times what neurons have last changed, is more than slow decay."""
+
 ROUNDING = 10.0
 """An estimate is never below so many units of rounding."""
 
@@ -49,6 +53,9 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor, last: Differen
     are linearised at the last step's start, as `last` has been looked at with `differences_of_last_step`: where that is
     old all that its model has left out counts as error, and nothing is trusted. Without `last` they are linearised at θ
     in that case.
+
+    Where their residual stays although neurons change u less and less, θ is stuck where no small change leads to a root
+    of r (u_xx u_yy − u_xy² = f with the other sign of u_xy at a corner), and the error is at least `standing`.
 
     Raises
     ------
@@ -76,8 +83,15 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor, last: Differen
         *_left(objective, losses, 0 * theta),
         *_gaps(losses, losses_elsewhere(objective, theta, x)),
     ]
+    floors = {name: standing(parts, found.gains, sum(losses.values())) for name, parts in found.differences.items()}
+    is_far = any(floors[name] > SLOWER * error for name, error in errors.items())
+    is_stuck = is_far and not doubts and not is_straight(objective, theta)
+    if is_stuck:
+        errors = {name: max(error, floors[name]) for name, error in errors.items()}
+        doubts = ["Neurons change the solution less and less, and leave the residual as it is"]
     reason = "; ".join(doubts) or "The equations hold, between the points as at them"
-    return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", found.differences, found.nearby)
+    known = found.differences, found.nearby
+    return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", *known, stuck=is_stuck)
 
 
 @dataclass(frozen=True)
@@ -85,11 +99,13 @@ class Differences:
     """‖u − u_m‖/‖u‖ for the first `SHARES` of the neurons by field, θ of the last u_m, and what is not linear.
 
     `remainder` is how far the u that is best by the linear model is from that of the iterate, relative to it, by field.
+    `gains` are by how much more the loss is for each u_m than for all neurons, as the linear model has it.
     """
 
     differences: Mapping[str, tuple[float, ...]]
     nearby: Tensor
     remainder: Mapping[str, float]
+    gains: tuple[float, ...]
 
     @property
     def is_old(self) -> bool:
@@ -115,8 +131,10 @@ def _differences(objective: PinnObjective, at: Tensor, model: RootModel, x: Tens
     linear, norms = values[-2], values[-1].norm(dim=-1).clamp_min(torch.finfo(x.dtype).tiny)
     relative = (values[: len(SHARES)] - linear).norm(dim=-1) / norms
     differences = {name: tuple(relative[:, number].tolist()) for number, name in enumerate(names)}
-    remainder = (linear - values[-1]).norm(dim=-1) / norms
-    return Differences(differences, thetas[-3], dict(zip(names, remainder.tolist(), strict=True)))
+    remainder = dict(zip(names, ((linear - values[-1]).norm(dim=-1) / norms).tolist(), strict=True))
+    away = torch.stack(thetas[: len(SHARES)]) - thetas[-2]
+    gains = 0.5 * (away @ model.triangle.T).square().sum(1)
+    return Differences(differences, thetas[-3], remainder, tuple(gains.tolist()))
 
 
 def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
@@ -136,6 +154,18 @@ def decay(differences: Sequence[float], dimension: int) -> tuple[float, float]:
     scatter = logarithms.var(1)
     best = int(scatter.argmin())
     return math.exp(float(logarithms[best].mean() + scatter[best].sqrt())), float(rates[best])
+
+
+def standing(differences: Sequence[float], gains: Sequence[float], loss: float) -> float:
+    """Return the error E for which all of the loss stands, if differences of u stand for what they change of it.
+
+    The linear model has f_m = f + g_m for the u_m of the first neurons, and κ²‖u − u_m‖² = g_m gives E = √f/κ: about
+    what `decay` says where f falls as the error does squared. The geometric mean over `SHARES`.
+    """
+    least = torch.finfo(torch.float64).tiny
+    pairs = zip(differences, gains, strict=True)
+    logarithms = [math.log(max(part, least)) - 0.5 * math.log(max(gain, least)) for part, gain in pairs]
+    return math.sqrt(loss) * math.exp(sum(logarithms) / len(logarithms))
 
 
 def _left(objective: PinnObjective, losses: Mapping[str, float], zero: Tensor) -> list[str]:

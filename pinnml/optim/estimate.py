@@ -20,6 +20,7 @@ class Estimate:
     of an approximation with lighter weights that leaves little more, from which a larger basis can begin, None where
     none is called for. `error` is the error itself, where it is known: points x (n, d) to values of all fields, shape
     (m, n), in their units; or points and the fields' slopes (m, n) there along an axis, where fields are displaced.
+    It is `stuck` where nothing but another start is likely to lower it.
     """
 
     relative_l2: Mapping[str, float]
@@ -30,6 +31,7 @@ class Estimate:
     nearby: Tensor | None = field(default=None, repr=False)
     lighter: Tensor | None = field(default=None, repr=False)
     error: Callable[..., Tensor] | None = field(default=None, repr=False)
+    stuck: bool = False
 
     @property
     def largest(self) -> float:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 import pinnml as pm
 from pinnml.adapt import Widening, freeze, widen
-from pinnml.adapt.lightening import MORE, RIDGES, SMALL, is_straight, lightened, with_ridge
-from pinnml.approximation import field_values
+from pinnml.adapt.lightening import MORE, RIDGES, SMALL, lightened, with_ridge
+from pinnml.approximation import field_values, is_straight
 from pinnml.loss import PinnObjective
 from pinnml.objective import Iterate, RootModel
 from pinnml.optim import WhereLinear
