@@ -14,7 +14,7 @@ from pinnml.adapt.patches import Patch
 from pinnml.adapt.rule import WHOLE, Kept
 from pinnml.adapt.spectra import AbstractSpectrum
 from pinnml.adapt.stretching import Stretching
-from pinnml.approximation import decay, fresh_points, linearised_error, losses_elsewhere
+from pinnml.approximation import decay, fresh_points, is_straight, linearised_error, losses_elsewhere
 from pinnml.loss import PinnObjective
 from pinnml.network import ChainNetwork, growth_of, neurons_of
 from pinnml.optim import Estimate, Progress
@@ -160,6 +160,29 @@ def is_elsewhere(objective: PinnObjective, theta: Tensor) -> bool:
     except torch.OutOfMemoryError:
         return False
     return found is not None and not found.trustworthy and found.largest > ELSEWHERE
+
+
+def promises(
+    progress: Progress, objective: PinnObjective, state: ReadoutsState, numbers: tuple[int, int], gain: float
+) -> bool:
+    """Return whether a level is foreseen to pay that takes the number of neurons from the first one to the second.
+
+    It pays where the error is foreseen to fall by `gain`; where it is not known, where it leads to the solution.
+    """
+    estimate = progress.estimate
+    assert estimate is not None
+    if is_beginning(objective, state):
+        return True
+    if estimate.stuck and not state.trained and stays(state.solved):
+        return False
+    if state.spectrum is not None and not (state.trained or state.stretches or state.patches):
+        return True  # a network would begin with neurons to which such data are noise
+    if not (state.trained or estimate.trustworthy):
+        if not leads_to_the_solution(estimate, state.solved, numbers[1], objective):
+            return False
+        theta = progress.iterate.theta
+        return is_straight(objective, theta) or not is_elsewhere(objective, theta)
+    return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / gain
 
 
 def is_beginning(objective: PinnObjective, state: ReadoutsState) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinnml.adapt.bandwidths import suited
 from pinnml.adapt.beginnings import another
+from pinnml.adapt.building import sized, widened, with_more_points
 from pinnml.adapt.climb import (
     FEW,
     MANY,
@@ -19,14 +20,11 @@ from pinnml.adapt.climb import (
     better,
     can_be_read,
     copied,
-    foreseen,
     is_at_its_least,
     is_beginning,
-    is_elsewhere,
     is_over,
     is_solved,
-    leads_to_the_solution,
-    stays,
+    promises,
     suits,
     with_level,
 )
@@ -34,25 +32,20 @@ from pinnml.adapt.keeping import has_room
 from pinnml.adapt.lightening import lightened
 from pinnml.adapt.marching import held, is_called_for, marched
 from pinnml.adapt.more_points import (
-    fields_and_residuals,
     first_points,
-    joined_where_large,
-    joined_where_narrow,
-    on_all_parts,
 )
 from pinnml.adapt.narrow import with_patches
 from pinnml.adapt.neurons import Widening
-from pinnml.adapt.rad import RAD, stands_for_the_domain, with_points
+from pinnml.adapt.rad import RAD, with_points
 from pinnml.adapt.rule import AbstractAdaptation, Kept, Stage
 from pinnml.adapt.shapes import with_shape
 from pinnml.adapt.wall_layers import with_layers
-from pinnml.adapt.widening import freeze, narrowed, widen
-from pinnml.approximation import differences_of_last_step, hierarchical_surplus, is_straight
+from pinnml.adapt.widening import freeze, narrowed
+from pinnml.approximation import differences_of_last_step, hierarchical_surplus
 from pinnml.errors import DeclarationError
 from pinnml.loss import PinnObjective
 from pinnml.network import FrozenNetwork, neurons_of
 from pinnml.optim import Estimate, Finished, Progress, Renewed, Status
-from pinnml.points import Collocation
 from pinnml.problem import Problem
 from pinnml.settings import Above, AtLeast, Count, setting
 
@@ -231,7 +224,7 @@ class Readouts(AbstractAdaptation):
             again = replace(again, stretches=rule.stretches, patches=rule.patches)
             return self._widened(objective, theta, rule, generator, again), again
         if state.trained and not may_grow:
-            more = self._more_points(objective, theta, generator)
+            more = with_more_points(replace(self.points, gap=self.gap), objective, theta, self.most, generator)
             if more is not None:
                 return more, replace(state, steps=0, f=math.inf)
         if state.trained >= self.longest:
@@ -263,7 +256,7 @@ class Readouts(AbstractAdaptation):
         """Return whether one more level can keep its jets, or is too small for that to matter."""
         if objective.size < ENOUGH:
             return True
-        rule, wanted = self._sized(objective, theta, level)
+        rule, wanted = sized(objective, theta, level, self.rows, self.most)
         return has_room(objective, neurons_of(objective.network) + rule.neurons, wanted)
 
     def _promises(
@@ -274,19 +267,8 @@ class Readouts(AbstractAdaptation):
         assert estimate is not None
         if state.trained and len(levels) == 2:
             return estimate.largest <= self.good or state.trained >= 2 * self.train
-        if is_beginning(objective, state):
-            return True
-        numbers = [sum(level.neurons for level in part) for part in (levels[:-1], levels)]
-        if estimate.stuck and not state.trained and stays(state.solved):
-            return False
-        if state.spectrum is not None and not (state.trained or state.stretches or state.patches):
-            return True  # a network would begin with neurons to which such data are noise
-        if not (state.trained or estimate.trustworthy):
-            if not leads_to_the_solution(estimate, state.solved, numbers[1], objective):
-                return False
-            theta = progress.iterate.theta
-            return is_straight(objective, theta) or not is_elsewhere(objective, theta)
-        return foreseen(estimate, numbers[1] / numbers[0], objective.problem.domain.dimension) <= 1 / self.gain
+        numbers = sum(level.neurons for level in levels[:-1]), sum(level.neurons for level in levels)
+        return promises(progress, objective, state, numbers, self.gain)
 
     def _frozen(
         self, objective: PinnObjective, theta: Tensor, state: ReadoutsState, generator: torch.Generator
@@ -315,42 +297,11 @@ class Readouts(AbstractAdaptation):
         return self._begun(network, state.body, state, generator)
 
     def _widened(
-        self, objective: PinnObjective, theta: Tensor, rule: Widening, generator: torch.Generator, state: ReadoutsState
+        self, objective: PinnObjective, theta: Tensor, level: Widening, generator: torch.Generator, state: ReadoutsState
     ) -> Renewed:
-        """Add a level of neurons, and points where the network alone is wrong until there are enough rows.
-
-        The readout's own residual would cost more, and says less: it is small where there were points.
-        """
-        rule, wanted = self._sized(objective, theta, rule)
-        had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
-        missing = {name: wanted - count for name, count in had.items() if count < wanted}
-        assert state.body is not None
-        if rule.gathers:
-            first = self.points.stages[0].points
-            points = joined_where_narrow(objective, first, wanted, generator, rule)
-            return widen(objective, theta, rule, generator, points)
-        alone = state.body if state.trained else 0 * state.body  # an untrained network is wrong wherever it is drawn
-        collocation: Collocation = joined_where_large(self.points, narrowed(objective), alone, missing, generator)
-        return widen(objective, theta, rule, generator, on_all_parts(objective, collocation, wanted, generator))
-
-    def _sized(self, objective: PinnObjective, theta: Tensor, rule: Widening) -> tuple[Widening, int]:
-        """Return a level with as many neurons as suit the number of fields, and the points that it calls for."""
-        fields, residuals = fields_and_residuals(objective, theta)
-        rule = replace(rule, neurons=math.ceil(rule.neurons / math.sqrt(fields)))
-        columns = len(theta) + rule.neurons * fields
-        return rule, min(math.ceil(self.rows * columns / residuals), self.most)
-
-    def _more_points(self, objective: PinnObjective, theta: Tensor, generator: torch.Generator) -> Renewed | None:
-        """Return the loss on half as many points more, None where there are enough of them, or as many as may be."""
-        counts = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
-        fewest = min(counts.values(), default=self.most)  # without equations there is nothing to follow
-        rule = replace(self.points, gap=self.gap)
-        if fewest >= self.most or stands_for_the_domain(rule, objective, theta, generator):
-            return None
-        room = {name: self.most - count for name, count in counts.items() if count < self.most}
-        more = {name: min(math.ceil(fewest / 2), left) for name, left in room.items()}
-        collocation = joined_where_large(self.points, objective, theta, more, generator)
-        return Renewed(with_points(objective, collocation), theta)
+        """Add a level of neurons with the points that it calls for."""
+        rule, wanted = sized(objective, theta, level, self.rows, self.most)
+        return widened(self.points, objective, theta, state, rule, wanted, generator)
 
     def _thawed(
         self, objective: PinnObjective, generator: torch.Generator, state: ReadoutsState
