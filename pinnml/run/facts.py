@@ -23,8 +23,9 @@ def facts(run: Run) -> dict[str, str]:
     }
     if last.relative_l2 is not None:
         known["relative L2 error"] = f"{last.relative_l2:.2e}"
-    if last.estimate is not None:
-        known["estimated"] = f"{last.estimate:.1e}"
+    if run.estimate is not None:
+        doubt = "" if run.estimate.trustworthy else ", in doubt"
+        known["estimated"] = f"{run.estimate.largest:.1e}{doubt}"
     if last.parameters:
         known["learned"] = ", ".join(f"{name} = {value:.6g}" for name, value in last.parameters.items())
     return known | {"end": result.message}

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch import nn
 import pinnml as pm
 from pinnml.adapt import RAD
 from pinnml.io import save_figure
+from pinnml.optim import Estimate
 from pinnml.problem import Problem
 from pinnml.report import plot_points
 from pinnml.settings import briefly
@@ -300,3 +302,10 @@ def test_a_notebook_shows_a_table_of_the_same_facts() -> None:
     html = solution._repr_html_()
     assert "<b>" not in html and "&lt;b&gt;" in html and html.startswith("<table>") and len(html) < 1000
     assert f"<td>{solution.history[-1].loss:.2e}</td>" in html and solution.result.message in html
+
+
+@pytest.mark.parametrize(("trusted", "told"), [(True, "estimated 1.0e-01\n"), (False, "estimated 1.0e-01, in doubt\n")])
+def test_an_estimate_that_is_not_trusted_is_told_as_one(trusted: bool, told: str) -> None:
+    solution = tiny(heat(), 1)
+    estimate = Estimate({"u": 0.1}, trusted, "For this test.")
+    assert told in repr(pm.Solution(replace(solution.run, assessed=estimate)))
