@@ -41,15 +41,13 @@ def widened(
 
     The readout's own residual would cost more, and says less: it is small where there were points.
     """
-    first, body = points.stages[0].points, state.body
-    assert body is not None
+    assert state.body is not None
     if level.gathers:
-        return widen(
-            objective, theta, level, generator, joined_where_narrow(objective, first, wanted, generator, level)
-        )
+        collocation = joined_where_narrow(objective, points.stages[0].points, wanted, generator, level)
+        return widen(objective, theta, level, generator, collocation)
     had = {name: len(objective.collocation[name].weights) for name in objective.problem.equations}
     missing = {name: wanted - count for name, count in had.items() if count < wanted}
-    alone = body if state.trained else 0 * body  # an untrained network is wrong wherever it is drawn
+    alone = state.body if state.trained else 0 * state.body  # an untrained network is wrong wherever it is drawn
     collocation = joined_where_large(points, narrowed(objective), alone, missing, generator)
     return widen(objective, theta, level, generator, on_all_parts(objective, collocation, wanted, generator))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,15 +84,16 @@ def hierarchical_surplus(objective: PinnObjective, theta: Tensor, last: Differen
         *_left(objective, losses, 0 * theta),
         *_gaps(losses, losses_elsewhere(objective, theta, x)),
     ]
+    known: dict[str, Any] = {"method": "hierarchical surplus", "differences": found.differences, "nearby": found.nearby}
+    if doubts:
+        return Estimate(errors, False, f"{'; '.join(doubts)}.", **known)
     floors = {name: standing(parts, found.gains, sum(losses.values())) for name, parts in found.differences.items()}
     is_far = any(floors[name] > SLOWER * error for name, error in errors.items())
-    is_stuck = is_far and not doubts and not is_straight(objective, theta)
-    if is_stuck:
+    if is_far and not is_straight(objective, theta):
         errors = {name: max(error, floors[name]) for name, error in errors.items()}
-        doubts = ["Neurons change the solution less and less, and leave the residual as it is"]
-    reason = "; ".join(doubts) or "The equations hold, between the points as at them"
-    known = found.differences, found.nearby
-    return Estimate(errors, not doubts, f"{reason}.", "hierarchical surplus", *known, stuck=is_stuck)
+        reason = "Neurons change the solution less and less, and leave the residual as it is."
+        return Estimate(errors, False, reason, **known, stuck=True)
+    return Estimate(errors, True, "The equations hold, between the points as at them.", **known)
 
 
 @dataclass(frozen=True)
